@@ -1,0 +1,30 @@
+#pragma once
+// Small text functions with one owner each. All take and return UTF-8; none depends on the locale.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace clawtrace {
+
+std::string_view Trim(std::string_view text);  // ASCII white space at both ends
+std::vector<std::string_view> Split(std::string_view text, char separator);
+std::string_view FirstLine(std::string_view text);  // without its end-of-line; leading blank lines skipped
+std::string ToLower(std::string_view text);         // ASCII only
+bool ContainsIgnoreCase(std::string_view text, std::string_view needle);
+
+bool IsValidUtf8(std::string_view text);
+std::string ReplaceInvalidUtf8(std::string_view text);  // each bad byte becomes U+FFFD
+// The longest prefix of at most max_bytes that does not cut a code point.
+std::string_view PrefixUtf8(std::string_view text, size_t max_bytes);
+
+std::optional<int64_t> ParseInt(std::string_view text);
+
+// Nanoseconds since 1970 UTC of an ISO 8601 time ("2026-01-02T03:04:05.678Z", "+01:00" offsets, no offset = UTC).
+std::optional<int64_t> ParseIsoTime(std::string_view text);
+// "2026-01-02T03:04:05.678Z", milliseconds, rounded down.
+std::string FormatIsoTime(int64_t unix_ns);
+
+}  // namespace clawtrace

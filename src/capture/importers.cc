@@ -1,0 +1,35 @@
+#include "capture/importer.h"
+
+namespace clawtrace::capture {
+
+#define CT_IMPORTER(constant) extern const Importer constant;
+#include "capture/importers.def"
+#undef CT_IMPORTER
+
+const std::vector<const Importer*>& Importers() {
+  static const std::vector<const Importer*> all = {
+#define CT_IMPORTER(constant) &constant,
+#include "capture/importers.def"
+#undef CT_IMPORTER
+  };
+  return all;
+}
+
+const Importer* FindImporter(std::string_view name) {
+  for (const Importer* importer : Importers()) {
+    if (importer->name == name) return importer;
+  }
+  return nullptr;
+}
+
+const Importer* SniffImporter(std::string_view head) {
+  const Importer* found = nullptr;
+  for (const Importer* importer : Importers()) {
+    if (!importer->sniff(head)) continue;
+    if (found) return nullptr;
+    found = importer;
+  }
+  return found;
+}
+
+}  // namespace clawtrace::capture

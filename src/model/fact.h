@@ -43,6 +43,7 @@ struct SessionInfo {
   std::string agent_name;       // sub-agents: role or nickname ("general-purpose")
   std::string forked_from;      // session id whose history this one copied
   std::string billing;          // "subscription" when the source says calls are not charged per token
+  std::vector<std::string> notes;  // what the source cannot show, stable words: "cache_not_reported"
   bool operator==(const SessionInfo&) const = default;
 };
 
@@ -173,6 +174,7 @@ void Describe(A& a, SessionInfo& s) {
   a.Field("agent", s.agent), a.Field("agent_version", s.agent_version), a.Field("cwd", s.cwd), a.Field("project", s.project);
   a.Field("task_id", s.task_id), a.Field("parent_session", s.parent_session), a.Field("parent_call", s.parent_call);
   a.Field("agent_name", s.agent_name), a.Field("forked_from", s.forked_from), a.Field("billing", s.billing);
+  a.Field("notes", s.notes);
 }
 template <class A>
 void Describe(A& a, UserTurn& u) {

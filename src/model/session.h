@@ -24,6 +24,7 @@ struct Step {
   int64_t turn = 0;        // from 1: the LLM call that this step is or belongs to; 0 when none is known
   std::optional<int64_t> start_ns, end_ns;
   bool abandoned = false;  // on a branch that the conversation left (rewind, edit, fork point)
+  bool result_only = false;  // a tool result whose call was never recorded; not counted as a tool call
 
   // kLlmCall
   LlmCall llm;
@@ -48,14 +49,43 @@ struct Session {
   std::vector<Skipped> skipped;       // places of the input files that could not be used
 };
 
-struct Assembled {
-  std::vector<Session> sessions;  // roots, by (start, id)
-};
-
 // Joins facts to sessions. Total: any facts give sessions, in any order, repeated or not; nothing is dropped without
 // a note. Sub-agents are attached by parent call id, else by the result's child id, else to the parent session as a
 // spawn of their own ("unlinked_subagent"); a sub-agent whose parent is absent is a root.
-Assembled AssembleSessions(std::vector<Fact> facts);
+// Roots are sorted by (start, id). Cost: O(n log n) in the number of facts.
+std::vector<Session> AssembleSessions(std::vector<Fact> facts);
+
+// Tools that start another agent, by the names that known clients give them.
+bool IsSpawnTool(std::string_view name);
+
+template <class A>
+void Describe(A& a, Step& s);
+template <class A>
+void Describe(A& a, Session& s) {
+  a.Field("id", s.id), a.Field("source", s.source), a.Field("info", s.info), a.Field("task_id", s.task_id);
+  a.Field("prompt", s.prompt), a.Field("outcome", s.outcome), a.Field("start_ns", s.start_ns), a.Field("end_ns", s.end_ns);
+  int64_t hash = static_cast<int64_t>(s.source_hash);
+  a.Field("compactions", s.compactions), a.Field("source_hash", hash);
+  s.source_hash = static_cast<uint64_t>(hash);
+  a.Field("notes", s.notes), a.Field("skipped", s.skipped), a.Field("steps", s.steps);
+}
+template <class A>
+void Describe(A& a, Step& s) {
+  a.Field("kind", s.kind), a.Field("call_id", s.call_id), a.Field("turn", s.turn);
+  a.Field("start_ns", s.start_ns), a.Field("end_ns", s.end_ns);
+  a.Field("abandoned", s.abandoned), a.Field("result_only", s.result_only);
+  // Reading takes whichever is there; writing only what belongs to the kind.
+  std::optional<LlmCall> llm;
+  std::optional<ToolUse> tool;
+  std::optional<ToolResult> result;
+  if (s.kind == StepKind::kLlmCall) llm = s.llm;
+  else tool = s.tool, result = s.result;
+  a.Field("llm", llm), a.Field("tool", tool), a.Field("result", result);
+  if (llm) s.llm = std::move(*llm);
+  if (tool) s.tool = std::move(*tool);
+  if (result) s.result = std::move(*result);
+  a.Field("children", s.children);
+}
 
 // Readable form (YAML or JSON) of a whole session, round-trips.
 std::string EncodeSession(const Session& session, bool json);

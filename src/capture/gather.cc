@@ -1,0 +1,288 @@
+#include "capture/gather.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/text.h"
+
+namespace clawtrace::capture {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Descriptor {
+  int fd = -1;
+  ~Descriptor() {
+    if (fd > 0) ::close(fd);
+  }
+};
+
+constexpr uint64_t kMaxStandardInput = uint64_t{1} << 30;
+
+std::string ReadAll(int fd) {
+  std::string bytes;
+  std::array<char, 65536> block;
+  while (bytes.size() < kMaxStandardInput) {
+    ssize_t n = ::read(fd, block.data(), block.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    bytes.append(block.data(), static_cast<size_t>(n));
+  }
+  return bytes;
+}
+
+// Walks what the user named once, each real file and folder one time whatever links lead to it.
+class Walker {
+ public:
+  explicit Walker(Plan* plan) : plan_(*plan) {}
+
+  void Add(const std::string& argument) {
+    if (argument == "-") {
+      plan_.standard_input = ReadAll(STDIN_FILENO);
+      Classify("-", plan_.standard_input.size(), std::string_view(plan_.standard_input).substr(0, kHeadBytes), true);
+      return;
+    }
+    struct stat info {};
+    if (::stat(argument.c_str(), &info) == 0) return Visit(argument, true);
+    int error = errno;
+    if (argument.find_first_of("*?[") != std::string::npos && AddGlob(argument)) return;
+    std::string reason = error == ELOOP ? "symbolic link loop" : std::generic_category().message(error);
+    plan_.unusable.push_back({argument, reason, true});
+  }
+
+  std::map<std::string, Unit>& units() { return units_; }
+
+ private:
+  bool AddGlob(const std::string& pattern) {
+    glob_t found{};
+    bool ok = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0;
+    for (size_t i = 0; ok && i < found.gl_pathc; ++i) Visit(found.gl_pathv[i], false);
+    ::globfree(&found);
+    return ok;
+  }
+
+  void Visit(const std::string& path, bool named) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+      plan_.unusable.push_back({path, errno == ELOOP ? "symbolic link loop" : std::generic_category().message(errno), named});
+      return;
+    }
+    if (!seen_.emplace(info.st_dev, info.st_ino).second) return;
+    if (S_ISDIR(info.st_mode)) VisitFolder(path, named);
+    else if (S_ISREG(info.st_mode)) VisitFile(path, static_cast<uint64_t>(info.st_size), named);
+    else if (named) plan_.unusable.push_back({path, "not a regular file", true});
+  }
+
+  void VisitFolder(const std::string& path, bool named) {
+    std::error_code error;
+    fs::directory_iterator it(path, error);
+    if (error) {
+      plan_.unusable.push_back({path, error.message(), named});
+      return;
+    }
+    std::vector<std::string> entries;
+    for (; !error && it != fs::directory_iterator(); it.increment(error)) entries.push_back(it->path().string());
+    if (error) plan_.unusable.push_back({path, error.message(), named});
+    std::sort(entries.begin(), entries.end());
+    for (const std::string& entry : entries) Visit(entry, false);
+  }
+
+  void VisitFile(const std::string& path, uint64_t bytes, bool named) {
+    Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (file.fd < 0) {
+      plan_.unusable.push_back({path, std::generic_category().message(errno), named});
+      return;
+    }
+    head_.resize(kHeadBytes);
+    size_t have = 0;
+    while (have < head_.size()) {
+      ssize_t n = ::read(file.fd, head_.data() + have, head_.size() - have);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      have += static_cast<size_t>(n);
+    }
+    Classify(path, bytes, std::string_view(head_).substr(0, have), named);
+  }
+
+  void Classify(const std::string& path, uint64_t bytes, std::string_view head, bool named) {
+    const Importer* importer = head.empty() ? nullptr : SniffImporter(head);
+    if (!importer && !(named && head.empty())) {
+      if (named) plan_.unusable.push_back({path, "not a known session log", true});
+      else ++plan_.unrecognised_files;
+      return;
+    }
+    std::string key = importer && importer->unit_key ? importer->unit_key(path, head) : "";
+    std::string full_key = importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
+    Unit& unit = units_[full_key];
+    unit.importer = importer;
+    unit.files.push_back({path, importer, bytes});
+    unit.bytes += bytes;
+  }
+
+  Plan& plan_;
+  std::map<std::string, Unit> units_;
+  std::set<std::pair<dev_t, ino_t>> seen_;
+  std::string head_;
+};
+
+// Facts of one unit, and for each file which session it first spoke of.
+class UnitSink final : public FactSink {
+ public:
+  void StartFile(const std::string& path) { path_ = path, first_session_.reset(); }
+  void Add(Fact fact) override {
+    if (!first_session_) first_session_ = fact.session_id;
+    facts.push_back(std::move(fact));
+  }
+  void Skip(int64_t line, int64_t offset, std::string_view reason) override {
+    pending_.push_back({path_, line, offset, std::string(reason)});
+  }
+  void EndFile() {
+    auto& list = first_session_ ? by_session[*first_session_] : orphaned;
+    list.insert(list.end(), pending_.begin(), pending_.end());
+    pending_.clear();
+  }
+
+  std::vector<Fact> facts;
+  std::map<std::string, std::vector<Skipped>> by_session;
+  std::vector<Skipped> orphaned;  // of files that gave no fact
+
+ private:
+  std::string path_;
+  std::optional<std::string> first_session_;
+  std::vector<Skipped> pending_;
+};
+
+// Reads at most the size that the file had when it was opened: a log that grows meanwhile ends in a cut line, which
+// the next run reads whole.
+Status ReadInto(const std::string& path, LogReader* reader, const std::function<void(uint64_t)>& on_bytes) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat info {};
+  if (file.fd < 0 || ::fstat(file.fd, &info) != 0) return Fail(ErrorCode::kIo, std::generic_category().message(errno));
+  ::posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  constexpr size_t kBlock = size_t{256} << 10;
+  thread_local std::string block;
+  block.resize(kBlock);
+  uint64_t left = static_cast<uint64_t>(info.st_size);
+  while (left > 0) {
+    ssize_t n = ::read(file.fd, block.data(), std::min<uint64_t>(kBlock, left));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Fail(ErrorCode::kIo, std::generic_category().message(errno));
+    if (n == 0) break;
+    reader->Feed(std::string_view(block).substr(0, static_cast<size_t>(n)));
+    left -= static_cast<uint64_t>(n);
+    if (on_bytes) on_bytes(static_cast<uint64_t>(n));
+  }
+  return {};
+}
+
+std::string Sidecar(const InputFile& file) {
+  if (!file.importer->sidecar_path || file.path == "-") return {};
+  std::string path = file.importer->sidecar_path(file.path);
+  if (path.empty()) return {};
+  constexpr uint64_t kMaxSidecar = uint64_t{1} << 20;
+  auto bytes = ReadFile(path, kMaxSidecar);
+  return bytes ? std::move(*bytes) : std::string();
+}
+
+void CollectIds(const Session& session, std::map<std::string_view, Session*>* index, Session* root) {
+  index->emplace(session.id, root);
+  for (const Step& step : session.steps) {
+    for (const Session& child : step.children) CollectIds(child, index, root);
+  }
+}
+
+void AttachSkipped(UnitSink* sink, UnitResult* result) {
+  std::map<std::string_view, Session*> roots;
+  for (Session& session : result->sessions) CollectIds(session, &roots, &session);
+  auto give = [&](Session* to, std::vector<Skipped>& list) { to->skipped.insert(to->skipped.end(), list.begin(), list.end()); };
+  for (auto& [id, list] : sink->by_session) {
+    auto found = roots.find(id);
+    // A resolved unit (spans) may have regrouped: then the places belong to the first session.
+    if (found != roots.end()) give(found->second, list);
+    else if (!result->sessions.empty()) give(&result->sessions.front(), list);
+    else sink->orphaned.insert(sink->orphaned.end(), list.begin(), list.end());
+  }
+  if (!result->sessions.empty()) give(&result->sessions.front(), sink->orphaned), sink->orphaned.clear();
+  for (Session& session : result->sessions) std::sort(session.skipped.begin(), session.skipped.end());
+}
+
+// A file that holds no usable fact still gives a card that says so.
+Session EmptySession(const Unit& unit, std::vector<Skipped> skipped) {
+  Session session;
+  const std::string& path = unit.files.front().path;
+  session.id = path == "-" ? "stdin" : fs::path(path).stem().string();
+  session.source = unit.importer ? std::string(unit.importer->name) : "unknown";
+  session.notes = {"no_model_call", "no_usable_record"};
+  session.skipped = std::move(skipped);
+  return session;
+}
+
+}  // namespace
+
+Plan PlanInputs(const std::vector<std::string>& paths) {
+  Plan plan;
+  Walker walker(&plan);
+  for (const std::string& path : paths) walker.Add(path);
+  for (auto& [key, unit] : walker.units()) {
+    std::sort(unit.files.begin(), unit.files.end(), [](const InputFile& a, const InputFile& b) { return a.path < b.path; });
+    plan.units.push_back(std::move(unit));
+  }
+  std::sort(plan.units.begin(), plan.units.end(), [](const Unit& a, const Unit& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.files.front().path < b.files.front().path;
+  });
+  return plan;
+}
+
+std::vector<std::string> KnownRoots(const std::string& home) {
+  std::vector<std::string> roots;
+  for (const Importer* importer : Importers()) {
+    for (std::string_view root : Split(importer->default_root, ',')) {
+      if (Trim(root).empty()) continue;
+      std::string path = home + "/" + std::string(Trim(root));
+      std::error_code error;
+      if (fs::is_directory(path, error)) roots.push_back(path);
+    }
+  }
+  return roots;
+}
+
+UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void(uint64_t)>& on_bytes) {
+  UnitResult result;
+  if (!unit.importer) {
+    result.sessions.push_back(EmptySession(unit, {}));
+    return result;
+  }
+  UnitSink sink;
+  for (const InputFile& file : unit.files) {
+    sink.StartFile(file.path);
+    auto reader = unit.importer->open({file.path, Sidecar(file)}, &sink);
+    Status status;
+    if (file.path == "-") {
+      reader->Feed(plan.standard_input);
+    } else {
+      status = ReadInto(file.path, reader.get(), on_bytes);
+    }
+    reader->Finish();
+    sink.EndFile();
+    if (!status) result.unusable.push_back({file.path, status.error().message, false});
+  }
+  if (unit.importer->resolve) unit.importer->resolve(&sink.facts);
+  result.sessions = AssembleSessions(std::move(sink.facts));
+  AttachSkipped(&sink, &result);
+  if (result.sessions.empty()) result.sessions.push_back(EmptySession(unit, std::move(sink.orphaned)));
+  return result;
+}
+
+}  // namespace clawtrace::capture

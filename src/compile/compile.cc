@@ -1,0 +1,296 @@
+#include "compile/compile.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "compile/failures.h"
+
+namespace clawtrace::compile {
+namespace {
+
+std::optional<int64_t> MillisBetween(std::optional<int64_t> start_ns, std::optional<int64_t> end_ns) {
+  if (!start_ns || !end_ns || *end_ns < *start_ns) return std::nullopt;
+  return (*end_ns - *start_ns) / 1'000'000;
+}
+
+void Add(std::optional<Usd>& sum, std::optional<Usd> amount) {
+  if (amount) sum = sum.value_or(Usd()) + *amount;
+}
+void Add(std::optional<int64_t>& sum, std::optional<int64_t> amount) {
+  if (amount) sum = sum.value_or(0) + *amount;
+}
+
+// Figures that add up over a session and everything below it.
+struct Sums {
+  Totals totals;
+  std::map<CostStatus, int64_t> by_status;
+  std::set<std::string> unpriced_models;
+  std::vector<std::string> models;
+  std::optional<Usd> included, reported, wasted;
+  std::optional<int64_t> llm_ms, tool_ms;
+};
+
+void Merge(Sums& into, const Sums& from) {
+  Add(into.totals.cost_usd, from.totals.cost_usd);
+  into.totals.tokens += from.totals.tokens;
+  into.totals.llm_calls += from.totals.llm_calls;
+  into.totals.tool_calls += from.totals.tool_calls;
+  into.totals.spawns += from.totals.spawns;
+  for (auto& [status, count] : from.by_status) into.by_status[status] += count;
+  into.unpriced_models.insert(from.unpriced_models.begin(), from.unpriced_models.end());
+  for (const std::string& model : from.models) {
+    if (std::find(into.models.begin(), into.models.end(), model) == into.models.end()) into.models.push_back(model);
+  }
+  Add(into.included, from.included), Add(into.reported, from.reported), Add(into.wasted, from.wasted);
+  Add(into.llm_ms, from.llm_ms), Add(into.tool_ms, from.tool_ms);
+}
+
+// Compiles one session and what hangs below it into one card's lists.
+class Compiler {
+ public:
+  explicit Compiler(TraceCard* card) : card_(*card) {}
+
+  // prefix: id of the spawning step ("9/"), "" for the root.
+  Sums Run(const PricedSession& priced, const std::string& prefix) {
+    const Session& session = *priced.session;
+    std::vector<ToolMeaning> meanings = MeaningsOf(session);
+    Scene scene{session, meanings};
+    std::vector<std::pair<const Detector*, Finding>> findings;
+    for (const Detector* detector : Detectors()) {
+      for (Finding& finding : detector->find(scene)) findings.emplace_back(detector, std::move(finding));
+    }
+    std::vector<Failure> failures = FindFailures(scene);
+    AddGroups(priced, findings, prefix);
+    AddFailures(priced, failures, meanings, prefix);
+    Sums own;
+    own.wasted = Wasted(priced, findings, failures);
+    Sums below;
+    for (size_t i = 0; i < session.steps.size(); ++i) {
+      card_.steps.push_back(MakeStep(priced, i, findings, prefix, &own));
+      if (session.steps[i].kind == StepKind::kSubagentSpawn) AddSubAgents(priced, i, prefix, &below);
+    }
+    if (prefix.empty()) SetOwn(own);
+    Merge(own, below);
+    for (const std::string& note : session.notes) {
+      card_.coverage->notes.push_back(prefix.empty() ? note : prefix + " " + note);
+    }
+    return own;
+  }
+
+ private:
+  static std::string IdOf(const std::string& prefix, size_t index) { return fmt::format("{}{}", prefix, index + 1); }
+
+  void SetOwn(const Sums& own) {
+    card_.own_cost_usd = own.totals.cost_usd ? own.totals.cost_usd : (own.totals.llm_calls == 0 ? std::optional(Usd()) : std::nullopt);
+    card_.own_tokens = own.totals.tokens;
+    card_.own_llm_call_count = own.totals.llm_calls;
+    card_.own_tool_call_count = own.totals.tool_calls;
+  }
+
+  CardStep MakeStep(const PricedSession& priced, size_t index, const std::vector<std::pair<const Detector*, Finding>>& findings,
+                    const std::string& prefix, Sums* sums) {
+    const Step& step = priced.session->steps[index];
+    CardStep row;
+    row.id = IdOf(prefix, index), row.kind = step.kind, row.call_id = step.call_id, row.turn = step.turn;
+    if (step.start_ns) row.start_ms = *step.start_ns / 1'000'000;
+    row.duration_ms = MillisBetween(step.start_ns, step.end_ns);
+    row.abandoned = step.abandoned;
+    if (step.kind == StepKind::kLlmCall) AddCall(step, priced.prices[index], &row, sums);
+    else AddTool(step, &row, sums);
+    for (auto& [detector, finding] : findings) {
+      if (!std::binary_search(finding.steps.begin(), finding.steps.end(), index)) continue;
+      row.suspected = true;
+      if (row.reason.empty()) row.reason = detector->name;
+    }
+    return row;
+  }
+
+  static void AddCall(const Step& step, const CallPrice& price, CardStep* row, Sums* sums) {
+    row->model = step.llm.model.empty() ? "unknown" : step.llm.model;
+    row->cost_status = price.status;
+    row->cost_usd = price.billed;
+    row->reported_cost_usd = step.llm.reported_cost;
+    row->tokens = step.llm.usage;
+    row->error = std::string(FirstLine(step.llm.error));
+    if (!row->error.empty()) row->status = ToolStatus::kError;
+    Add(sums->llm_ms, row->duration_ms);
+    if (!step.llm.billed) return;  // a local message: shown, not counted as a call
+    ++sums->totals.llm_calls;
+    Add(sums->totals.cost_usd, price.billed);
+    if (step.llm.usage) sums->totals.tokens += *step.llm.usage;
+    ++sums->by_status[price.status];
+    if (price.status == CostStatus::kUnpriced) sums->unpriced_models.insert(row->model);
+    if (price.status == CostStatus::kIncluded) Add(sums->included, price.list_price);
+    Add(sums->reported, step.llm.reported_cost);
+    if (std::find(sums->models.begin(), sums->models.end(), row->model) == sums->models.end()) sums->models.push_back(row->model);
+  }
+
+  static void AddTool(const Step& step, CardStep* row, Sums* sums) {
+    row->tool = step.tool.name.empty() ? "unknown" : step.tool.name;
+    if (step.kind == StepKind::kSubagentSpawn) row->agent = step.children.empty() ? "" : step.children.front().info.agent_name;
+    row->status = step.result.status;
+    row->exit_code = step.result.exit_code;
+    if (step.result.status == ToolStatus::kError) row->error = std::string(FirstLine(step.result.error));
+    Add(sums->tool_ms, row->duration_ms);
+    if (step.result_only) return;
+    bool linked = step.tool.name != "unlinked_subagent";
+    if (linked) ++sums->totals.tool_calls;
+    if (step.kind == StepKind::kSubagentSpawn) ++sums->totals.spawns;
+  }
+
+  void AddSubAgents(const PricedSession& priced, size_t index, const std::string& prefix, Sums* below) {
+    const Step& step = priced.session->steps[index];
+    std::string id = IdOf(prefix, index);
+    if (step.children.empty()) {
+      SubAgent agent;
+      agent.step = id, agent.session_id = step.result.child_session;
+      card_.sub_agents.push_back(std::move(agent));
+    }
+    for (size_t c = 0; c < step.children.size(); ++c) {
+      size_t place = card_.sub_agents.size();
+      card_.sub_agents.emplace_back();
+      // Several children of one spawn: 9/1, 9/2 would clash, so the second child's steps are 9b/1.
+      std::string child_id = c == 0 ? id : id + static_cast<char>('a' + std::min<size_t>(c, 25));
+      Sums sums = Run(priced.children[index][c], child_id + "/");
+      SubAgent& agent = card_.sub_agents[place];
+      const Session& child = step.children[c];
+      agent.step = child_id, agent.session_id = child.id, agent.log_present = true;
+      agent.agent = child.info.agent_name;
+      agent.cost_usd = sums.totals.cost_usd;
+      agent.llm_call_count = sums.totals.llm_calls, agent.tool_call_count = sums.totals.tool_calls;
+      Merge(*below, sums);
+    }
+  }
+
+  // Billed cost of the LLM calls all of whose tool uses are in the set; nullopt when a call's cost is not known.
+  static std::optional<Usd> TurnsCost(const PricedSession& priced, const std::set<size_t>& set) {
+    const auto& steps = priced.session->steps;
+    std::map<int64_t, std::pair<size_t, bool>> turns;  // turn -> (tool uses in set, any outside)
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].kind == StepKind::kLlmCall || steps[i].turn == 0) continue;
+      auto& [inside, outside] = turns[steps[i].turn];
+      if (set.contains(i)) ++inside;
+      else outside = true;
+    }
+    std::optional<Usd> sum;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].kind != StepKind::kLlmCall) continue;
+      auto turn = turns.find(steps[i].turn);
+      bool alone = set.contains(i) || (turn != turns.end() && turn->second.first > 0 && !turn->second.second);
+      if (alone) Add(sum, priced.prices[i].billed);
+    }
+    return sum;
+  }
+
+  std::optional<Usd> Wasted(const PricedSession& priced, const std::vector<std::pair<const Detector*, Finding>>& findings,
+                            const std::vector<Failure>& failures) {
+    std::set<size_t> set;
+    for (auto& [detector, finding] : findings) set.insert(finding.steps.begin(), finding.steps.end());
+    for (const Failure& failure : failures) {
+      set.insert(failure.step);
+      set.insert(failure.retries.begin(), failure.retries.end());
+    }
+    return TurnsCost(priced, set);
+  }
+
+  void AddGroups(const PricedSession& priced, const std::vector<std::pair<const Detector*, Finding>>& findings, const std::string& prefix) {
+    for (auto& [detector, finding] : findings) {
+      RedundantGroup group;
+      const Step& first = priced.session->steps[finding.first];
+      group.tool = first.tool.name, group.reason = detector->name, group.grade = "C0", group.target = finding.target;
+      group.first = IdOf(prefix, finding.first);
+      for (size_t i : finding.steps) {
+        group.steps.push_back(IdOf(prefix, i));
+        group.call_ids.push_back(priced.session->steps[i].call_id);
+      }
+      group.wasted_usd = TurnsCost(priced, {finding.steps.begin(), finding.steps.end()});
+      card_.redundant_tool_calls.push_back(std::move(group));
+    }
+  }
+
+  void AddFailures(const PricedSession& priced, const std::vector<Failure>& failures, const std::vector<ToolMeaning>& meanings, const std::string& prefix) {
+    const auto& steps = priced.session->steps;
+    for (const Failure& failure : failures) {
+      FailedStep row;
+      const Step& step = steps[failure.step];
+      row.step = IdOf(prefix, failure.step), row.call_id = step.call_id, row.tool = step.tool.name;
+      row.error = std::string(PrefixUtf8(failure.error, kMaxError)), row.error_class = failure.error_class;
+      row.kind = failure.environment ? "environment" : "mistake";
+      row.args = std::string(PrefixUtf8(step.tool.args, kMaxText));
+      std::set<size_t> set = {failure.step};
+      for (size_t i : failure.retries) row.retries.push_back(IdOf(prefix, i)), set.insert(i);
+      if (failure.repair) {
+        row.repaired_by = IdOf(prefix, *failure.repair), row.repair_call_id = steps[*failure.repair].call_id;
+        row.repair_args = std::string(PrefixUtf8(steps[*failure.repair].tool.args, kMaxText));
+        set.insert(*failure.repair);
+        for (size_t i : failure.helpers) {
+          std::string_view args = meanings[i].command.empty() ? std::string_view(steps[i].tool.args) : std::string_view(meanings[i].command);
+          row.helpers.emplace_back(PrefixUtf8(args, kMaxError));
+        }
+      }
+      row.cost_usd = TurnsCost(priced, set);
+      card_.failed_or_repaired_steps.push_back(std::move(row));
+    }
+  }
+
+  TraceCard& card_;
+};
+
+// unpriced is the weakest, then a client's figure, then a subscription's, then ours.
+CostStatus Weakest(const std::map<CostStatus, int64_t>& by_status) {
+  for (CostStatus status : {CostStatus::kUnpriced, CostStatus::kReported, CostStatus::kIncluded}) {
+    if (by_status.contains(status)) return status;
+  }
+  return CostStatus::kPriced;
+}
+
+void SetTotals(const Sums& sums, TraceCard* card) {
+  const Totals& totals = sums.totals;
+  // Nothing was asked of a model: that cost is known to be nothing.
+  card->total_cost_usd = totals.llm_calls == 0 ? std::optional(Usd()) : totals.cost_usd;
+  card->total_tokens = totals.tokens;
+  card->llm_call_count = totals.llm_calls, card->tool_call_count = totals.tool_calls, card->spawn_count = totals.spawns;
+  card->cost_status = Weakest(sums.by_status);
+  card->models = sums.models;
+  card->included_cost_usd = sums.included, card->reported_cost_usd = sums.reported, card->wasted_usd = sums.wasted;
+  card->llm_ms = sums.llm_ms, card->tool_ms = sums.tool_ms;
+  auto count = [&](CostStatus status) {
+    auto found = sums.by_status.find(status);
+    return found == sums.by_status.end() ? int64_t{0} : found->second;
+  };
+  card->coverage->priced = count(CostStatus::kPriced), card->coverage->reported = count(CostStatus::kReported);
+  card->coverage->unpriced = count(CostStatus::kUnpriced), card->coverage->included = count(CostStatus::kIncluded);
+  card->coverage->unpriced_models.assign(sums.unpriced_models.begin(), sums.unpriced_models.end());
+}
+
+}  // namespace
+
+TraceCard CompileCard(const PricedSession& priced, const PriceBook& book) {
+  const Session& session = *priced.session;
+  TraceCard card;
+  card.schema = "tracecard/1";
+  card.session_id = session.id;
+  card.agent = session.info.agent.empty() ? session.source : session.info.agent;
+  card.agent_version = session.info.agent_version;
+  card.task_id = session.task_id;
+  card.source_hash = HexOf(session.source_hash);
+  card.price_book = book.id();
+  if (session.start_ns) card.started_ms = *session.start_ns / 1'000'000;
+  card.wall_ms = MillisBetween(session.start_ns, session.end_ns);
+  card.outcome = session.outcome.verdict;
+  if (session.outcome.source != OutcomeSource::kNone) card.outcome_source = session.outcome.source;
+  card.coverage = Coverage{};
+  Sums sums = Compiler(&card).Run(priced, "");
+  SetTotals(sums, &card);
+  std::sort(card.coverage->notes.begin(), card.coverage->notes.end());
+  card.skipped_input = session.skipped;
+  card.coverage->skipped_records = static_cast<int64_t>(session.skipped.size());
+  return card;
+}
+
+}  // namespace clawtrace::compile

@@ -1,0 +1,56 @@
+// Retry without change: a failed call made again with the same arguments while nothing was written in between, and it
+// failed again. A retry that succeeds is a flaky failure, not waste.
+#include <map>
+#include <tuple>
+
+#include "compile/detector.h"
+
+namespace clawtrace::compile {
+namespace {
+
+std::vector<Finding> Find(const Scene& scene) {
+  std::vector<Finding> findings;
+  struct Seen {
+    size_t step;
+    std::optional<size_t> finding;
+  };
+  std::map<std::tuple<std::string_view, uint64_t, int64_t, std::string_view>, Seen> failed;
+  const auto& steps = scene.session.steps;
+  auto wrote_between = [&](size_t from, size_t to) {
+    for (size_t i = from + 1; i < to; ++i) {
+      bool acts = steps[i].kind != StepKind::kLlmCall && !steps[i].abandoned && !scene.meanings[i].read_only;
+      // A failed call that names no write left nothing behind that it said.
+      if (acts && steps[i].result.status != ToolStatus::kError) return true;
+    }
+    return false;
+  };
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
+    bool is_failure = step.kind == StepKind::kToolUse && !step.result_only && !step.abandoned && step.result.status == ToolStatus::kError;
+    if (!is_failure || scene.meanings[i].volatile_result) continue;
+    auto key = std::tuple(std::string_view(step.tool.name), step.tool.args_hash, step.tool.args_bytes, std::string_view(step.tool.cwd));
+    auto [it, first_time] = failed.emplace(key, Seen{i, std::nullopt});
+    if (first_time) continue;
+    Seen& before = it->second;
+    bool unchanged = !wrote_between(before.step, i);
+    if (unchanged && !before.finding) {
+      before.finding = findings.size();
+      findings.push_back({before.step, {}, scene.meanings[i].target});
+    }
+    if (unchanged) findings[*before.finding].steps.push_back(i);
+    else before.finding.reset();
+    before.step = i;
+  }
+  return findings;
+}
+
+}  // namespace
+
+extern const Detector kRetryUnchanged;
+const Detector kRetryUnchanged = {
+    .name = "retry_unchanged",
+    .summary = "a failed call made again unchanged, with nothing written in between, that failed again",
+    .find = Find,
+};
+
+}  // namespace clawtrace::compile

@@ -1,0 +1,53 @@
+#pragma once
+// The order of a conversation from its parent chain: a forest of records, each naming the one it follows. Broken and
+// cyclic chains are made whole by breaking them at their earliest record.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace clawtrace {
+
+struct ConversationNode {
+  std::string_view id;
+  std::string_view parent;  // "" or unknown id = starts a chain
+  int64_t time = 0;
+};
+
+// Keeps the views it was given: the facts must outlive it.
+class Conversation {
+ public:
+  explicit Conversation(std::vector<ConversationNode> nodes);
+
+  bool empty() const { return index_.empty(); }
+  // Depth-first position: parents before children, branches by (time, id). -1 for unknown or empty ids.
+  int64_t Position(std::string_view id) const;
+  // Position of the last record that is not later than time; -1 when there is none.
+  int64_t PositionAt(std::optional<int64_t> time) const;
+  // Is the record on the path from the start to the latest record of its chain? Unknown ids are.
+  bool IsActive(std::string_view id) const;
+  int64_t cycles() const { return cycles_; }
+
+ private:
+  struct Entry {
+    std::string_view id;
+    int parent = -1;
+    int64_t time = 0;
+    int64_t position = -1;
+    int root = -1;
+    bool active = false;
+  };
+  void Walk(int root, const std::vector<std::vector<int>>& children);
+  void MarkActive();
+
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string_view, int> index_;
+  std::vector<std::pair<int64_t, int64_t>> by_time_;  // time, greatest position so far
+  int64_t next_position_ = 0;
+  int64_t cycles_ = 0;
+};
+
+}  // namespace clawtrace

@@ -1,1 +1,51 @@
-int main() { return 0; }
+// Gathers what only the process knows (environment, terminal, place of the binary) and hands it to the command line.
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <system_error>
+#include <thread>
+
+#include "cli/command.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+// Installed: ../share/clawtrace beside bin/. In a build tree: data/ of the sources above it.
+void FindData(clawtrace::cli::World* world) {
+  std::string set = Environment("CLAWTRACE_DATA");
+  std::error_code error;
+  fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+  std::vector<fs::path> places;
+  if (!set.empty()) places.emplace_back(set);
+  for (const char* relative : {"../share/clawtrace", "../data", "../../data", "../../../data"}) places.push_back(folder / relative);
+  for (const fs::path& place : places) {
+    world->data_hint += (world->data_hint.empty() ? "" : ", ") + place.lexically_normal().string();
+    if (world->data_dir.empty() && fs::is_regular_file(place / "prices.tsv", error)) world->data_dir = place.lexically_normal().string();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  clawtrace::cli::World world;
+  world.home = Environment("HOME");
+  world.out = &std::cout;
+  world.err = &std::cerr;
+  world.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  world.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  world.threads = std::max(1u, std::thread::hardware_concurrency());
+  FindData(&world);
+  int code = clawtrace::cli::Main(argc, argv, world);
+  std::cout.flush();
+  return std::cout ? code : clawtrace::cli::kCouldNot;
+}

@@ -1,0 +1,82 @@
+#include <fmt/core.h>
+
+#include "base/doc_writer.h"
+#include "cli/inputs.h"
+#include "distill/distill.h"
+#include "skill/skill.h"
+
+namespace clawtrace::cli {
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"--skill", "DIR", "the skill directory to deepen, or to create", FlagKind::kPath},
+    {"--out", "DIR", "write the result here and leave --skill alone", FlagKind::kPath},
+    {"--dry-run", "", "show the diff, write nothing", FlagKind::kSwitch},
+    {"--patches", "", "print the patches (YAML, --json: JSON lines) instead of the diff", FlagKind::kSwitch},
+    kJsonFlag,
+    kPricesFlag,
+};
+
+void PrintPatches(const std::vector<Patch>& patches, bool json, std::ostream& out) {
+  for (const Patch& patch : patches) {
+    std::string text = EncodePatch(patch, json);
+    out << (json ? "" : "---\n") << text << (text.ends_with('\n') ? "" : "\n");
+  }
+}
+
+int Run(const Arguments& arguments, const World& world) {
+  if (!arguments.Has("--skill")) return Report(world, {ErrorCode::kInvalidInput, "distill needs a skill directory", "--skill DIR; it is created when it does not exist"});
+  auto book = LoadPrices(arguments, world);
+  if (!book) return Report(world, book.error());
+  auto selection = Select(arguments, world);
+  if (!selection) return Report(world, selection.error());
+  auto all = CompileAll(selection->inputs, *book, world, [](Compiled& item, const PricedSession&) { DropSteps(item); });
+  if (!all) return Report(world, all.error());
+  std::vector<TraceCard> cards;
+  if (selection->selectors.empty()) {
+    for (Compiled& item : *all) cards.push_back(std::move(item.card));
+  }
+  for (const std::string& selector : selection->selectors) {
+    auto found = Match(*all, selector);
+    if (!found) return Report(world, found.error());
+    cards.push_back((*all)[found->front()].card);
+  }
+  std::vector<Patch> patches = distill::ProposePatches(cards);
+  auto before = LoadSkill(arguments.Value("--skill"));
+  if (!before) return Report(world, before.error());
+  SkillDir base = *before;
+  std::string target = arguments.Has("--out") ? arguments.Value("--out") : arguments.Value("--skill");
+  if (arguments.Has("--out")) {
+    // The skill's name follows its directory; an earlier result there is what this run deepens.
+    auto earlier = LoadSkill(target);
+    if (!earlier) return Report(world, earlier.error());
+    if (!earlier->files.empty()) base = *earlier;
+    base.name = earlier->name;
+  }
+  auto applied = ApplyPatches(base, patches);
+  if (!applied) return Report(world, applied.error());
+  if (arguments.Has("--patches")) PrintPatches(patches, arguments.Has("--json"), *world.out);
+  else *world.out << DiffSkills(base, applied->skill);
+  for (const std::string& line : applied->report) *world.err << line << "\n";
+  *world.err << fmt::format("{} sessions, {} patches, skill {}\n", cards.size(), patches.size(), target);
+  if (arguments.Has("--dry-run")) return kDone;
+  if (auto saved = SaveSkill(applied->skill, target); !saved) return Report(world, saved.error());
+  return kDone;
+}
+
+}  // namespace
+
+extern const Command kDistill;
+const Command kDistill = {
+    .name = "distill",
+    .summary = "turn waste and repairs seen in sessions into rules of a skill",
+    .usage = "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run]",
+    .details =
+        "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same session go under\n"
+        "\"Candidates (unproven)\" with their true grade; text of others is never touched. The diff is printed. Which steps\n"
+        "justify a rule stands in DIR/.clawtrace/provenance.json.",
+    .flags = kFlags,
+    .run = Run,
+};
+
+}  // namespace clawtrace::cli

@@ -1,0 +1,150 @@
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cli/command.h"
+
+namespace clawtrace::cli {
+
+#define CT_COMMAND(constant) extern const Command constant;
+#include "cli/commands.def"
+#undef CT_COMMAND
+
+std::span<const Command* const> Commands() {
+  static constexpr auto kAll = std::to_array<const Command*>({
+#define CT_COMMAND(constant) &constant,
+#include "cli/commands.def"
+#undef CT_COMMAND
+  });
+  return kAll;
+}
+
+int Report(const World& world, const Error& error) {
+  *world.err << "clawtrace: " << error.message << "\n";
+  if (!error.hint.empty()) *world.err << "\nhint: " << error.hint << "\n";
+  return kCouldNot;
+}
+
+namespace {
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t up = row[j];
+      row[j] = std::min({up + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = up;
+    }
+  }
+  return row[b.size()];
+}
+
+template <class Range, class NameOf>
+std::string Nearest(std::string_view word, const Range& candidates, NameOf name_of) {
+  std::string best;
+  size_t distance = word.size() / 2 + 1;
+  for (const auto& candidate : candidates) {
+    size_t d = EditDistance(word, name_of(candidate));
+    if (d < distance) distance = d, best = std::string(name_of(candidate));
+  }
+  return best;
+}
+
+void PrintOverview(std::ostream& out) {
+  out << "clawtrace " CLAWTRACE_VERSION " - what LLM agents did, what each step cost, what was wasted\n\nusage: clawtrace COMMAND [ARGUMENTS]\n\n";
+  for (const Command* command : Commands()) out << fmt::format("  {:<12} {}\n", command->name, command->summary);
+  out << "\n  clawtrace COMMAND --help   details and flags\n  clawtrace --version\n";
+}
+
+void PrintHelp(const Command& command, std::ostream& out) {
+  out << fmt::format("{}\n\nusage: clawtrace {}\n\n{}\n", command.summary, command.usage, command.details);
+  if (command.flags.empty()) return;
+  out << "\nflags:\n";
+  for (const Flag& flag : command.flags) {
+    std::string name = std::string(flag.name) + (flag.value_name.empty() ? "" : " " + std::string(flag.value_name));
+    out << fmt::format("  {:<22} {}\n", name, flag.help);
+  }
+}
+
+const Command* FindCommand(std::string_view name) {
+  for (const Command* command : Commands()) {
+    if (command->name == name) return command;
+  }
+  return nullptr;
+}
+
+int UsageError(const World& world, std::string message, std::string hint) {
+  return Report(world, {ErrorCode::kInvalidInput, std::move(message), std::move(hint)});
+}
+
+// The parser library is used for what it is good at, splitting flags from values; words are ours.
+Result<Arguments> Parse(const Command& command, std::vector<std::string> words) {
+  Arguments arguments;
+  CLI::App app;
+  app.set_help_flag();
+  std::map<std::string, bool> switches;
+  for (const Flag& flag : command.flags) {
+    std::string name(flag.name);
+    if (flag.kind == FlagKind::kSwitch) app.add_flag(name, switches[name]);
+    else app.add_option(name, arguments.values[name]);
+  }
+  app.add_option("paths", arguments.positional);
+  std::reverse(words.begin(), words.end());  // the library takes them last first
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    std::string hint = fmt::format("clawtrace {} --help lists the flags", command.name);
+    for (const std::string& word : app.remaining()) {
+      std::string near = word.starts_with("-") ? Nearest(word, command.flags, [](const Flag& f) { return f.name; }) : "";
+      if (!near.empty()) hint = fmt::format("did you mean {}?", near);
+    }
+    for (const std::string& word : words) {
+      bool known = std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& f) { return word == f.name || word.starts_with(std::string(f.name) + "="); });
+      if (!word.starts_with("--") || known) continue;
+      std::string near = Nearest(word, command.flags, [](const Flag& f) { return f.name; });
+      return Fail(ErrorCode::kInvalidInput, fmt::format("{}: unknown flag {}", command.name, word), near.empty() ? hint : fmt::format("did you mean {}?", near));
+    }
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {}", command.name, error.what()), hint);
+  }
+  std::erase_if(arguments.values, [&](const auto& item) { return app.get_option(item.first)->count() == 0; });
+  for (auto& [name, on] : switches) {
+    if (on) arguments.values[name] = "1";
+  }
+  return arguments;
+}
+
+}  // namespace
+
+int Main(int argc, const char* const* argv, const World& world) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    const Command* about = words.size() > 1 ? FindCommand(words[1]) : nullptr;
+    if (about) PrintHelp(*about, *world.out);
+    else PrintOverview(*world.out);
+    return kDone;
+  }
+  if (words[0] == "--version" || words[0] == "-V") {
+    *world.out << "clawtrace " CLAWTRACE_VERSION "\n";
+    return kDone;
+  }
+  const Command* command = FindCommand(words[0]);
+  if (!command) {
+    std::string near = Nearest(words[0], Commands(), [](const Command* c) { return c->name; });
+    return UsageError(world, fmt::format("no command named {}", words[0]), near.empty() ? "clawtrace --help lists the commands" : fmt::format("did you mean clawtrace {}?", near));
+  }
+  words.erase(words.begin());
+  if (std::find(words.begin(), words.end(), "--help") != words.end() || std::find(words.begin(), words.end(), "-h") != words.end()) {
+    PrintHelp(*command, *world.out);
+    return kDone;
+  }
+  auto arguments = Parse(*command, std::move(words));
+  if (!arguments) return Report(world, arguments.error());
+  return command->run(*arguments, world);
+}
+
+}  // namespace clawtrace::cli

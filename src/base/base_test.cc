@@ -48,6 +48,7 @@ std::string Sample(DocWriter::Format format) {
   w.BeginObject(), w.Field("id", 2), w.Key("in"), w.BeginArray(), w.Int(3), w.String("4"), w.EndArray(), w.EndObject();
   w.EndArray();
   w.Key("none"), w.Null();
+  w.Key("row"), w.BeginObject(true), w.Field("x", 1), w.EndObject();
   w.EndObject();
   return w.Take();
 }
@@ -64,6 +65,7 @@ rows:
       - 3
       - "4"
 none: null
+row: {x: 1}
 )");
 }
 
@@ -81,7 +83,7 @@ TEST(DocWriterTest, JsonAndYamlReadBackEqual) {
     EXPECT_TRUE(doc->Find("none")->is_null());
   }
   EXPECT_EQ(Sample(DocWriter::Format::kJson),
-            R"({"name":"plain text","odd":"yes","colon":"a: b","empty":[],"rows":[{"id":1,"t":"x,y"},{"id":2,"in":[3,"4"]}],"none":null})");
+            R"({"name":"plain text","odd":"yes","colon":"a: b","empty":[],"rows":[{"id":1,"t":"x,y"},{"id":2,"in":[3,"4"]}],"none":null,"row":{"x":1}})");
 }
 
 TEST(ValueTest, ErrorsNameThePlace) {

@@ -59,12 +59,14 @@ void DocWriter::BeforeValue() {
 
 void DocWriter::Open(char bracket, bool row) {
   bool is_item = !after_key_ && !levels_.empty();
+  bool block_value = after_key_ && format_ == Format::kYaml && !flow();
   bool parent_flow = flow();
   BeforeValue();
   bool row_here = row || (format_ == Format::kYaml && parent_flow && !levels_.empty()) ||
                   (format_ == Format::kJsonPretty && !levels_.empty() && levels_.back().row);
   levels_.push_back({bracket == '{' ? '}' : ']', row_here, 0});
   if (format_ != Format::kYaml || row_here) {
+    if (block_value) out_.push_back(' ');
     out_.push_back(bracket);
   } else {
     after_dash_ = is_item;

@@ -96,7 +96,8 @@ class Compiler {
                     const std::string& prefix, Sums* sums) {
     const Step& step = priced.session->steps[index];
     CardStep row;
-    row.id = IdOf(prefix, index), row.kind = step.kind, row.call_id = step.call_id, row.turn = step.turn;
+    row.id = IdOf(prefix, index), row.kind = step.kind, row.call_id = step.call_id;
+    if (step.turn > 0) row.turn = step.turn;
     if (step.start_ns) row.start_ms = *step.start_ns / 1'000'000;
     row.duration_ms = MillisBetween(step.start_ns, step.end_ns);
     row.abandoned = step.abandoned;

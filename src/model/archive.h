@@ -68,6 +68,18 @@ class WriteArchive {
     else out_->Null();
   }
 
+  // References to steps: "12" is written as the number it looks like, "3/7" as a string.
+  void StepField(std::string_view name, const std::string& step) {
+    if (!step.empty()) out_->Key(name), PutStep(step);
+  }
+  void StepField(std::string_view name, const std::vector<std::string>& steps) {
+    if (steps.empty()) return;
+    out_->Key(name);
+    out_->BeginArray(true);
+    for (const std::string& step : steps) PutStep(step);
+    out_->EndArray();
+  }
+
   template <class T>
   void Put(const T& value) {
     if constexpr (std::is_same_v<T, std::string>) out_->String(value);
@@ -89,6 +101,13 @@ class WriteArchive {
   }
 
  private:
+  void PutStep(const std::string& step) {
+    constexpr size_t kMaxDigits = 18;
+    bool number = step.size() <= kMaxDigits && step[0] != '0' && step.find_first_not_of("0123456789") == std::string::npos;
+    if (number) out_->Number(step);
+    else out_->String(step);
+  }
+
   DocWriter* out_;
 };
 
@@ -107,6 +126,10 @@ class ReadArchive {
   }
   template <class T>
   void NullableField(std::string_view name, std::optional<T>& value) {
+    Field(name, value);
+  }
+  template <class T>
+  void StepField(std::string_view name, T& value) {
     Field(name, value);
   }
 

@@ -14,7 +14,7 @@ namespace clawtrace {
 // tool, model or agent: whichever is set is what the step's kind calls for.
 template <class A>
 void Describe(A& a, CardStep& s) {
-  a.Field("id", s.id), a.Field("kind", s.kind), a.Field("tool", s.tool), a.Field("model", s.model), a.Field("agent", s.agent);
+  a.StepField("id", s.id), a.Field("kind", s.kind), a.Field("tool", s.tool), a.Field("model", s.model), a.Field("agent", s.agent);
   a.Field("cost_usd", s.cost_usd), a.Field("cost_status", s.cost_status), a.Field("reported_cost_usd", s.reported_cost_usd);
   a.Field("redundant", s.redundant), a.Field("suspected", s.suspected), a.Field("reason", s.reason);
   a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error), a.Field("abandoned", s.abandoned);
@@ -26,14 +26,14 @@ constexpr bool IsRow(const CardStep&) { return true; }
 template <class A>
 void Describe(A& a, RedundantGroup& g) {
   a.Field("tool", g.tool), a.Field("reason", g.reason), a.Field("grade", g.grade), a.Field("target", g.target);
-  a.Field("first", g.first), a.Field("steps", g.steps), a.Field("wasted_usd", g.wasted_usd), a.Field("call_ids", g.call_ids);
+  a.StepField("first", g.first), a.StepField("steps", g.steps), a.Field("wasted_usd", g.wasted_usd), a.Field("call_ids", g.call_ids);
 }
 constexpr bool IsRow(const RedundantGroup&) { return true; }
 
 template <class A>
 void Describe(A& a, FailedStep& f) {
-  a.Field("step", f.step), a.Field("tool", f.tool), a.Field("error", f.error), a.Field("error_class", f.error_class);
-  a.Field("kind", f.kind), a.Field("repaired_by", f.repaired_by), a.Field("retries", f.retries), a.Field("cost_usd", f.cost_usd);
+  a.StepField("step", f.step), a.Field("tool", f.tool), a.Field("error", f.error), a.Field("error_class", f.error_class);
+  a.Field("kind", f.kind), a.StepField("repaired_by", f.repaired_by), a.StepField("retries", f.retries), a.Field("cost_usd", f.cost_usd);
   a.Field("call_id", f.call_id), a.Field("repair_call_id", f.repair_call_id), a.Field("args", f.args);
   a.Field("repair_args", f.repair_args), a.Field("helpers", f.helpers);
 }
@@ -41,7 +41,7 @@ constexpr bool IsRow(const FailedStep&) { return true; }
 
 template <class A>
 void Describe(A& a, SubAgent& s) {
-  a.Field("step", s.step), a.Field("session_id", s.session_id), a.Field("agent", s.agent), a.Field("log_present", s.log_present);
+  a.StepField("step", s.step), a.Field("session_id", s.session_id), a.Field("agent", s.agent), a.Field("log_present", s.log_present);
   a.Field("cost_usd", s.cost_usd), a.Field("llm_call_count", s.llm_call_count), a.Field("tool_call_count", s.tool_call_count);
 }
 constexpr bool IsRow(const SubAgent&) { return true; }
@@ -107,7 +107,7 @@ constexpr size_t kNameBytes = 64;
 void ShortenSteps(TraceCard& card) {
   for (CardStep& s : card.top_cost_spans) {
     s.tool = Shorten(s.tool, kNameBytes), s.model = Shorten(s.model, kNameBytes), s.agent = Shorten(s.agent, kNameBytes);
-    s.call_id.clear(), s.error.clear(), s.tokens.reset(), s.start_ms.reset(), s.turn = 0;
+    s.call_id.clear(), s.error.clear(), s.tokens.reset(), s.start_ms.reset(), s.turn.reset();
     s.reported_cost_usd.reset();
     Round(s.cost_usd);
   }
@@ -183,10 +183,13 @@ bool DropOne(TraceCard& card) {
   if (drop(card.skipped_input, card.more_skipped)) return true;
   auto shrink = [](std::vector<std::string>& list) {
     if (list.size() < 2) return false;
-    // The last entry counts what was cut: "+3".
-    int64_t cut = 1;
-    if (list.back().starts_with("+")) cut += ParseInt(std::string_view(list.back()).substr(1)).value_or(0), list.pop_back();
-    list.back() = fmt::format("+{}", cut);
+    // Half of it goes; the last entry counts what went: "+3".
+    size_t cut = 0;
+    if (list.back().starts_with("+")) cut = static_cast<size_t>(ParseInt(std::string_view(list.back()).substr(1)).value_or(0)), list.pop_back();
+    size_t keep = list.size() / 2;
+    cut += list.size() - keep;
+    list.resize(keep);
+    list.push_back(fmt::format("+{}", cut));
     return true;
   };
   if (shrink(card.models)) return true;
@@ -197,6 +200,13 @@ bool DropOne(TraceCard& card) {
 
 Result<std::string> EncodeCompactCard(const TraceCard& full, DocFormat format, size_t max_bytes) {
   TraceCard card = Compacted(full);
+  // No entry of a list is shorter than this: what cannot fit anyway need not be tried one by one.
+  constexpr size_t kShortestEntry = 24;
+  size_t most = max_bytes / kShortestEntry + 1;
+  Keep(card.failed_or_repaired_steps, most, card.more_failed);
+  Keep(card.redundant_tool_calls, most, card.more_redundant);
+  Keep(card.sub_agents, most, card.more_sub_agents);
+  Keep(card.skipped_input, most, card.more_skipped);
   while (true) {
     std::string text = EncodeCard(card, format);
     if (text.size() <= max_bytes) return text;

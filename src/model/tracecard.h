@@ -15,7 +15,7 @@ struct CardStep {
   StepKind kind = StepKind::kLlmCall;
   std::string tool, model, agent;       // the one that belongs to kind
   std::string call_id;
-  int64_t turn = 0;
+  std::optional<int64_t> turn;          // the LLM call it is or belongs to, from 1
   std::optional<Usd> cost_usd;          // billed; LLM calls only; nullopt = not known
   std::optional<CostStatus> cost_status;
   std::optional<Usd> reported_cost_usd; // the client's own figure, beside ours

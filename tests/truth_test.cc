@@ -1,0 +1,228 @@
+// Every recording of a real client has a truth computed from what the endpoint saw. Session logs must give exactly that.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "capture/gather.h"
+#include "compile/compile.h"
+#include "support/data.h"
+
+namespace clawtrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+const PriceBook& Book() {
+  static const PriceBook book = [] {
+    auto tsv = ReadFile(test::SourceDir() / "data/prices.tsv");
+    CT_CHECK(tsv.has_value());
+    auto parsed = PriceBook::FromTsv(*tsv, "prices.tsv");
+    CT_CHECK(parsed.has_value());
+    return *parsed;
+  }();
+  return book;
+}
+
+struct Read {
+  std::vector<Session> sessions;
+  std::vector<capture::Unusable> unusable;
+};
+
+Read ReadPath(const fs::path& path) {
+  Read read;
+  capture::Plan plan = capture::PlanInputs({path.string()});
+  read.unusable = plan.unusable;
+  for (const capture::Unit& unit : plan.units) {
+    for (Session& session : capture::ReadUnit(unit, plan, {}).sessions) read.sessions.push_back(std::move(session));
+  }
+  return read;
+}
+
+struct AgentTruth {
+  int64_t calls = 0;
+  Usage tokens;  // cache writes in cache_write_unknown
+  std::set<std::string> tools;
+};
+
+// What one recording must give after the rules for its wire (what the wire does not carry cannot be told).
+void AddTokens(Json tokens, const std::string& wire, Usage* usage) {
+  auto get = [&](std::string_view key) { return tokens[key].integer().value_or(0); };
+  bool writes_on_wire = wire == "anthropic-messages";
+  usage->uncached_input += get("uncached_input") + (writes_on_wire ? 0 : get("cache_write"));
+  usage->cache_read += get("cache_read");
+  usage->cache_write_unknown += writes_on_wire ? get("cache_write") : 0;
+  usage->output += get("output") + (wire == "gemini" || wire == "gemini-generate-content" ? get("reasoning") : 0);
+}
+
+struct Measured {
+  int64_t calls = 0;
+  Usage tokens;
+  std::set<std::string> tools, failing, suspected;
+};
+
+void Measure(const Session& session, Measured* own) {
+  for (const Step& step : session.steps) {
+    if (step.kind == StepKind::kLlmCall) {
+      if (!step.llm.billed || step.llm.auxiliary) continue;
+      if (!step.llm.error.empty() && step.llm.usage.value_or(Usage{}).total() == 0) continue;  // a failed attempt
+      ++own->calls;
+      if (step.llm.usage) own->tokens += *step.llm.usage;
+    } else if (!step.result_only && step.tool.name != "unlinked_subagent") {
+      own->tools.insert(step.call_id);
+      if (step.result.status == ToolStatus::kError) own->failing.insert(step.call_id);
+    }
+  }
+}
+
+std::vector<const Session*> ChildrenOf(const Session& session) {
+  std::vector<const Session*> children;
+  for (const Step& step : session.steps) {
+    for (const Session& child : step.children) children.push_back(&child);
+  }
+  return children;
+}
+
+bool EndsWithOneOf(const std::string& id, const std::string& truth) { return id == truth || id.ends_with(truth); }
+
+void ExpectTools(const std::set<std::string>& ours, const std::vector<std::string>& truth, const std::string& where) {
+  EXPECT_EQ(ours.size(), truth.size()) << where;
+  for (const std::string& id : truth) {
+    EXPECT_TRUE(std::any_of(ours.begin(), ours.end(), [&](const std::string& o) { return EndsWithOneOf(o, id); })) << where << " misses " << id;
+  }
+}
+
+void ExpectTokens(const Usage& ours, const Usage& truth, const std::string& where) {
+  EXPECT_EQ(ours.uncached_input, truth.uncached_input) << where;
+  EXPECT_EQ(ours.cache_read, truth.cache_read) << where;
+  EXPECT_EQ(ours.cache_write(), truth.cache_write_unknown) << where;
+  EXPECT_EQ(ours.output, truth.output) << where;
+}
+
+std::vector<std::string> Suspected(const Session& session) {
+  TraceCard card = compile::CompileCard(PriceSession(session, Book()), Book());
+  std::vector<std::string> ids;
+  for (const CardStep& step : card.steps) {
+    if (step.suspected) ids.push_back(step.call_id);
+  }
+  return ids;
+}
+
+void ExpectEachStepSumsToTotal(const Session& session, const std::string& where) {
+  TraceCard card = compile::CompileCard(PriceSession(session, Book()), Book());
+  Usd sum;
+  for (const CardStep& step : card.steps) sum += step.cost_usd.value_or(Usd());
+  EXPECT_EQ(sum, card.total_cost_usd.value_or(Usd())) << where;
+}
+
+void CheckClient(const fs::path& recording, const fs::path& logs) {
+  SCOPED_TRACE(recording.string());
+  auto text = ReadFile(recording / "expected.json");
+  ASSERT_TRUE(text);
+  JsonParser parser;
+  Json truth = *parser.Parse(*text);
+  std::string wire(truth["wire"].text());
+  Read read = ReadPath(logs);
+  ASSERT_EQ(read.sessions.size(), 1u);
+  const Session& root = read.sessions.front();
+  Measured main;
+  Measure(root, &main);
+  auto check_agent = [&](Json agent, const Measured& ours, const std::string& name) {
+    Usage tokens;
+    AddTokens(agent["tokens"], wire, &tokens);
+    EXPECT_EQ(ours.calls, agent["llm_calls"].integer().value_or(-1)) << name;
+    ExpectTokens(ours.tokens, tokens, name);
+    std::vector<std::string> ids;
+    agent["tool_calls"].ForEachItem([&](Json tool) { ids.emplace_back(tool["id"].text()); });
+    ExpectTools(ours.tools, ids, name);
+  };
+  check_agent(truth["agents"]["main"] ? truth["agents"]["main"] : truth["agents"]["skilled"], main, "main");
+  if (truth["agents"]["check"]) {
+    auto children = ChildrenOf(root);
+    ASSERT_EQ(children.size(), 1u);
+    Measured child;
+    Measure(*children[0], &child);
+    check_agent(truth["agents"]["check"], child, "check");
+  }
+  std::vector<std::string> failing, repeated;
+  truth["totals"]["failing_tool_calls"].ForEachItem([&](Json id) { failing.emplace_back(id.text()); });
+  truth["totals"]["repeated_reads"].ForEachItem([&](Json id) { repeated.emplace_back(id.text()); });
+  ExpectTools(main.failing, failing, "failing");
+  auto suspected = Suspected(root);
+  for (const std::string& id : repeated) {
+    EXPECT_TRUE(std::any_of(suspected.begin(), suspected.end(), [&](const std::string& s) { return EndsWithOneOf(s, id); })) << "not found as repeated: " << id;
+  }
+  ExpectEachStepSumsToTotal(root, recording.string());
+}
+
+TEST(TruthTest, ClientsMainRecordings) {
+  CT_NEEDS_SHARED_DATA();
+  fs::path clients = test::SharedData() / "clients";
+  for (const char* variant : {"main", "otlp-json", "otlp-grpc", "mcp"}) {
+    if (fs::exists(clients / "claude-code" / variant)) CheckClient(clients / "claude-code" / variant, clients / "claude-code" / variant / "dot-claude");
+    if (fs::exists(clients / "codex" / variant)) CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
+    if (fs::exists(clients / "pi" / variant)) CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
+  }
+}
+
+// Needed calls that a detector suspects are false alarms; wasteful ones that it names are hits.
+struct Alarms {
+  int hits = 0, repeats_in_truth = 0, false_alarms = 0;
+};
+
+void CheckSuite(const fs::path& recording, Alarms* alarms) {
+  SCOPED_TRACE(recording.string());
+  auto text = ReadFile(recording / "truth.json");
+  ASSERT_TRUE(text);
+  JsonParser parser;
+  Json truth = *parser.Parse(*text);
+  std::string client = recording.filename();
+  std::string wire = client == "claude-code" ? "anthropic-messages" : "openai";
+  Read read = ReadPath(recording / "session");
+  ASSERT_EQ(read.sessions.size(), 1u);
+  const Session& root = read.sessions.front();
+  Measured main;
+  Measure(root, &main);
+  EXPECT_EQ(main.calls, truth["totals"]["llm_calls"].integer().value_or(-1));
+  Usage tokens;
+  AddTokens(truth["totals"]["tokens"], wire, &tokens);
+  ExpectTokens(main.tokens, tokens, "totals");
+  std::vector<std::string> ids, failing;
+  std::map<std::string, std::pair<bool, std::string>> needed;
+  truth["tool_calls"].ForEachItem([&](Json tool) {
+    ids.emplace_back(tool["id"].text());
+    if (tool["fails"].boolean().value_or(false)) failing.emplace_back(tool["id"].text());
+    std::string reasons;
+    tool["reasons"].ForEachItem([&](Json reason) { reasons += std::string(reason.text()) + " "; });
+    needed[std::string(tool["id"].text())] = {tool["truth"].text() == "needed", reasons};
+  });
+  ExpectTools(main.tools, ids, "tools");
+  ExpectTools(main.failing, failing, "failing");
+  auto suspected = Suspected(root);
+  for (auto& [id, info] : needed) {
+    bool flagged = std::any_of(suspected.begin(), suspected.end(), [&](const std::string& s) { return EndsWithOneOf(s, id); });
+    bool repeat = info.second.find("repeat_read") != std::string::npos || info.second.find("retry_unchanged") != std::string::npos || info.second.find("verification_repeat") != std::string::npos;
+    if (!info.first && repeat) ++alarms->repeats_in_truth, alarms->hits += flagged;
+    if (!info.first && repeat && !flagged) std::printf("missed   %s %s %s\n", recording.c_str(), id.c_str(), info.second.c_str());
+    if (info.first && flagged) ++alarms->false_alarms, std::printf("false    %s %s %s\n", recording.c_str(), id.c_str(), info.second.c_str());
+  }
+  ExpectEachStepSumsToTotal(root, recording.string());
+}
+
+TEST(TruthTest, SuiteRecordings) {
+  CT_NEEDS_SHARED_DATA();
+  Alarms alarms;
+  int recordings = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(test::SharedData() / "suite/recordings")) {
+    if (entry.path().filename() == "truth.json") CheckSuite(entry.path().parent_path(), &alarms), ++recordings;
+  }
+  EXPECT_GE(recordings, 60);
+  EXPECT_EQ(alarms.false_alarms, 0);
+  std::printf("suite: %d recordings, %d of %d repeats and retries found, %d false alarms\n", recordings, alarms.hits, alarms.repeats_in_truth, alarms.false_alarms);
+}
+
+}  // namespace
+}  // namespace clawtrace

@@ -41,7 +41,7 @@ struct FileContext {
 struct Importer {
   std::string_view name;          // stored in facts: lower case, dashes, stable forever
   std::string_view summary;       // for --help
-  std::string_view default_root;  // below the user's home: ".claude/projects"
+  std::string_view default_root;  // comma-separated, below the user's home: ".claude/projects"
   std::string_view file_suffixes; // comma-separated, only to walk default roots cheaply: ".jsonl"
   // Could the file with this head (its first kHeadBytes at most) be this format? Content only, never the name.
   bool (*sniff)(std::string_view head);

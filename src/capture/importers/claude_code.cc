@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "capture/importer.h"
+#include "capture/importers/log_text.h"
 #include "capture/line_reader.h"
 
 namespace clawtrace::capture {
@@ -47,13 +48,6 @@ Envelope ReadEnvelope(Json record) {
   return e;
 }
 
-// File name without folder and ".jsonl".
-std::string_view StemOf(std::string_view path) {
-  path.remove_prefix(path.find_last_of("/\\") + 1);
-  if (path.ends_with(".jsonl")) path.remove_suffix(6);
-  return path;
-}
-
 // Lines of role "user" that the client wrote itself. A custom slash command starts with <command-message> and
 // is what the person asked for; one that starts with <command-name> (/clear, /model) never reaches the model.
 bool IsClientText(std::string_view text) {
@@ -68,55 +62,7 @@ bool IsClientText(std::string_view text) {
       "Caveat: The messages below",
       "This session is being continued from a previous conversation"};
   text = Trim(text.substr(0, 256));
-  return std::ranges::any_of(kStarts, [&](std::string_view start) { return text.starts_with(start); });
-}
-
-// Text of a content value: a string, or the text blocks of an array. Copies only when there are several
-// blocks. Images are represented by a hash, so that different pictures are different outputs.
-std::string_view ContentText(Json content, std::string* buffer) {
-  if (auto text = content.string()) return *text;
-  std::string_view only;
-  size_t parts = 0;
-  content.ForEachItem([&](Json block) {
-    std::string image;
-    std::string_view part = block["text"].text();
-    if (Json source = block["source"]) {
-      image = "[" + std::string(block["type"].text()) + " " + HexOf(Hash64(source["data"].text())) + "]";
-      part = image;
-    }
-    if (part.empty()) return;
-    if (++parts == 1 && image.empty()) {
-      only = part;
-      return;
-    }
-    if (parts > 1 && buffer->empty()) buffer->assign(only);
-    if (!buffer->empty()) buffer->push_back('\n');
-    buffer->append(part);
-  });
-  return buffer->empty() ? only : std::string_view(*buffer);
-}
-
-// The line of an error text that says what went wrong: not the wrapper, the exit code or the traceback's
-// headline.
-std::string ErrorLine(std::string_view text) {
-  text = Trim(text);
-  if (text.starts_with("<tool_use_error>")) text.remove_prefix(16);
-  if (size_t end = text.find("</tool_use_error>"); end != std::string_view::npos) text = text.substr(0, end);
-  std::string_view line = Trim(FirstLine(text));
-  if (line.starts_with("Error: Exit code ")) line.remove_prefix(7);
-  if (line.starts_with("Exit code ")) {
-    std::string_view rest = text.substr(text.find("Exit code "));
-    rest = Trim(rest.substr(std::min(rest.size(), rest.find('\n'))));
-    if (!rest.empty()) {
-      text = rest;
-      line = Trim(FirstLine(rest));
-    }
-  }
-  if (line.starts_with("Traceback (most recent call last)")) {
-    std::string_view body = Trim(text);
-    line = Trim(body.substr(body.rfind('\n') + 1));
-  }
-  return Cut(line, kMaxError);
+  return StartsWithAny(text, kStarts);
 }
 
 std::optional<int64_t> ExitCodeIn(std::string_view text) {
@@ -624,32 +570,9 @@ Guess GuessOf(Json record) {
   return std::ranges::find(kSmall, type) != std::end(kSmall) ? Guess::kMaybe : Guess::kUnknown;
 }
 
-// Calls visit for every whole line of the head that is JSON until it returns false; true if none stopped it.
-// rest: what is left of a line that the head cuts off.
-template <class F>
-bool ForEachHeadLine(std::string_view head, std::string_view* rest, F&& visit) {
-  JsonParser parser;
-  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
-  while (!head.empty()) {
-    size_t end = head.find('\n');
-    std::string_view line = Trim(head.substr(0, end));
-    if (!line.empty()) {
-      if (auto json = parser.Parse(line)) {
-        if (!visit(*json)) return false;
-      } else if (end == std::string_view::npos) {
-        *rest = line;
-      }
-    }
-    if (end == std::string_view::npos) break;
-    head.remove_prefix(end + 1);
-  }
-  return true;
-}
-
 bool Sniff(std::string_view head) {
   Guess best = Guess::kUnknown;
-  std::string_view rest;
-  ForEachHeadLine(head, &rest, [&](Json record) {
+  std::string_view rest = ForEachHeadLine(head, [&](Json record) {
     Guess guess = GuessOf(record);
     if (guess != Guess::kUnknown) best = guess;
     return guess == Guess::kUnknown || guess == Guess::kMaybe;
@@ -667,8 +590,7 @@ bool Sniff(std::string_view head) {
 // folder that holds its "subagents".
 std::string UnitKey(std::string_view path, std::string_view head) {
   std::string session;
-  std::string_view rest;
-  ForEachHeadLine(head, &rest, [&](Json record) {
+  ForEachHeadLine(head, [&](Json record) {
     session = record["sessionId"].text();
     return session.empty();
   });

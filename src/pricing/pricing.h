@@ -1,78 +1,110 @@
 #pragma once
-// What a call cost when it ran. Prices are dated data: data/prices.tsv (see docs/pricing.md) plus user overrides.
-// Immutable after loading; safe to share between threads.
+// What a call cost when it ran. Prices are dated data: data/prices.tsv plus user overrides (docs/pricing.md).
+// A book is immutable after loading; safe to share between threads.
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/session.h"
 
 namespace clawtrace {
 
-// USD per million tokens, each as pico-dollars per token (1 USD/Mtok = 10^6 pico/token). nullopt: the book has no
-// figure for it.
+// USD per million tokens, each as pico-dollars per token (1 USD/Mtok = 10^6 pico/token). nullopt: the book
+// has no figure for it. reasoning: only where it differs from other output.
 struct Rates {
-  std::optional<Usd> input, output, cache_read, cache_write_5m, cache_write_1h;
+  std::optional<Usd> input, output, cache_read, cache_write_5m, cache_write_1h, reasoning;
+};
+
+// Rates of a whole call whose prompt (uncached + cache read + cache writes) is larger than above. A field
+// without a figure keeps the rate of the tier below.
+struct PriceTier {
+  int64_t above = 0;
+  Rates rates;
 };
 
 struct PriceRow {
-  std::string model;            // canonical id
-  std::string provider;
+  std::string model;     // canonical id
+  std::string provider;  // "anthropic"; "us.anthropic" for a region of Bedrock; "" (user rows) = any
   std::optional<int64_t> effective_from_ns, effective_to_ns;  // [from, to); nullopt = open
   Rates rates;
-  std::optional<int64_t> long_threshold;  // prompt tokens strictly above it: long_rates for the whole call
-  Rates long_rates;                       // falls back to rates per field
+  std::vector<PriceTier> tiers;                // ascending
   std::optional<Rates> batch, priority, flex;  // input and output only; other buckets scale like input
-  std::string source;           // "litellm:gpt-5.4@2026-06-28"
+  std::optional<Usd> audio_input;              // listed, not used: no client reports audio tokens apart
+  std::string source;                          // "litellm:gpt-5.4@2026-06-28"
   std::string notes;
-  bool user = false;            // from an override file
+  bool user = false;  // from an override file
 };
 
 // How a model id found its row.
 struct PriceMatch {
   const PriceRow* row = nullptr;
-  std::string how;              // "exact", "alias:<rule>", "dated-suffix", "provider-prefix"
+  // What was done to the id, in order, joined by '+': "exact" | "case" | "alias:<alias>" | "context-suffix" |
+  // "provider-prefix:<prefix>" | "bedrock-version" | "dots-to-dashes" | "dated-suffix" | "latest", then
+  // "list-price-of:<provider>" when another provider served the call. Without a row: why there is none, "" |
+  // "provider-prefix:<region>" | "local-provider" | "no-row-for-date".
+  std::string how;
 };
 
 struct CallPrice {
   CostStatus status = CostStatus::kUnpriced;
   std::optional<Usd> billed;      // nullopt when unpriced; 0 when included
   std::optional<Usd> list_price;  // by our book, whenever it can price the call (also for included ones)
-  std::string reason;             // why unpriced: "unknown-model", "no-usage", "no-rate:cache_write", ...
+  // Why unpriced or not priced by our book: "unknown-model", "regional-price:us", "no-row-for-date",
+  // "local-provider", "no-usage", "bad-usage", "no-rate:input", "no-rate:output"; "not-billed" for a local
+  // message. Of a priced call what had to be assumed, joined by ';': "assumed:cache_read=input",
+  // "unknown-tier:fast", "no-tier-rate:batch", ...
+  std::string reason;
 };
 
 class PriceBook {
  public:
-  // The shipped table in the format of data/prices.tsv.
+  // The shipped table in the format of data/prices.tsv. Errors name line and column.
   static Result<PriceBook> FromTsv(std::string_view tsv, std::string_view name);
-  // Overrides (YAML or JSON, docs/pricing.md): rows that beat and add to the book's, aliases.
+  // Overrides (YAML or JSON, docs/pricing.md): rows that beat and add to the book's, aliases. All or nothing:
+  // after an error the book is as before.
   Status AddOverrides(std::string_view text, std::string_view name);
 
-  // Unknown, empty and local models: nullptr row. at_ns nullopt = the newest row. provider "" = any.
+  // Unknown, empty and local models: nullptr row. at_ns nullopt = the newest row. provider "" = any. The row
+  // lives as long as the book and until the next AddOverrides.
   PriceMatch Find(std::string_view model, std::string_view provider, std::optional<int64_t> at_ns) const;
-  // The decision of DESIGN 2: priced, else reported, else unpriced; included for subscriptions.
-  CallPrice Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription) const;
+  // The decision of DESIGN 2: priced, else reported, else unpriced; included for subscriptions. agent is the
+  // client
+  // ("claude-code" writes its caches for an hour when the log does not say).
+  CallPrice Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
+                  std::string_view agent = {}) const;
 
   const std::vector<PriceRow>& rows() const { return rows_; }
+  // Other names of a model: (alias, canonical id), both in lower case, sorted.
+  const std::map<std::string, std::string, std::less<>>& aliases() const { return aliases_; }
   const std::string& id() const { return id_; }  // "<newest source date>+<8 hex of the content's hash>"
 
  private:
+  const PriceRow* Choose(const std::vector<size_t>& rows, std::string_view provider, std::string_view region,
+                         std::optional<int64_t> at_ns) const;
+  void AddRow(PriceRow row);
+  void SetId(std::string_view text);
+
   std::vector<PriceRow> rows_;
-  std::vector<std::pair<std::string, std::string>> aliases_;
+  std::map<std::string, std::vector<size_t>, std::less<>> by_model_;  // lower-case id to its rows
+  std::map<std::string, std::string, std::less<>> aliases_;
+  std::string newest_date_;
+  std::string content_hash_;
   std::string id_;
 };
 
 // A session with a price for every LLM step, sub-agents in the children's own lists.
 struct PricedSession {
   const Session* session = nullptr;
-  std::vector<CallPrice> prices;                       // by step index; tool steps hold a default
-  std::vector<std::vector<PricedSession>> children;    // by step index
+  std::vector<CallPrice> prices;                     // by step index; tool steps hold a default
+  std::vector<std::vector<PricedSession>> children;  // by step index
 };
 
-// The session must outlive the result.
+// The session must outlive the result. A sub-agent whose log names no agent or billing has its parent's.
 PricedSession PriceSession(const Session& session, const PriceBook& book);
 
 }  // namespace clawtrace

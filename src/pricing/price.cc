@@ -1,0 +1,229 @@
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "pricing/model_id.h"
+#include "pricing/pricing.h"
+
+namespace clawtrace {
+namespace {
+
+__extension__ typedef __int128 Wide;
+
+// Reasons of one call, joined when asked for: most calls have none.
+class Reasons {
+ public:
+  void Add(std::string_view word, std::string_view detail = {}) {
+    if (!text_.empty()) text_ += ';';
+    text_.append(word).append(detail);
+  }
+  std::string Take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+// Anthropic's documented rule: an hour's write costs twice the input.
+void FillHourWrite(const PriceRow& row, Rates* rates) {
+  if (!rates->cache_write_1h && rates->input && CanonicalProvider(row.provider).ends_with("anthropic")) {
+    rates->cache_write_1h = rates->input->Times(2);
+  }
+}
+
+void Overlay(std::optional<Usd>* below, const std::optional<Usd>& above) {
+  if (above) *below = above;
+}
+
+// Rates of the tier that the whole prompt falls into.
+Rates TierRates(const PriceRow& row, int64_t prompt, Reasons* reasons) {
+  Rates rates = row.rates;
+  FillHourWrite(row, &rates);
+  for (const PriceTier& tier : row.tiers) {
+    if (prompt <= tier.above) break;
+    Rates more = tier.rates;
+    FillHourWrite(row, &more);
+    Overlay(&rates.input, more.input), Overlay(&rates.output, more.output),
+        Overlay(&rates.cache_read, more.cache_read);
+    Overlay(&rates.cache_write_5m, more.cache_write_5m), Overlay(&rates.cache_write_1h, more.cache_write_1h);
+    Overlay(&rates.reasoning, more.reasoning);
+    if (!more.output) reasons->Add("assumed:long_output=output");
+  }
+  return rates;
+}
+
+// rate * part / whole, rounded half up.
+std::optional<Usd> Scale(const std::optional<Usd>& rate, Usd part, Usd whole) {
+  if (!rate || whole.is_zero()) return rate;
+  Wide scaled = (static_cast<Wide>(rate->pico()) * part.pico() + whole.pico() / 2) / whole.pico();
+  return Usd::Pico(scaled > INT64_MAX ? INT64_MAX : static_cast<int64_t>(scaled));
+}
+
+// Batch, priority, flex: stated for input and output of the standard tier; the rest keeps its ratio to input
+// (output).
+void ApplyService(const PriceRow& row, std::string_view word, Rates* rates, Reasons* reasons) {
+  std::string tier = ToLower(word);
+  if (tier.empty() || tier == "standard" || tier == "default" || tier == "auto") return;
+  const std::optional<Rates>* service = nullptr;
+  if (tier == "batch")
+    service = &row.batch;
+  else if (tier == "priority")
+    service = &row.priority;
+  else if (tier == "flex")
+    service = &row.flex;
+  if (!service) return reasons->Add("unknown-tier:", tier);
+  // Half a price is a gap of the source: billing by it would mix two price lists.
+  if (!*service || !(*service)->input || !(*service)->output || !row.rates.input || !row.rates.output) {
+    return reasons->Add("no-tier-rate:", tier);
+  }
+  Usd input = *(*service)->input, output = *(*service)->output;
+  for (auto* rate : {&rates->input, &rates->cache_read, &rates->cache_write_5m, &rates->cache_write_1h}) {
+    *rate = Scale(*rate, input, *row.rates.input);
+  }
+  for (auto* rate : {&rates->output, &rates->reasoning}) *rate = Scale(*rate, output, *row.rates.output);
+}
+
+struct WriteTokens {
+  int64_t minutes5 = 0, hour = 0;
+};
+
+// A rate for the bucket, else the one that stands in for it.
+Usd RateOr(const std::optional<Usd>& rate, Usd other, int64_t tokens, std::string_view assumption,
+           Reasons* reasons) {
+  if (rate) return *rate;
+  if (tokens > 0 && !assumption.empty()) reasons->Add(assumption);
+  return other;
+}
+
+// Cost of the writes. Where the book has no write rate at all the provider does not charge for writing: these
+// are ordinary prompt tokens. A shipped rate of 0 means the same (free storage, not free tokens); a user's 0
+// is a 0.
+Usd WriteCost(const PriceRow& row, const Rates& rates, WriteTokens tokens, Usd input, Reasons* reasons) {
+  auto charged = [&](const std::optional<Usd>& rate) { return rate && (row.user || !rate->is_zero()); };
+  bool anthropic = CanonicalProvider(row.provider).ends_with("anthropic");
+  if (!charged(row.rates.cache_write_5m) && !charged(row.rates.cache_write_1h) && !anthropic) {
+    return input.Times(tokens.minutes5) + input.Times(tokens.hour);
+  }
+  Usd minutes5 =
+      RateOr(rates.cache_write_5m, input, tokens.minutes5, "assumed:cache_write_5m=input", reasons);
+  Usd hour =
+      RateOr(rates.cache_write_1h, minutes5, tokens.hour, "assumed:cache_write_1h=cache_write_5m", reasons);
+  return minutes5.Times(tokens.minutes5) + hour.Times(tokens.hour);
+}
+
+// Book cost of a call under one reading of its cache_write_unknown; nullopt with the reason when a rate is
+// missing.
+std::optional<Usd> BookCost(const PriceRow& row, const LlmCall& call, bool unknown_is_hour,
+                            Reasons* reasons) {
+  const Usage& usage = *call.usage;
+  Rates rates = TierRates(row, usage.prompt(), reasons);
+  ApplyService(row, call.service_tier, &rates, reasons);
+  if (!rates.input && usage.prompt() > 0) return reasons->Add("no-rate:input"), std::nullopt;
+  if (!rates.output && usage.output > 0) return reasons->Add("no-rate:output"), std::nullopt;
+  Usd input = rates.input.value_or(Usd());
+  Usd output = rates.output.value_or(Usd());
+  Usd cost = input.Times(usage.uncached_input);
+  cost += RateOr(rates.cache_read, input, usage.cache_read, "assumed:cache_read=input", reasons)
+              .Times(usage.cache_read);
+  WriteTokens writes{usage.cache_write_5m, usage.cache_write_1h};
+  (unknown_is_hour ? writes.hour : writes.minutes5) += usage.cache_write_unknown;
+  cost += WriteCost(row, rates, writes, input, reasons);
+  cost += output.Times(usage.output - usage.reasoning);
+  cost += rates.reasoning.value_or(output).Times(usage.reasoning);
+  return cost;
+}
+
+// Within half a percent of the client's own figure.
+bool Reproduces(Usd cost, Usd reported) {
+  Wide gap = static_cast<Wide>(cost.pico()) - reported.pico();
+  return (gap < 0 ? -gap : gap) * 200 <= reported.pico();
+}
+
+std::optional<Usd> PriceByBook(const PriceRow& row, const LlmCall& call, std::string_view agent,
+                               Reasons* reasons) {
+  if (call.usage->cache_write_unknown == 0) return BookCost(row, call, false, reasons);
+  std::string maker = CanonicalProvider(row.provider.empty() ? call.provider : row.provider);
+  bool hour = agent == "claude-code" && maker.ends_with("anthropic");
+  if (call.reported_cost && *call.reported_cost > Usd()) {
+    // The client knew which it was: take the reading that gives its figure.
+    Reasons unused;
+    for (bool reading : {false, true}) {
+      auto cost = BookCost(row, call, reading, &unused);
+      if (cost && Reproduces(*cost, *call.reported_cost)) {
+        hour = reading;
+        break;
+      }
+    }
+  }
+  reasons->Add("assumed:cache_write_unknown=", hour ? "1h" : "5m");
+  return BookCost(row, call, hour, reasons);
+}
+
+std::string_view ReasonOfMiss(const std::string& how, std::string* buffer) {
+  if (how.starts_with("provider-prefix:")) return *buffer = "regional-price:" + how.substr(how.find(':') + 1);
+  return how.empty() ? std::string_view("unknown-model") : std::string_view(how);
+}
+
+}  // namespace
+
+CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
+                           std::string_view agent) const {
+  if (!call.billed) return {CostStatus::kPriced, Usd(), Usd(), "not-billed"};
+  Reasons reasons;
+  std::optional<Usd> list;
+  bool reported = call.reported_cost && *call.reported_cost > Usd();
+  if (!call.usage) {
+    reasons.Add("no-usage");
+  } else if (!IsPlausible(*call.usage)) {
+    reasons.Add("bad-usage");
+  } else if (call.usage->total() == 0 && !call.error.empty() && !reported) {
+    list = Usd();  // a failed request without tokens costs nothing at any rate
+  } else if (PriceMatch match = Find(call.model, call.provider, at_ns); !match.row) {
+    std::string buffer;
+    reasons.Add(ReasonOfMiss(match.how, &buffer));
+  } else if (call.usage->total() == 0 && reported) {
+    reasons.Add("no-usage");  // a price for no tokens: the client knows of usage that it did not log
+  } else {
+    list = PriceByBook(*match.row, call, agent, &reasons);
+  }
+  CallPrice price{
+      .status = CostStatus::kUnpriced, .billed = std::nullopt, .list_price = list, .reason = reasons.Take()};
+  if (subscription)
+    price.status = CostStatus::kIncluded, price.billed = Usd();
+  else if (list)
+    price.status = CostStatus::kPriced, price.billed = list;
+  else if (reported)
+    price.status = CostStatus::kReported, price.billed = call.reported_cost;
+  return price;
+}
+
+namespace {
+
+PricedSession PriceTree(const Session& session, const PriceBook& book, std::string_view parent_agent,
+                        std::string_view parent_billing) {
+  std::string_view agent = session.info.agent.empty() ? parent_agent : std::string_view(session.info.agent);
+  std::string_view billing =
+      session.info.billing.empty() ? parent_billing : std::string_view(session.info.billing);
+  PricedSession priced;
+  priced.session = &session;
+  priced.prices.resize(session.steps.size());
+  priced.children.resize(session.steps.size());
+  for (size_t i = 0; i < session.steps.size(); ++i) {
+    const Step& step = session.steps[i];
+    if (step.kind == StepKind::kLlmCall) {
+      std::optional<int64_t> at = step.start_ns ? step.start_ns
+                                  : step.end_ns ? step.end_ns
+                                                : session.start_ns;
+      priced.prices[i] = book.Price(step.llm, at, billing == "subscription", agent);
+    }
+    for (const Session& child : step.children)
+      priced.children[i].push_back(PriceTree(child, book, agent, billing));
+  }
+  return priced;
+}
+
+}  // namespace
+
+PricedSession PriceSession(const Session& session, const PriceBook& book) {
+  return PriceTree(session, book, "", "");
+}
+
+}  // namespace clawtrace

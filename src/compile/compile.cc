@@ -50,6 +50,27 @@ void Merge(Sums& into, const Sums& from) {
   Add(into.llm_ms, from.llm_ms), Add(into.tool_ms, from.tool_ms);
 }
 
+// What each LLM call was for, by what it produced. Only the conversation's last call without tools is its final reply.
+std::vector<std::string> RolesOf(const Session& session) {
+  std::set<int64_t> with_tools;
+  for (const Step& step : session.steps) {
+    if (step.kind != StepKind::kLlmCall && step.turn > 0) with_tools.insert(step.turn);
+  }
+  std::vector<std::string> roles(session.steps.size());
+  std::optional<size_t> last;
+  for (size_t i = 0; i < session.steps.size(); ++i) {
+    const Step& step = session.steps[i];
+    if (step.kind != StepKind::kLlmCall || !step.llm.billed) continue;
+    if (!step.abandoned) last = i;
+    bool tools = with_tools.contains(step.turn), text = step.llm.text_bytes > 0;
+    if (!step.llm.error.empty()) roles[i] = "failed";
+    else if (tools) roles[i] = text ? "plan_then_tool" : "tool_call";
+    else roles[i] = text ? "reply" : step.llm.thinking_bytes > 0 ? "thinking" : "other";
+  }
+  if (last && roles[*last] == "reply") roles[*last] = "final_reply";
+  return roles;
+}
+
 // Compiles one session and what hangs below it into one card's lists.
 class Compiler {
  public:
@@ -67,11 +88,13 @@ class Compiler {
     std::vector<Failure> failures = FindFailures(scene);
     AddGroups(priced, findings, prefix);
     AddFailures(priced, failures, meanings, prefix);
+    std::vector<std::string> roles = RolesOf(session);
     Sums own;
     own.wasted = Wasted(priced, findings, failures);
     Sums below;
     for (size_t i = 0; i < session.steps.size(); ++i) {
       card_.steps.push_back(MakeStep(priced, i, findings, prefix, &own));
+      card_.steps.back().role = roles[i];
       if (session.steps[i].kind == StepKind::kSubagentSpawn) AddSubAgents(priced, i, prefix, &below);
     }
     if (prefix.empty()) SetOwn(own);
@@ -225,6 +248,7 @@ class Compiler {
       row.args = std::string(PrefixUtf8(step.tool.args, kMaxText));
       std::set<size_t> set = {failure.step};
       for (size_t i : failure.retries) row.retries.push_back(IdOf(prefix, i)), set.insert(i);
+      row.wasted_usd = TurnsCost(priced, set);
       if (failure.repair) {
         row.repaired_by = IdOf(prefix, *failure.repair), row.repair_call_id = steps[*failure.repair].call_id;
         row.repair_args = std::string(PrefixUtf8(steps[*failure.repair].tool.args, kMaxText));

@@ -83,10 +83,11 @@ bool SameArguments(const Step& a, const Step& b) {
 std::set<std::string> WordsOf(std::string_view command) {
   std::set<std::string> words;
   std::string word;
-  for (char c : command) {
+  for (size_t i = 0; i < command.size(); ++i) {
+    char c = command[i];
     bool part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
     if (part) word.push_back(c);
-    if ((!part || &c == &command.back()) && !word.empty()) words.insert(std::exchange(word, {}));
+    if ((!part || i + 1 == command.size()) && !word.empty()) words.insert(std::exchange(word, {}));
   }
   return words;
 }

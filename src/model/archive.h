@@ -68,6 +68,11 @@ class WriteArchive {
     else out_->Null();
   }
 
+  // A count that is not worth a line when it is 0; reads back as 0.
+  void CountField(std::string_view name, const int64_t& count) {
+    if (count != 0) out_->Key(name), out_->Int(count);
+  }
+
   // References to steps: "12" is written as the number it looks like, "3/7" as a string.
   void StepField(std::string_view name, const std::string& step) {
     if (!step.empty()) out_->Key(name), PutStep(step);
@@ -128,6 +133,7 @@ class ReadArchive {
   void NullableField(std::string_view name, std::optional<T>& value) {
     Field(name, value);
   }
+  void CountField(std::string_view name, int64_t& count) { Field(name, count); }
   template <class T>
   void StepField(std::string_view name, T& value) {
     Field(name, value);

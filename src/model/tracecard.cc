@@ -15,7 +15,7 @@ namespace clawtrace {
 template <class A>
 void Describe(A& a, CardStep& s) {
   a.StepField("id", s.id), a.Field("kind", s.kind), a.Field("tool", s.tool), a.Field("model", s.model), a.Field("agent", s.agent);
-  a.Field("cost_usd", s.cost_usd), a.Field("cost_status", s.cost_status), a.Field("reported_cost_usd", s.reported_cost_usd);
+  a.Field("role", s.role), a.Field("cost_usd", s.cost_usd), a.Field("cost_status", s.cost_status), a.Field("reported_cost_usd", s.reported_cost_usd);
   a.Field("redundant", s.redundant), a.Field("suspected", s.suspected), a.Field("reason", s.reason);
   a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error), a.Field("abandoned", s.abandoned);
   a.Field("turn", s.turn), a.Field("call_id", s.call_id), a.Field("start_ms", s.start_ms), a.Field("duration_ms", s.duration_ms);
@@ -33,7 +33,7 @@ constexpr bool IsRow(const RedundantGroup&) { return true; }
 template <class A>
 void Describe(A& a, FailedStep& f) {
   a.StepField("step", f.step), a.Field("tool", f.tool), a.Field("error", f.error), a.Field("error_class", f.error_class);
-  a.Field("kind", f.kind), a.StepField("repaired_by", f.repaired_by), a.StepField("retries", f.retries), a.Field("cost_usd", f.cost_usd);
+  a.Field("kind", f.kind), a.StepField("repaired_by", f.repaired_by), a.StepField("retries", f.retries), a.Field("cost_usd", f.cost_usd), a.Field("wasted_usd", f.wasted_usd);
   a.Field("call_id", f.call_id), a.Field("repair_call_id", f.repair_call_id), a.Field("args", f.args);
   a.Field("repair_args", f.repair_args), a.Field("helpers", f.helpers);
 }
@@ -48,8 +48,8 @@ constexpr bool IsRow(const SubAgent&) { return true; }
 
 template <class A>
 void Describe(A& a, Coverage& c) {
-  a.Field("priced", c.priced), a.Field("reported", c.reported), a.Field("unpriced", c.unpriced), a.Field("included", c.included);
-  a.Field("skipped_records", c.skipped_records), a.Field("unpriced_models", c.unpriced_models), a.Field("notes", c.notes);
+  a.Field("priced", c.priced), a.CountField("reported", c.reported), a.CountField("unpriced", c.unpriced);
+  a.CountField("included", c.included), a.CountField("skipped_records", c.skipped_records), a.Field("unpriced_models", c.unpriced_models), a.Field("notes", c.notes);
 }
 
 template <class A>
@@ -66,7 +66,7 @@ void Describe(A& a, TraceCard& c) {
   a.Field("own_tool_call_count", c.own_tool_call_count), a.Field("included_cost_usd", c.included_cost_usd);
   a.Field("reported_cost_usd", c.reported_cost_usd), a.Field("wasted_usd", c.wasted_usd), a.Field("wall_ms", c.wall_ms);
   a.Field("llm_ms", c.llm_ms), a.Field("tool_ms", c.tool_ms), a.Field("usd_rounded", c.usd_rounded);
-  a.Field("top_cost_spans", c.top_cost_spans), a.Field("more_steps", c.more_steps);
+  a.Field("top_cost_spans", c.top_cost_spans), a.Field("more_steps", c.more_steps), a.Field("more_cost_usd", c.more_cost_usd);
   a.Field("redundant_tool_calls", c.redundant_tool_calls), a.Field("more_redundant", c.more_redundant);
   a.Field("failed_or_repaired_steps", c.failed_or_repaired_steps), a.Field("more_failed", c.more_failed);
   a.Field("sub_agents", c.sub_agents), a.Field("more_sub_agents", c.more_sub_agents);
@@ -108,7 +108,8 @@ void ShortenSteps(TraceCard& card) {
   for (CardStep& s : card.top_cost_spans) {
     s.tool = Shorten(s.tool, kNameBytes), s.model = Shorten(s.model, kNameBytes), s.agent = Shorten(s.agent, kNameBytes);
     s.call_id.clear(), s.error.clear(), s.tokens.reset(), s.start_ms.reset(), s.turn.reset();
-    s.reported_cost_usd.reset();
+    s.reported_cost_usd.reset(), s.duration_ms.reset();
+    if (s.cost_status == CostStatus::kPriced) s.cost_status.reset();  // coverage counts the others
     Round(s.cost_usd);
   }
   for (RedundantGroup& g : card.redundant_tool_calls) {
@@ -118,13 +119,24 @@ void ShortenSteps(TraceCard& card) {
   }
   for (FailedStep& f : card.failed_or_repaired_steps) {
     f.tool = Shorten(f.tool, kNameBytes), f.error = Shorten(f.error, kNameBytes), f.error_class = Shorten(f.error_class, kNameBytes);
-    f.call_id.clear(), f.repair_call_id.clear(), f.args.clear(), f.repair_args.clear(), f.helpers.clear();
+    f.call_id.clear(), f.repair_call_id.clear(), f.args.clear(), f.repair_args.clear(), f.helpers.clear(), f.wasted_usd.reset();
     Round(f.cost_usd);
   }
   for (SubAgent& s : card.sub_agents) {
     s.session_id = Shorten(s.session_id, kNameBytes), s.agent = Shorten(s.agent, kNameBytes);
     Round(s.cost_usd);
   }
+}
+
+// What the listed steps leave of the total, so that the list never looks like the whole.
+void SetMoreCost(const TraceCard& full, TraceCard& card) {
+  if (full.steps.empty() || !full.total_cost_usd) return;
+  Usd rest;
+  for (const CardStep& step : full.steps) rest += step.cost_usd.value_or(Usd());
+  for (const CardStep& step : card.top_cost_spans) rest = rest - step.cost_usd.value_or(Usd());
+  card.more_cost_usd = rest;
+  Round(card.more_cost_usd);
+  if (card.more_cost_usd->is_zero()) card.more_cost_usd.reset();
 }
 
 TraceCard Compacted(const TraceCard& full) {
@@ -153,9 +165,10 @@ TraceCard Compacted(const TraceCard& full) {
     Round(card.*field);
   }
   card.usd_rounded = true;
-  // own_* only says something when there are sub-agents.
+  // own_* only says something when there are sub-agents, and the sub-agents' rows give the rest.
+  card.own_tokens.reset();
   if (card.sub_agents.empty()) {
-    card.own_cost_usd.reset(), card.own_tokens.reset(), card.own_llm_call_count.reset(), card.own_tool_call_count.reset();
+    card.own_cost_usd.reset(), card.own_llm_call_count.reset(), card.own_tool_call_count.reset();
   }
   for (std::string& model : card.models) model = Shorten(model, kNameBytes);
   if (card.coverage) {
@@ -208,6 +221,7 @@ Result<std::string> EncodeCompactCard(const TraceCard& full, DocFormat format, s
   Keep(card.sub_agents, most, card.more_sub_agents);
   Keep(card.skipped_input, most, card.more_skipped);
   while (true) {
+    SetMoreCost(full, card);
     std::string text = EncodeCard(card, format);
     if (text.size() <= max_bytes) return text;
     if (!DropOne(card)) {

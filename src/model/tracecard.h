@@ -16,6 +16,7 @@ struct CardStep {
   std::string tool, model, agent;       // the one that belongs to kind
   std::string call_id;
   std::optional<int64_t> turn;          // the LLM call it is or belongs to, from 1
+  std::string role;                     // LLM calls: tool_call, plan_then_tool, reply, thinking, failed, other; final_reply once
   std::optional<Usd> cost_usd;          // billed; LLM calls only; nullopt = not known
   std::optional<CostStatus> cost_status;
   std::optional<Usd> reported_cost_usd; // the client's own figure, beside ours
@@ -59,6 +60,7 @@ struct FailedStep {
   std::vector<std::string> helpers;     // steps between that made it work ("mkdir -p out"): canonical arguments
   std::vector<std::string> retries;     // unchanged retries of it in between: step ids
   std::optional<Usd> cost_usd;          // billed cost of the turns of failure, retries and repair
+  std::optional<Usd> wasted_usd;        // of it: failure and retries alone
   bool operator==(const FailedStep&) const = default;
 };
 
@@ -117,6 +119,7 @@ struct TraceCard {
   std::optional<Coverage> coverage;
   std::vector<Skipped> skipped_input;
   std::optional<bool> usd_rounded;         // compact cards: amounts are rounded to 6 places
+  std::optional<Usd> more_cost_usd;        // billed cost of the steps that a compact card does not list
   std::optional<int64_t> more_steps, more_redundant, more_failed, more_sub_agents, more_skipped;  // left out of a compact card
   bool operator==(const TraceCard&) const = default;
 };

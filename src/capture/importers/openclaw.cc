@@ -5,6 +5,7 @@
 // entries (the session id, an answer's model, which of two equal tool call ids a result belongs to) is
 // settled after the last line.
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -49,12 +50,12 @@ class OpenClawReader final : public JsonLineReader {
     int parent = -1;
     std::string call;    // tool call of the parent that spawned it
     std::string suffix;  // "#2" when one call spawned several
-    std::string node;    // entry that held it
-    int64_t ordinal = -1;
+    std::string record;  // entry that held it
   };
   struct Pending {
     Fact fact;
     int context = 0;
+    std::string record;           // the entry it was in
     bool inherits_model = false;  // the model is the one in force on the path
     bool nameless = false;        // a result that does not say which call it answers
   };
@@ -62,14 +63,17 @@ class OpenClawReader final : public JsonLineReader {
   struct Place {
     int context = 0;
     std::string id, parent;  // of the entry
-    int64_t ordinal = -1;    // for entries without ids
+    int64_t ordinal = -1;    // in a sub-agent's list; a line without an id gets its own at the end
+    bool has_node = false;   // the entry is part of a parent chain
     std::optional<int64_t> time;
     std::string model, provider;  // fallback inside sub-agents
     int depth = 0;
   };
-  struct Owner {
-    std::string call_entry;
-    int64_t ordinal;
+  // An entry without an id.
+  struct Line {
+    std::optional<int64_t> time;
+    int64_t number = 0;  // among distinct lines
+    std::string record;
   };
 
   void StartSession();
@@ -89,11 +93,11 @@ class OpenClawReader final : public JsonLineReader {
   void OnSideCall(Json record, const Place& place, std::string_view stop, bool inherits_model);
 
   void SetModel(const Place& place, std::string_view provider, std::string_view model);
-  void InheritModel(const Place& place, LlmCall* call) const;
   std::string ChildKey(Json details, std::string_view text);
   Pending& Add(FactKind kind, std::string_view id, const Place& place);
 
-  std::string UniqueCall(const std::string& call, const std::string& node, int64_t ordinal) const;
+  std::string UniqueCall(const std::string& call, const std::string& record) const;
+  void OrderLines();
   const Entry* ModelOn(const std::string& node);
   void SettleResult(Pending& pending);
   void SettleModel(Pending& pending);
@@ -117,11 +121,11 @@ class OpenClawReader final : public JsonLineReader {
   std::vector<Context> contexts_;
   std::unordered_map<std::string, Entry> entries_;
   std::unordered_map<std::string, const Entry*> model_memo_;
-  std::unordered_map<std::string, std::vector<Owner>> owners_;  // of tool call ids
-  // Entries without ids (version 1): each distinct line once, in line order.
-  std::unordered_set<std::string> lines_;
-  int64_t ordinal_ = 0;
-  Entry linear_;  // model in force and the last answer's calls, in line order
+  std::unordered_map<std::string, std::unordered_set<std::string>> owners_;  // tool call id -> answers
+  std::unordered_set<std::string> answer_calls_;                             // ids in the answer being read
+  // Entries without ids (version 1): each distinct line once.
+  std::unordered_set<std::string> line_ids_;
+  std::vector<Line> lines_;
 };
 
 void OpenClawReader::StartSession() {
@@ -135,9 +139,8 @@ void OpenClawReader::StartSession() {
   entries_.clear();
   model_memo_.clear();
   owners_.clear();
+  line_ids_.clear();
   lines_.clear();
-  ordinal_ = 0;
-  linear_ = Entry{};
 }
 
 void OpenClawReader::OnRecord(Json record) {
@@ -168,7 +171,6 @@ void OpenClawReader::OnHeader(Json header) {
   Entry& root = entries_[session_id_];
   root.model = header["modelId"].text();
   root.provider = header["provider"].text();
-  if (linear_.model.empty()) linear_.model = root.model, linear_.provider = root.provider;
 }
 
 // False for a line without an id that was there before.
@@ -179,6 +181,7 @@ bool OpenClawReader::MakePlace(Json record, Place* place) {
   place->id = record["id"].text();
   if (record["id"] && place->id.empty()) Skip("wrong-type:id");
   if (!place->id.empty()) {
+    place->has_node = true;
     Json parent = record["parentId"];
     place->parent = parent.text();
     // "null" starts at the log's beginning; two such entries are branches of one conversation. No parentId at
@@ -193,8 +196,8 @@ bool OpenClawReader::MakePlace(Json record, Place* place) {
   }
   uint64_t hash = Hash64(raw());
   place->id = "line-" + HexOf(hash);
-  if (!lines_.insert(place->id).second) return false;
-  place->ordinal = ++ordinal_;
+  if (!line_ids_.insert(place->id).second) return false;
+  lines_.push_back({place->time, static_cast<int64_t>(lines_.size()) + 1, place->id});
   return true;
 }
 
@@ -207,7 +210,8 @@ OpenClawReader::Pending& OpenClawReader::Add(FactKind kind, std::string_view id,
   fact.kind = kind;
   fact.source = "openclaw";
   fact.id = id;
-  if (place.ordinal < 0) {
+  pending.record = place.id;
+  if (place.has_node) {
     fact.node = place.id;
     fact.parent_node = place.parent;
   }
@@ -219,19 +223,11 @@ OpenClawReader::Pending& OpenClawReader::Add(FactKind kind, std::string_view id,
 
 void OpenClawReader::SetModel(const Place& place, std::string_view provider, std::string_view model) {
   if (model.empty() || place.context != 0) return;
-  Entry& entry = place.ordinal < 0 ? entries_[place.id] : linear_;
+  Entry& entry = entries_[place.id];
   // Versions of one entry: the greater counts, whichever came first.
-  if (place.ordinal < 0 && entry.model >= model) return;
+  if (entry.model >= model) return;
   entry.model = model;
   entry.provider = provider;
-}
-
-// What is known at once: inside a sub-agent, and in a log without ids. Elsewhere the path decides, at the
-// end.
-void OpenClawReader::InheritModel(const Place& place, LlmCall* call) const {
-  if (place.context == 0 && place.ordinal < 0) return;
-  call->model = place.context == 0 ? linear_.model : place.model;
-  if (call->provider.empty()) call->provider = place.context == 0 ? linear_.provider : place.provider;
 }
 
 void OpenClawReader::OnEntry(Json record, std::string_view type, const Place& place) {
@@ -239,7 +235,7 @@ void OpenClawReader::OnEntry(Json record, std::string_view type, const Place& pl
   if (type == "message") {
     if (message.is_object()) return OnMessage(message, place);
     Skip(message ? "wrong-type:message" : "missing:message");
-    if (place.ordinal < 0) Add(FactKind::kLink, place.id, place);
+    if (place.has_node) Add(FactKind::kLink, place.id, place);
     return;
   }
   std::string_view custom = record["customType"].text();
@@ -319,7 +315,7 @@ void OpenClawReader::OnAssistant(Json message, const Place& place) {
   call.usage = UsageOf(message["usage"], refused || !call.billed, report_);
   call.reported_cost = CostOf(message["usage"], report_);
   bool inherits = call.model.empty();
-  if (inherits) InheritModel(place, &call);
+  if (inherits && place.context != 0) call.model = place.model, call.provider = place.provider;
 
   Pending& pending = Add(FactKind::kLlmCall, place.id, place);
   pending.inherits_model = inherits && place.context == 0;
@@ -331,10 +327,11 @@ void OpenClawReader::OnAssistant(Json message, const Place& place) {
   }
   pending.fact.llm = std::move(call);
   if (place.context == 0) {
-    Entry& entry = place.ordinal < 0 ? entries_[place.id] : linear_;
+    Entry& entry = entries_[place.id];
     entry.answer = true;
     entry.calls.clear();
   }
+  answer_calls_.clear();
   for (size_t i = 0; i < tools.size(); ++i) OnToolCall(tools[i], place, static_cast<int64_t>(i));
 }
 
@@ -361,13 +358,10 @@ void OpenClawReader::OnToolCall(Json item, const Place& place, int64_t index) {
     }
     SetArgs(arguments, &tool);
   }
+  if (!answer_calls_.insert(call).second) call += "#" + std::to_string(index);
   if (place.context == 0) {
-    std::vector<std::string>& calls = (place.ordinal < 0 ? entries_[place.id] : linear_).calls;
-    if (std::ranges::find(calls, call) != calls.end()) call += "#" + std::to_string(index);
-    calls.push_back(call);
-    std::vector<Owner>& owners = owners_[call];
-    if (std::ranges::find(owners, place.id, &Owner::call_entry) == owners.end())
-      owners.push_back({place.id, place.ordinal});
+    entries_[place.id].calls.push_back(call);
+    owners_[call].insert(place.id);
   }
   Add(FactKind::kToolUse, call, place).fact.tool = std::move(tool);
 }
@@ -430,11 +424,6 @@ void OpenClawReader::AddResult(Json message, Json item, std::string_view id, std
 
   Pending& pending = Add(FactKind::kToolResult, id.empty() ? std::string_view(place.id) : id, place);
   pending.nameless = id.empty() && place.context == 0;
-  // Without ids, the answer before this line in the log is the one that asked.
-  if (pending.nameless && place.ordinal >= 0 && linear_.calls.size() == 1) {
-    pending.fact.id = linear_.calls.front();
-    pending.nameless = false;
-  }
   pending.fact.end_ns = pending.fact.start_ns;
   pending.fact.result = std::move(result);
 }
@@ -469,7 +458,7 @@ void OpenClawReader::OnSubagents(Json details, std::string_view call, const Plac
 
 void OpenClawReader::OnSubagent(Json result, std::string_view call, const std::string& suffix,
                                 const Place& place) {
-  Context context{place.context, std::string(call), suffix, place.id, place.ordinal};
+  Context context{place.context, std::string(call), suffix, place.id};
   contexts_.push_back(std::move(context));
   Place child;
   child.context = static_cast<int>(contexts_.size()) - 1;
@@ -530,7 +519,7 @@ void OpenClawReader::OnSideCall(Json record, const Place& place, std::string_vie
   call.usage = UsageOf(record["usage"], false, report_);
   call.reported_cost = CostOf(record["usage"], report_);
   bool inherits = inherits_model && call.model.empty();
-  if (inherits) InheritModel(place, &call);
+  if (inherits && place.context != 0) call.model = place.model, call.provider = place.provider;
   Pending& pending = Add(FactKind::kLlmCall, place.id, place);
   pending.inherits_model = inherits && place.context == 0;
   pending.fact.llm = std::move(call);
@@ -541,28 +530,37 @@ void OpenClawReader::OnSideCall(Json record, const Place& place, std::string_vie
 
 // A tool call id that several answers of this log used gets the answer's id behind it, chosen by the parent
 // chain.
-std::string OpenClawReader::UniqueCall(const std::string& call, const std::string& node,
-                                       int64_t ordinal) const {
+std::string OpenClawReader::UniqueCall(const std::string& call, const std::string& record) const {
   auto owners = owners_.find(call);
   if (owners == owners_.end() || owners->second.size() < 2) return call;
-  auto named = [&](const std::string& entry) { return call + "@" + entry; };
-  if (ordinal >= 0) {
-    const Owner* last = nullptr;
-    for (const Owner& owner : owners->second) {
-      if (owner.ordinal <= ordinal && (!last || owner.ordinal > last->ordinal)) last = &owner;
-    }
-    return last ? named(last->call_entry) : call;
-  }
-  const std::string* at = &node;
+  const std::string* at = &record;
   for (int steps = 0; steps < kMaxWalk; ++steps) {
-    for (const Owner& owner : owners->second) {
-      if (owner.call_entry == *at) return named(*at);
-    }
+    if (owners->second.contains(*at)) return call + "@" + *at;
     auto entry = entries_.find(*at);
     if (entry == entries_.end() || entry->second.parent.empty()) break;
     at = &entry->second.parent;
   }
   return call;
+}
+
+// Lines without ids follow each other in time, else (if any says no time) as they stand in the file.
+void OpenClawReader::OrderLines() {
+  bool timed = std::ranges::all_of(lines_, [](const Line& line) { return line.time.has_value(); });
+  std::ranges::sort(lines_, [timed](const Line& a, const Line& b) {
+    if (!timed) return a.number < b.number;
+    return std::tie(a.time, a.record) < std::tie(b.time, b.record);
+  });
+  std::unordered_map<std::string_view, int64_t> position;
+  const std::string* previous = &session_id_;
+  for (const Line& line : lines_) {
+    entries_[line.record].parent = *previous;
+    previous = &line.record;
+    position.emplace(line.record, static_cast<int64_t>(position.size()) + 1);
+  }
+  for (Pending& pending : pending_) {
+    auto found = position.find(pending.record);
+    if (pending.context == 0 && found != position.end()) pending.fact.ordinal = found->second;
+  }
 }
 
 // The nearest entry at or above node that sets a model; nullptr if none does. Remembers the answer for the
@@ -593,7 +591,7 @@ const OpenClawReader::Entry* OpenClawReader::ModelOn(const std::string& node) {
 
 void OpenClawReader::SettleModel(Pending& pending) {
   LlmCall& call = *pending.fact.llm;
-  const Entry* source = pending.fact.node.empty() ? nullptr : ModelOn(pending.fact.node);
+  const Entry* source = ModelOn(pending.record);
   if (!source) return;
   call.model = source->model;
   if (call.provider.empty()) call.provider = source->provider;
@@ -601,7 +599,7 @@ void OpenClawReader::SettleModel(Pending& pending) {
 
 // A result without an id belongs to the nearest answer above it if that asked for exactly one call.
 void OpenClawReader::SettleResult(Pending& pending) {
-  const std::string* at = &pending.fact.parent_node;
+  const std::string* at = &pending.record;
   for (int steps = 0; steps < kMaxWalk; ++steps) {
     auto entry = entries_.find(*at);
     if (entry == entries_.end()) return;
@@ -617,8 +615,7 @@ std::vector<std::string> OpenClawReader::ContextIds() const {
   std::vector<std::string> ids = {session_id_};
   for (size_t c = 1; c < contexts_.size(); ++c) {
     const Context& context = contexts_[c];
-    std::string call =
-        context.parent == 0 ? UniqueCall(context.call, context.node, context.ordinal) : context.call;
+    std::string call = context.parent == 0 ? UniqueCall(context.call, context.record) : context.call;
     ids.push_back(ids[static_cast<size_t>(context.parent)] + "/" + call + context.suffix);
   }
   return ids;
@@ -650,6 +647,7 @@ void OpenClawReader::FinishSession() {
   for (auto& [id, entry] : entries_) {
     if (entry.parent == "\n") entry.parent = session_id_;
   }
+  OrderLines();
   std::vector<std::string> ids = ContextIds();
   sink().Add(SessionFact());
   for (Pending& pending : pending_) {
@@ -660,7 +658,7 @@ void OpenClawReader::FinishSession() {
     if (pending.inherits_model) SettleModel(pending);
     if (pending.nameless) SettleResult(pending);
     if (c == 0 && (fact.kind == FactKind::kToolUse || fact.kind == FactKind::kToolResult)) {
-      fact.id = UniqueCall(fact.id, fact.node, fact.ordinal);
+      fact.id = UniqueCall(fact.id, pending.record);
     }
     if (fact.kind == FactKind::kSession) {
       const Context& context = contexts_[c];
@@ -669,7 +667,7 @@ void OpenClawReader::FinishSession() {
       fact.session->cwd = info_.cwd;
       fact.session->parent_session = ids[static_cast<size_t>(context.parent)];
       fact.session->parent_call =
-          context.parent == 0 ? UniqueCall(context.call, context.node, context.ordinal) : context.call;
+          context.parent == 0 ? UniqueCall(context.call, context.record) : context.call;
     }
     sink().Add(std::move(fact));
   }

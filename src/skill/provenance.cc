@@ -1,0 +1,96 @@
+#include "skill/provenance.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "model/archive.h"
+
+namespace clawtrace::skill {
+
+template <class A>
+void Describe(A& a, Evidence& e) {
+  a.Field("session_id", e.session_id), a.Field("call_id", e.call_id), a.Field("step", e.step);
+  a.Field("card_hash", e.card_hash);
+}
+constexpr bool IsRow(const Evidence&) { return true; }
+
+template <class A>
+void Describe(A& a, RuleRecord& r) {
+  a.Field("id", r.id), a.Field("text_hash", r.text_hash), a.Field("section", r.section);
+  a.Field("patch_kind", r.patch_kind), a.Field("status", r.status);
+  a.Field("counterfactual_grade", r.counterfactual_grade), a.Field("evidence_grade", r.evidence_grade);
+  a.Field("trial", r.trial), a.Field("support", r.support), a.Field("tasks", r.tasks);
+  a.Field("expected_savings_usd", r.expected_savings_usd), a.Field("producer", r.producer);
+  a.Field("base_skill_hash", r.base_skill_hash), a.Field("evidence", r.evidence);
+}
+
+template <class A>
+void Describe(A& a, Provenance& p) {
+  a.Field("schema", p.schema), a.Field("rules", p.rules);
+}
+
+RuleRecord* Provenance::Find(std::string_view id) {
+  auto found =
+      std::find_if(rules.begin(), rules.end(), [&](const RuleRecord& rule) { return rule.id == id; });
+  return found == rules.end() ? nullptr : &*found;
+}
+
+std::string EncodeProvenance(Provenance provenance) {
+  std::sort(provenance.rules.begin(), provenance.rules.end(),
+            [](const RuleRecord& a, const RuleRecord& b) { return a.id < b.id; });
+  return Encode(provenance, DocWriter::Format::kJsonPretty);
+}
+
+Result<Provenance> DecodeProvenance(std::string_view text, std::string_view name) {
+  auto read = Decode<Provenance>(text, name);
+  constexpr std::string_view kHint =
+      "move the .clawtrace folder away to start new records; rules that are there stay";
+  if (!read) return Fail(ErrorCode::kCorruptData, read.error().message, std::string(kHint));
+  if (read->schema != "skill-provenance/1") {
+    return Fail(ErrorCode::kUnsupported, fmt::format("{}: schema {} is not known", name, read->schema),
+                std::string(kHint));
+  }
+  return read;
+}
+
+namespace {
+
+std::string PlainId(const std::string& id) {
+  constexpr size_t kMaxId = 160;
+  auto plain = [](char c) {
+    bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return word || std::string_view("._-:/+@#=|~%,").find(c) != std::string_view::npos;
+  };
+  if (id.size() <= kMaxId && std::all_of(id.begin(), id.end(), plain)) return id;
+  return "sha256:" + Sha256Hex(id).substr(0, 16);
+}
+
+}  // namespace
+
+Patch WithPlainIds(const Patch& patch) {
+  Patch out = patch;
+  for (std::string& task : out.tasks) task = PlainId(task);
+  for (PatchStep& step : out.target_steps) {
+    for (std::string* id : {&step.session_id, &step.call_id, &step.step, &step.card_hash}) *id = PlainId(*id);
+  }
+  out.producer = PlainId(out.producer), out.base_skill_hash = PlainId(out.base_skill_hash);
+  return out;
+}
+
+RuleRecord RecordOf(const Patch& patch) {
+  RuleRecord record;
+  record.id = patch.id, record.section = patch.section, record.patch_kind = patch.patch_kind;
+  record.counterfactual_grade = patch.counterfactual_grade, record.evidence_grade = patch.evidence_grade;
+  bool tried = patch.counterfactual_grade >= "C2" || patch.evidence_grade >= "E3";
+  if (!tried) record.trial = "not yet trialled";
+  record.support = patch.support, record.tasks = patch.tasks;
+  record.expected_savings_usd = patch.expected_savings_usd, record.producer = patch.producer;
+  for (const PatchStep& step : patch.target_steps) {
+    record.evidence.push_back({step.session_id, step.call_id, step.step, step.card_hash});
+  }
+  return record;
+}
+
+}  // namespace clawtrace::skill

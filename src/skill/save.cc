@@ -1,0 +1,217 @@
+#include "skill/save.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/file.h"
+#include "skill/paths.h"
+#include "skill/skill.h"
+
+namespace clawtrace {
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Descriptor {
+  int fd = -1;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+std::unexpected<Error> IoError(std::string_view verb, const fs::path& path, int error) {
+  std::string hint =
+      error == EACCES || error == EPERM ? "check the permissions of the folder that holds it" : "";
+  return Fail(ErrorCode::kIo,
+              fmt::format("cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)),
+              hint);
+}
+
+fs::path Sibling(const fs::path& path, std::string_view word) {
+  return path.parent_path() / fmt::format(".{}.clawtrace-{}", path.filename().string(), word);
+}
+
+Status Sync(const fs::path& path) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0 || ::fsync(file.fd) != 0) return IoError("sync", path, errno);
+  return {};
+}
+
+// Mode and, as far as allowed, owner of what a new file replaces.
+void TakeOver(const struct stat& from, const fs::path& to) {
+  if (::lchown(to.c_str(), from.st_uid, from.st_gid) != 0 && errno != EPERM) return;
+  (void)::chmod(to.c_str(), from.st_mode & 07777);
+}
+
+// An unchanged file is the same file: its times, links and attributes stay.
+Status KeepFile(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  if (fs::is_symlink(fs::symlink_status(from, error)))
+    fs::copy_symlink(from, to, error);
+  else
+    fs::create_hard_link(from, to, error);
+  if (error) {
+    error.clear();
+    fs::copy_file(from, to, error);  // file systems without hard links
+  }
+  if (error) return IoError("keep", from, error.value());
+  return {};
+}
+
+class Preparation {
+ public:
+  Preparation(const SkillDir& skill, fs::path old, fs::path fresh)
+      : skill_(skill), old_(std::move(old)), fresh_(std::move(fresh)) {}
+
+  Status Run() {
+    std::error_code error;
+    fs::remove_all(fresh_, error);  // left by a crash: the lock says that nobody is writing it
+    fs::create_directory(fresh_, error);
+    if (error) return IoError("create", fresh_, error.value());
+    CT_RETURN_IF_ERROR(KeepOthers());
+    for (const auto& [path, bytes] : skill_.files) CT_RETURN_IF_ERROR(Write(path, bytes));
+    // Modes of folders come last: a read-only one must be filled first.
+    for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder)
+      TakeOver(folder->second, folder->first);
+    return Sync(fresh_);
+  }
+
+ private:
+  // Everything in the old directory that the skill does not name.
+  Status KeepOthers() {
+    std::error_code error;
+    struct stat info{};
+    if (::stat(old_.c_str(), &info) != 0) return {};
+    folders_.emplace_back(fresh_, info);
+    fs::recursive_directory_iterator walk(old_, error), end;
+    for (; !error && walk != end; walk.increment(error)) {
+      fs::path relative = walk->path().lexically_relative(old_);
+      fs::path to = fresh_ / relative;
+      if (skill_.files.contains(relative.generic_string())) continue;
+      if (walk->is_symlink() || !walk->is_directory()) {
+        CT_RETURN_IF_ERROR(KeepFile(walk->path(), to));
+        continue;
+      }
+      if (::mkdir(to.c_str(), 0755) != 0) return IoError("create", to, errno);
+      if (::stat(walk->path().c_str(), &info) == 0) folders_.emplace_back(to, info);
+    }
+    if (error) return IoError("read", old_, error.value());
+    return {};
+  }
+
+  Status Write(const std::string& path, const std::string& bytes) {
+    fs::path from = old_ / path, to = fresh_ / path;
+    struct stat info{};
+    bool exists = ::lstat(from.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+    if (exists && static_cast<uint64_t>(info.st_size) == bytes.size()) {
+      auto old_bytes = ReadFile(from);
+      if (old_bytes && *old_bytes == bytes) {
+        std::error_code error;
+        fs::create_directories(to.parent_path(), error);
+        return KeepFile(from, to);
+      }
+    }
+    CT_RETURN_IF_ERROR(WriteFileAtomically(to, bytes));
+    if (exists)
+      TakeOver(info, to);
+    else if (skill_.executable.contains(path))
+      (void)::chmod(to.c_str(), 0755);
+    return {};
+  }
+
+  const SkillDir& skill_;
+  fs::path old_, fresh_;
+  std::vector<std::pair<fs::path, struct stat>> folders_;
+};
+
+}  // namespace
+
+namespace skill {
+
+Result<fs::path> DirectoryPath(const std::string& given) {
+  std::error_code error;
+  fs::path path = fs::absolute(given, error).lexically_normal();
+  if (given.empty() || error) return Fail(ErrorCode::kInvalidInput, "the skill directory has no name");
+  if (!path.has_filename()) path = path.parent_path();
+  if (!path.has_filename()) {
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{} cannot be a skill directory", given));
+  }
+  return path;
+}
+
+fs::path AsidePath(const fs::path& path) { return Sibling(path, "old"); }
+
+Status SwapDirectory(const fs::path& prepared, const fs::path& path, bool may_exchange) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (::rename(prepared.c_str(), path.c_str()) != 0) return IoError("write", path, errno);
+    return {};
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a directory", path.string()));
+  }
+  if (may_exchange) {
+    if (::renameat2(AT_FDCWD, prepared.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) return {};
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) return IoError("replace", path, errno);
+  }
+  fs::path aside = AsidePath(path);
+  if (::rename(path.c_str(), aside.c_str()) != 0) return IoError("replace", path, errno);
+  if (::rename(prepared.c_str(), path.c_str()) != 0) {
+    int error = errno;
+    (void)::rename(aside.c_str(), path.c_str());
+    return IoError("replace", path, error);
+  }
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);  // a rest of it does no harm: path exists, so nothing is recovered from it
+  return {};
+}
+
+Status RecoverSave(const fs::path& path) {
+  struct stat info{};
+  fs::path aside = AsidePath(path);
+  if (::lstat(path.c_str(), &info) == 0 || ::lstat(aside.c_str(), &info) != 0) return {};
+  if (::rename(aside.c_str(), path.c_str()) != 0) return IoError("recover", path, errno);
+  return {};
+}
+
+}  // namespace skill
+
+Status SaveSkill(const SkillDir& skill, const std::string& given) {
+  auto path = skill::DirectoryPath(given);
+  if (!path) return std::unexpected(std::move(path.error()));
+  for (const auto& [name, bytes] : skill.files) {
+    if (!skill::IsConfinedPath(name)) {
+      return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a path inside a skill", name));
+    }
+  }
+  std::error_code error;
+  fs::path parent = path->parent_path();
+  fs::create_directories(parent, error);
+  if (error) return IoError("create", parent, error.value());
+  // One writer at a time; the kernel drops the lock of a process that dies. Where locks do not exist, nothing
+  // is lost but the protection against a second writer.
+  Descriptor lock{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (lock.fd < 0) return IoError("open", parent, errno);
+  (void)::flock(lock.fd, LOCK_EX);
+  CT_RETURN_IF_ERROR(skill::RecoverSave(*path));
+  if (fs::is_symlink(fs::symlink_status(*path, error))) {
+    return Fail(ErrorCode::kUnsupported, fmt::format("{} is a symbolic link", given),
+                "give the directory that it leads to");
+  }
+  fs::remove_all(skill::AsidePath(*path), error);
+  fs::path fresh = Sibling(*path, "new");
+  Status status = Preparation(skill, *path, fresh).Run();
+  if (status) status = skill::SwapDirectory(fresh, *path, true);
+  fs::remove_all(fresh, error);  // the old version after an exchange, what was prepared after a failure
+  if (!status) return status;
+  return Sync(parent);
+}
+
+}  // namespace clawtrace

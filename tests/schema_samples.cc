@@ -1,0 +1,244 @@
+// Prints documents of every kind that has a schema, once with every field set and once with none: one JSON
+// object a line, {"schema": NAME, "document": ...}. tests/schema_test.py checks them against schemas/, in
+// both directions.
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "model/fact.h"
+#include "model/patch.h"
+#include "model/session.h"
+#include "model/tracecard.h"
+
+namespace clawtrace {
+namespace {
+
+void Print(std::string_view schema, const std::string& document) {
+  std::printf("{\"schema\":\"%.*s\",\"document\":%s}\n", static_cast<int>(schema.size()), schema.data(),
+              document.c_str());
+}
+
+Usage FullUsage() {
+  return {.uncached_input = 1,
+          .cache_read = 2,
+          .cache_write_5m = 3,
+          .cache_write_1h = 4,
+          .cache_write_unknown = 5,
+          .output = 6,
+          .reasoning = 6};
+}
+
+SessionInfo FullInfo() {
+  SessionInfo info;
+  for (auto field :
+       {&SessionInfo::agent, &SessionInfo::agent_version, &SessionInfo::cwd, &SessionInfo::project,
+        &SessionInfo::task_id, &SessionInfo::parent_session, &SessionInfo::parent_call,
+        &SessionInfo::agent_name, &SessionInfo::forked_from, &SessionInfo::billing}) {
+    info.*field = "x";
+  }
+  info.notes = {"n"};
+  return info;
+}
+
+LlmCall FullCall() {
+  LlmCall call;
+  for (auto field : {&LlmCall::model, &LlmCall::provider, &LlmCall::stop_reason, &LlmCall::error,
+                     &LlmCall::service_tier, &LlmCall::text}) {
+    call.*field = "x";
+  }
+  call.usage = FullUsage();
+  call.reported_cost = Usd::Pico(1);
+  call.billed = false;
+  call.auxiliary = true;
+  call.attempts = call.text_bytes = call.thinking_bytes = 1;
+  return call;
+}
+
+ToolUse FullTool() {
+  ToolUse tool;
+  for (auto field : {&ToolUse::llm_call, &ToolUse::name, &ToolUse::args, &ToolUse::cwd}) tool.*field = "x";
+  tool.args_hash = ~uint64_t{0};
+  tool.args_broken = true;
+  return tool;
+}
+
+ToolResult FullResult() {
+  ToolResult result;
+  for (auto field : {&ToolResult::error, &ToolResult::output, &ToolResult::child_session})
+    result.*field = "x";
+  result.status = ToolStatus::kAborted;
+  result.exit_code = -9;
+  result.unchanged = true;
+  return result;
+}
+
+Outcome FullOutcome() {
+  return {
+      .verdict = Verdict::kPartial, .source = OutcomeSource::kVerifier, .score_ppm = 500'000, .judge = "x"};
+}
+
+void PrintFacts() {
+  Fact fact;
+  for (auto field : {&Fact::source, &Fact::session_id, &Fact::id, &Fact::node, &Fact::parent_node})
+    fact.*field = "x";
+  fact.start_ns = fact.end_ns = 1;
+  fact.session = FullInfo();
+  fact.user = UserTurn{.text = "x", .text_bytes = 1, .is_meta = true};
+  fact.llm = FullCall();
+  fact.tool = FullTool();
+  fact.result = FullResult();
+  fact.outcome = FullOutcome();
+  for (const auto& [kind, name] : EnumNames(FactKind{})) {
+    fact.kind = kind;
+    Print("fact", EncodeFact(fact));
+  }
+  Print("fact", EncodeFact(Fact{}));
+}
+
+void PrintSessions() {
+  Session session;
+  for (auto field : {&Session::id, &Session::source, &Session::task_id, &Session::prompt})
+    session.*field = "x";
+  session.info = FullInfo();
+  session.outcome = FullOutcome();
+  session.start_ns = session.end_ns = 1;
+  session.notes = {"n"};
+  session.skipped = {{.file = "f", .line = 1, .offset = 0, .reason = "not-json"}};
+  Step call;
+  call.call_id = "c";
+  call.start_ns = call.end_ns = 1;
+  call.abandoned = call.result_only = true;
+  call.llm = FullCall();
+  Step spawn;
+  spawn.kind = StepKind::kSubagentSpawn;
+  spawn.tool = FullTool();
+  spawn.result = FullResult();
+  spawn.children.push_back(session);
+  session.steps = {call, spawn, Step{}};
+  Print("session", EncodeSession(session, true));
+  Print("session", EncodeSession(Session{}, true));
+}
+
+CardStep FullStep(StepKind kind) {
+  CardStep step;
+  step.id = "9b/1";
+  step.kind = kind;
+  for (auto field : {&CardStep::tool, &CardStep::model, &CardStep::agent, &CardStep::call_id,
+                     &CardStep::error, &CardStep::reason}) {
+    step.*field = "x";
+  }
+  step.role = "final_reply";
+  step.turn = step.start_ms = step.duration_ms = step.exit_code = 1;
+  step.cost_usd = step.reported_cost_usd = Usd::Pico(1);
+  step.cost_status = CostStatus::kIncluded;
+  step.tokens = FullUsage();
+  step.status = ToolStatus::kError;
+  step.redundant = step.suspected = step.abandoned = true;
+  return step;
+}
+
+void FillLists(TraceCard* card) {
+  card->steps = {FullStep(StepKind::kLlmCall), FullStep(StepKind::kToolUse),
+                 FullStep(StepKind::kSubagentSpawn)};
+  card->steps[0].id = "1";
+  card->top_cost_spans = card->steps;
+  card->redundant_tool_calls = {{.tool = "x",
+                                 .reason = "exact_repeat",
+                                 .grade = "C0",
+                                 .target = "x",
+                                 .first = "1",
+                                 .steps = {"2", "9/3"},
+                                 .call_ids = {"x", "y"},
+                                 .wasted_usd = Usd::Pico(1)}};
+  card->failed_or_repaired_steps = {{.step = "1",
+                                     .call_id = "x",
+                                     .tool = "x",
+                                     .error = "x",
+                                     .error_class = "x",
+                                     .kind = "mistake",
+                                     .args = "x",
+                                     .repaired_by = "2",
+                                     .repair_call_id = "x",
+                                     .repair_args = "x",
+                                     .helpers = {"x"},
+                                     .retries = {"3"},
+                                     .cost_usd = Usd::Pico(1),
+                                     .wasted_usd = Usd::Pico(1)}};
+  card->sub_agents = {{.step = "3",
+                       .session_id = "x",
+                       .agent = "x",
+                       .log_present = true,
+                       .cost_usd = Usd::Pico(1),
+                       .llm_call_count = 1,
+                       .tool_call_count = 1}};
+  card->coverage = Coverage{.priced = 1,
+                            .reported = 1,
+                            .unpriced = 1,
+                            .included = 1,
+                            .skipped_records = 1,
+                            .unpriced_models = {"x"},
+                            .notes = {"x"}};
+  card->skipped_input = {{.file = "f", .line = 1, .offset = 0, .reason = "not-json"}};
+}
+
+void PrintCards() {
+  TraceCard card;
+  card.schema = "tracecard/1";
+  for (auto field : {&TraceCard::session_id, &TraceCard::agent, &TraceCard::agent_version,
+                     &TraceCard::task_id, &TraceCard::price_book}) {
+    card.*field = "x";
+  }
+  card.source_hash = "0123456789abcdef";
+  card.models = {"x"};
+  card.outcome = Verdict::kSuccess;
+  card.outcome_source = OutcomeSource::kUser;
+  card.cost_status = CostStatus::kPriced;
+  for (auto field : {&TraceCard::total_cost_usd, &TraceCard::own_cost_usd, &TraceCard::included_cost_usd,
+                     &TraceCard::reported_cost_usd, &TraceCard::wasted_usd, &TraceCard::more_cost_usd}) {
+    card.*field = Usd::Pico(1);
+  }
+  card.total_tokens = card.own_tokens = FullUsage();
+  for (auto field : {&TraceCard::started_ms, &TraceCard::llm_call_count, &TraceCard::tool_call_count,
+                     &TraceCard::spawn_count, &TraceCard::own_llm_call_count, &TraceCard::own_tool_call_count,
+                     &TraceCard::wall_ms, &TraceCard::llm_ms, &TraceCard::tool_ms, &TraceCard::more_steps,
+                     &TraceCard::more_redundant, &TraceCard::more_failed, &TraceCard::more_sub_agents,
+                     &TraceCard::more_skipped}) {
+    card.*field = 1;
+  }
+  card.usd_rounded = true;
+  FillLists(&card);
+  Print("tracecard", EncodeCard(card, DocFormat::kJson));
+  card.total_cost_usd.reset();  // no known cost is null, not absent
+  Print("tracecard", EncodeCard(card, DocFormat::kJson));
+  TraceCard least;
+  least.session_id = "x";
+  Print("tracecard", EncodeCard(least, DocFormat::kJson));
+}
+
+void PrintPatches() {
+  Patch patch;
+  patch.schema = "patch/1";
+  for (auto field : {&Patch::id, &Patch::counterfactual, &Patch::section, &Patch::rule, &Patch::condition,
+                     &Patch::producer, &Patch::base_skill_hash}) {
+    patch.*field = "x";
+  }
+  patch.target_step = 1;
+  patch.target_steps = {{.session_id = "x", .call_id = "x", .step = "1", .card_hash = "x"}};
+  patch.expected_savings_usd = Usd::Pico(1);
+  patch.tasks = {"x"};
+  patch.support = 1;
+  patch.counterfactual_grade = "C0";
+  patch.evidence_grade = "E2";
+  Print("patch", EncodePatch(patch, true));
+  Print("patch", EncodePatch(Patch{}, true));
+}
+
+}  // namespace
+}  // namespace clawtrace
+
+int main() {
+  clawtrace::PrintFacts();
+  clawtrace::PrintSessions();
+  clawtrace::PrintCards();
+  clawtrace::PrintPatches();
+}

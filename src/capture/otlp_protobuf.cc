@@ -1,0 +1,365 @@
+#include "capture/otlp_protobuf.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/text.h"
+
+namespace clawtrace::capture {
+namespace {
+
+using Type = WireReader::Type;
+
+// Texts with invalid UTF-8 are repaired; the repaired copies live as long as the request is read.
+struct Decoder {
+  std::deque<std::string> repaired;
+  bool dropped = false;  // something was beyond a limit
+
+  std::string_view Text(std::string_view bytes) {
+    if (IsValidUtf8(bytes)) return bytes;
+    repaired.push_back(ReplaceInvalidUtf8(bytes));
+    return repaired.back();
+  }
+  bool Attribute(std::string_view bytes, int depth, OtlpAttribute* out);
+  bool Value(std::string_view bytes, int depth, OtlpValue* out);
+  bool Values(std::string_view bytes, int depth, bool map, OtlpValue* out);
+  bool Event(std::string_view bytes, OtlpEvent* out);
+  bool Span(std::string_view bytes, OtlpSpan* out);
+  bool Add(std::string_view bytes, OtlpAttributes* out);
+};
+
+bool Decoder::Values(std::string_view bytes, int depth, bool map, OtlpValue* out) {
+  out->kind = map ? OtlpValue::Kind::kMap : OtlpValue::Kind::kList;
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
+    if (out->items.size() + out->fields.size() >= kMaxOtlpAttributes) {
+      dropped = true;
+      continue;
+    }
+    if (map) {
+      if (!Attribute(reader.bytes(), depth, &out->fields.emplace_back())) return false;
+    } else if (!Value(reader.bytes(), depth, &out->items.emplace_back())) {
+      return false;
+    }
+  }
+  return !reader.failed() && !reader.cut();
+}
+
+bool Decoder::Value(std::string_view bytes, int depth, OtlpValue* out) {
+  if (depth >= kMaxOtlpDepth) {
+    dropped = true;
+    return true;
+  }
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.field()) {
+      case 1:
+        if (!reader.is(Type::kBytes)) return false;
+        out->kind = OtlpValue::Kind::kText, out->text = Text(reader.bytes());
+        break;
+      case 2:
+        if (!reader.is(Type::kVarint)) return false;
+        out->kind = OtlpValue::Kind::kBool, out->integer = reader.number() != 0;
+        break;
+      case 3:
+        if (!reader.is(Type::kVarint)) return false;
+        out->kind = OtlpValue::Kind::kInt, out->integer = static_cast<int64_t>(reader.number());
+        break;
+      case 4:
+        if (!reader.is(Type::kFixed64)) return false;
+        out->kind = OtlpValue::Kind::kDouble, out->real = std::bit_cast<double>(reader.number());
+        break;
+      case 5:
+      case 6:
+        if (!reader.is(Type::kBytes) || !Values(reader.bytes(), depth + 1, reader.field() == 6, out))
+          return false;
+        break;
+      default:
+        break;  // raw bytes (7) and what later versions add carry nothing we read
+    }
+  }
+  return !reader.failed() && !reader.cut();
+}
+
+bool Decoder::Attribute(std::string_view bytes, int depth, OtlpAttribute* out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() > 2) continue;
+    if (!reader.is(Type::kBytes)) return false;
+    if (reader.field() == 1) out->key = Text(reader.bytes());
+    if (reader.field() == 2 && !Value(reader.bytes(), depth, &out->value)) return false;
+  }
+  return !reader.failed() && !reader.cut();
+}
+
+bool Decoder::Add(std::string_view bytes, OtlpAttributes* out) {
+  if (out->size() >= kMaxOtlpAttributes) {
+    dropped = true;
+    return true;
+  }
+  return Attribute(bytes, 0, &out->emplace_back());
+}
+
+bool Decoder::Event(std::string_view bytes, OtlpEvent* out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (!reader.is(Type::kBytes)) continue;
+    if (reader.field() == 2) out->name = Text(reader.bytes());
+    if (reader.field() == 3 && !Add(reader.bytes(), &out->attributes)) return false;
+  }
+  return !reader.failed() && !reader.cut();
+}
+
+void ReadStatus(std::string_view bytes, Decoder* decoder, OtlpSpan* out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == 2 && reader.is(Type::kBytes)) out->status_message = decoder->Text(reader.bytes());
+    if (reader.field() == 3 && reader.is(Type::kVarint))
+      out->status = static_cast<int64_t>(reader.number() & 3);
+  }
+}
+
+bool Decoder::Span(std::string_view bytes, OtlpSpan* out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    bool text = reader.is(Type::kBytes);
+    switch (reader.field()) {
+      case 1:
+        out->trace_id = text ? OtlpIdFromBytes(reader.bytes(), 16) : "";
+        break;
+      case 2:
+        out->span_id = text ? OtlpIdFromBytes(reader.bytes(), 8) : "";
+        break;
+      case 4:
+        out->parent_id = text ? OtlpIdFromBytes(reader.bytes(), 8) : "";
+        break;
+      case 5:
+        if (!text) return false;
+        out->name = Text(reader.bytes());
+        break;
+      case 6:
+        if (!reader.is(Type::kVarint)) return false;
+        out->kind = static_cast<int64_t>(reader.number() & 7);
+        break;
+      case 7:
+      case 8:
+        if (!reader.is(Type::kFixed64)) return false;
+        (reader.field() == 7 ? out->start_ns : out->end_ns) = OtlpTime(reader.number());
+        break;
+      case 9:
+        if (!text || !Add(reader.bytes(), &out->attributes)) return false;
+        break;
+      case 11:
+        if (!text) return false;
+        if (out->events.size() >= kMaxOtlpEvents)
+          dropped = true;
+        else if (!Event(reader.bytes(), &out->events.emplace_back()))
+          return false;
+        break;
+      case 15:
+        if (!text) return false;
+        ReadStatus(reader.bytes(), this, out);
+        break;
+      default:
+        break;
+    }
+  }
+  return !reader.failed() && !reader.cut();
+}
+
+// Resource and scope may stand behind what they describe, so they are looked up first.
+OtlpAttributes ResourceOf(std::string_view resource_spans, Decoder* decoder) {
+  OtlpAttributes attributes;
+  WireReader outer(resource_spans);
+  while (outer.Next()) {
+    if (outer.field() != 1 || !outer.is(Type::kBytes)) continue;
+    WireReader reader(outer.bytes());
+    while (reader.Next()) {
+      if (reader.field() == 1 && reader.is(Type::kBytes)) decoder->Add(reader.bytes(), &attributes);
+    }
+  }
+  return attributes;
+}
+
+OtlpScope ScopeOf(std::string_view scope_spans, Decoder* decoder) {
+  OtlpScope scope;
+  WireReader outer(scope_spans);
+  while (outer.Next()) {
+    if (outer.field() != 1 || !outer.is(Type::kBytes)) continue;
+    WireReader reader(outer.bytes());
+    while (reader.Next()) {
+      if (reader.field() == 1 && reader.is(Type::kBytes)) scope.name = decoder->Text(reader.bytes());
+      if (reader.field() == 2 && reader.is(Type::kBytes)) scope.version = decoder->Text(reader.bytes());
+    }
+  }
+  return scope;
+}
+
+void ReadScopeSpans(std::string_view bytes, const char* begin, const OtlpAttributes& resource,
+                    Decoder* decoder, OtlpVisitor* visitor) {
+  OtlpScope scope = ScopeOf(bytes, decoder);
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() != 2 || !reader.is(Type::kBytes)) continue;
+    Decoder texts;
+    OtlpSpan span;
+    int64_t offset = reader.bytes().data() - begin;
+    if (!texts.Span(reader.bytes(), &span)) {
+      visitor->OnUnusable(offset, reader.cut() ? "truncated-span" : "bad-span");
+    } else if (span.trace_id.empty() || span.span_id.empty()) {
+      visitor->OnUnusable(offset, "bad-span-id");
+    } else {
+      if (texts.dropped) visitor->OnUnusable(offset, "span-over-limit");
+      if (!texts.repaired.empty()) visitor->OnUnusable(offset, "invalid-utf8-repaired");
+      visitor->OnSpan(resource, scope, span);
+    }
+  }
+  if (reader.failed())
+    visitor->OnUnusable(bytes.data() - begin + static_cast<int64_t>(reader.offset()), "bad-protobuf");
+}
+
+// One span's fields as a trace request must have them; nullopt: too little of it is in sight.
+std::optional<bool> IsSpan(std::string_view bytes, bool cut) {
+  WireReader reader(bytes);
+  bool trace = false, span = false, start = false;
+  while (reader.Next()) {
+    bool partial = reader.cut();
+    switch (reader.field()) {
+      case 1:
+        if (!reader.is(Type::kBytes)) return false;
+        trace = !partial && !OtlpIdFromBytes(reader.bytes(), 16).empty();
+        if (!partial && !trace) return false;
+        break;
+      case 2:
+        if (!reader.is(Type::kBytes)) return false;
+        span = !partial && !OtlpIdFromBytes(reader.bytes(), 8).empty();
+        if (!partial && !span) return false;
+        break;
+      case 4:
+        // Some writers put eight zeros or nothing for "no parent".
+        if (!reader.is(Type::kBytes) || (!partial && !reader.bytes().empty() && reader.bytes().size() != 8))
+          return false;
+        break;
+      case 5:
+        if (!reader.is(Type::kBytes) || (!partial && !IsValidUtf8(reader.bytes()))) return false;
+        break;
+      case 7:
+      case 8:
+        if (!reader.is(Type::kFixed64)) return false;
+        if (reader.field() == 7) start = OtlpTime(reader.number()).has_value();
+        break;
+      default:
+        break;
+    }
+  }
+  if (reader.failed() && !cut) return false;
+  if (trace && span && start) return true;
+  return cut ? std::optional<bool>() : false;
+}
+
+std::optional<bool> HoldsSpans(std::string_view scope_spans) {
+  WireReader reader(scope_spans);
+  while (reader.Next()) {
+    if (reader.field() > 3 || !reader.is(Type::kBytes)) return false;
+    if (reader.field() != 2) continue;
+    if (auto verdict = IsSpan(reader.bytes(), reader.cut())) return verdict;
+  }
+  if (reader.failed()) return false;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool WireReader::Varint(uint64_t* value) {
+  *value = 0;
+  for (int shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+    auto byte = static_cast<unsigned char>(rest_.front());
+    rest_.remove_prefix(1);
+    *value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80) return true;
+  }
+  // The input's end inside a number cuts, ten bytes without an end are malformed.
+  if (rest_.empty()) cut_ = true;
+  failed_ = true;
+  return false;
+}
+
+bool WireReader::Fixed(size_t size) {
+  if (rest_.size() < size) {
+    cut_ = failed_ = true;
+    rest_ = {};
+    return false;
+  }
+  number_ = 0;
+  for (size_t i = size; i-- > 0;) number_ = number_ << 8 | static_cast<unsigned char>(rest_[i]);
+  rest_.remove_prefix(size);
+  return true;
+}
+
+bool WireReader::Next() {
+  if (failed_ || rest_.empty()) return false;
+  uint64_t key = 0, size = 0;
+  if (!Varint(&key)) return false;
+  field_ = static_cast<uint32_t>(key >> 3);
+  type_ = static_cast<Type>(key & 7);
+  if (key >> 3 == 0 || key >> 3 > 0x1fffffff) return !(failed_ = true);
+  bytes_ = {};
+  switch (type_) {
+    case Type::kVarint:
+      return Varint(&number_);
+    case Type::kFixed64:
+      return Fixed(8);
+    case Type::kFixed32:
+      return Fixed(4);
+    case Type::kBytes:
+      if (!Varint(&size)) return false;
+      if (size > rest_.size()) cut_ = true;
+      bytes_ = rest_.substr(0, static_cast<size_t>(std::min<uint64_t>(size, rest_.size())));
+      rest_.remove_prefix(bytes_.size());
+      return true;
+    default:
+      return !(failed_ = true);  // groups are not used by OTLP
+  }
+}
+
+bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
+  WireReader reader(request);
+  bool any = false;
+  while (reader.Next()) {
+    if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
+    any = true;
+    Decoder decoder;
+    OtlpAttributes resource = ResourceOf(reader.bytes(), &decoder);
+    WireReader scopes(reader.bytes());
+    while (scopes.Next()) {
+      if (scopes.field() == 2 && scopes.is(Type::kBytes))
+        ReadScopeSpans(scopes.bytes(), request.data(), resource, &decoder, visitor);
+    }
+    if (scopes.failed() && !reader.cut())
+      visitor->OnUnusable(static_cast<int64_t>(reader.offset()), "bad-protobuf");
+  }
+  if (reader.cut())
+    visitor->OnUnusable(static_cast<int64_t>(request.size()), "truncated-request");
+  else if (reader.failed())
+    visitor->OnUnusable(static_cast<int64_t>(reader.offset()), "bad-protobuf");
+  return any;
+}
+
+bool LooksLikeOtlpProtobuf(std::string_view head) {
+  WireReader reader(head);
+  while (reader.Next()) {
+    if (reader.field() != 1 || !reader.is(Type::kBytes)) return false;
+    WireReader resource_spans(reader.bytes());
+    while (resource_spans.Next()) {
+      if ((resource_spans.field() > 3 && resource_spans.field() != 1000) || !resource_spans.is(Type::kBytes))
+        return false;
+      if (resource_spans.field() != 2) continue;
+      if (auto verdict = HoldsSpans(resource_spans.bytes())) return *verdict;
+    }
+    if (resource_spans.failed() && !resource_spans.cut()) return false;
+  }
+  return false;
+}
+
+}  // namespace clawtrace::capture

@@ -1,0 +1,151 @@
+#include "capture/otlp_record.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace clawtrace::capture {
+namespace {
+
+struct TextField {
+  std::string_view key;
+  std::string SpanRecord::* member;
+};
+constexpr std::array<TextField, 13> kTexts = {{{"name", &SpanRecord::name},
+                                               {"scope", &SpanRecord::scope},
+                                               {"service", &SpanRecord::service},
+                                               {"service_version", &SpanRecord::service_version},
+                                               {"instance", &SpanRecord::instance},
+                                               {"conversation", &SpanRecord::conversation},
+                                               {"agent_id", &SpanRecord::agent_id},
+                                               {"agent_name", &SpanRecord::agent_name},
+                                               {"spawned_by", &SpanRecord::spawned_by},
+                                               {"call_id", &SpanRecord::call_id},
+                                               {"response_id", &SpanRecord::response_id},
+                                               {"prompt", &SpanRecord::prompt},
+                                               {"model_hint", &SpanRecord::model_hint}}};
+
+struct NumberField {
+  std::string_view key;
+  int64_t SpanRecord::* member;
+};
+constexpr std::array<NumberField, 3> kNumbers = {{{"prompt_bytes", &SpanRecord::prompt_bytes},
+                                                  {"requests", &SpanRecord::requests},
+                                                  {"size", &SpanRecord::size}}};
+
+struct FlagField {
+  std::string_view key;
+  bool SpanRecord::* member;
+};
+constexpr std::array<FlagField, 6> kFlags = {{{"auxiliary", &SpanRecord::auxiliary},
+                                              {"cache_known", &SpanRecord::cache_known},
+                                              {"reasoning_missing", &SpanRecord::reasoning_missing},
+                                              {"ambiguous", &SpanRecord::ambiguous},
+                                              {"reclassified", &SpanRecord::reclassified},
+                                              {"implausible", &SpanRecord::implausible}}};
+
+constexpr std::array<std::pair<SpanRecord::Kind, std::string_view>, 5> kKinds = {
+    {{SpanRecord::Kind::kOther, "other"},
+     {SpanRecord::Kind::kLlm, "llm"},
+     {SpanRecord::Kind::kAgent, "agent"},
+     {SpanRecord::Kind::kTool, "tool"},
+     {SpanRecord::Kind::kPart, "part"}}};
+
+// What the Fact's own members do not hold, as compact JSON; absent = default.
+std::string EncodeExtras(const SpanRecord& record) {
+  std::string out = "{\"kind\":\"";
+  for (const auto& [kind, name] : kKinds) {
+    if (kind == record.kind) out += name;
+  }
+  out += '"';
+  auto key = [&](std::string_view name) {
+    out += ",\"";
+    out += name;
+    out += "\":";
+  };
+  for (const TextField& field : kTexts) {
+    if ((record.*field.member).empty()) continue;
+    key(field.key);
+    AppendJsonString(record.*field.member, &out);
+  }
+  for (const NumberField& field : kNumbers) {
+    if (record.*field.member == 0) continue;
+    key(field.key);
+    out += fmt::format("{}", record.*field.member);
+  }
+  for (const FlagField& field : kFlags) {
+    if (!(record.*field.member)) continue;
+    key(field.key);
+    out += "true";
+  }
+  if (!record.asked.empty()) {
+    key("asked");
+    for (size_t i = 0; i < record.asked.size(); ++i) {
+      out += i ? ',' : '[';
+      AppendJsonString(record.asked[i], &out);
+    }
+    out += ']';
+  }
+  out += '}';
+  return out;
+}
+
+void DecodeExtras(Json json, SpanRecord* record) {
+  for (const auto& [kind, name] : kKinds) {
+    if (json["kind"].text() == name) record->kind = kind;
+  }
+  json.ForEachField([&](std::string_view key, Json value) {
+    for (const TextField& field : kTexts) {
+      if (key == field.key) record->*field.member = value.text();
+    }
+    for (const NumberField& field : kNumbers) {
+      if (key == field.key) record->*field.member = value.integer().value_or(0);
+    }
+    for (const FlagField& field : kFlags) {
+      if (key == field.key) record->*field.member = value.boolean().value_or(false);
+    }
+    if (key == "asked") value.ForEachItem([&](Json id) { record->asked.emplace_back(id.text()); });
+  });
+}
+
+}  // namespace
+
+Fact EncodeRecord(SpanRecord record) {
+  Fact fact;
+  fact.kind = FactKind::kLink;
+  fact.source = kOtlpSource;
+  fact.session_id = record.trace_id;
+  fact.id = "span:" + record.trace_id + ":" + record.span_id;
+  fact.node = record.span_id;
+  fact.parent_node = record.parent_id;
+  fact.start_ns = record.start_ns;
+  fact.end_ns = record.end_ns;
+  UserTurn extras;
+  extras.text = EncodeExtras(record);
+  extras.text_bytes = static_cast<int64_t>(extras.text.size());
+  extras.is_meta = true;
+  fact.user = std::move(extras);
+  fact.llm = std::move(record.llm);
+  fact.tool = std::move(record.tool);
+  fact.result = std::move(record.result);
+  return fact;
+}
+
+std::optional<SpanRecord> DecodeRecord(Fact* fact, JsonParser* parser) {
+  if (fact->kind != FactKind::kLink || !fact->user || !fact->id.starts_with("span:")) return std::nullopt;
+  auto json = parser->Parse(fact->user->text);
+  if (!json || !json->is_object()) return std::nullopt;
+  SpanRecord record;
+  record.trace_id = std::move(fact->session_id);
+  record.span_id = std::move(fact->node);
+  record.parent_id = std::move(fact->parent_node);
+  record.start_ns = fact->start_ns;
+  record.end_ns = fact->end_ns;
+  DecodeExtras(*json, &record);
+  record.llm = std::move(fact->llm);
+  record.tool = std::move(fact->tool);
+  record.result = std::move(fact->result);
+  return record;
+}
+
+}  // namespace clawtrace::capture

@@ -140,6 +140,8 @@ UsageState ReadUsage(Json json, std::optional<Usage>* out) {
   if (std::max({input, usage.cache_read, usage.cache_write_unknown}) > kMaxTokensPerBucket)
     return UsageState::kImplausible;
   usage.uncached_input = input - usage.cache_read - usage.cache_write_unknown;
+  // Providers have stated more reasoning than output, of which it is a part; output is what is billed.
+  usage.reasoning = std::min(usage.reasoning, usage.output);
   if (!IsPlausible(usage)) return UsageState::kImplausible;
   *out = usage;
   return UsageState::kUsable;

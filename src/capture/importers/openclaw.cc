@@ -149,7 +149,7 @@ void OpenClawReader::OnRecord(Json record) {
   if (type.empty()) return Skip(type_value ? "wrong-type:type" : "missing:type");
   if (type == "session") return OnHeader(record);
   Place place;
-  if (!MakePlace(record, &place)) return Skip("repeated-line");
+  if (!MakePlace(record, &place)) return;  // a repeated line: nothing new, nothing lost
   OnEntry(record, type, place);
 }
 

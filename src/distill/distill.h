@@ -1,5 +1,6 @@
 #pragma once
-// From cards to patches. Analysts are pure functions over cards: one file under analysts/, one line in analysts.def.
+// From cards to patches. Analysts are pure functions over cards: one file under analysts/, one line in
+// analysts.def.
 #include <string_view>
 #include <vector>
 
@@ -10,7 +11,7 @@
 namespace clawtrace::distill {
 
 struct Analyst {
-  std::string_view name;     // "prune-waste"
+  std::string_view name;  // "prune-waste"
   std::string_view summary;
   std::vector<Patch> (*propose)(const std::vector<TraceCard>& cards);  // full cards
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <tuple>
 
 #include "base/hash.h"
@@ -10,50 +9,71 @@
 
 namespace clawtrace::distill {
 
-void Evidence::Add(const TraceCard& card, const std::vector<std::string>& step_ids, const std::vector<std::string>& call_ids, const std::optional<Usd>& cost) {
-  tasks.insert(TaskOf(card));
-  for (size_t i = 0; i < step_ids.size(); ++i) {
-    steps.push_back({card.session_id, i < call_ids.size() ? call_ids[i] : "", step_ids[i], card.source_hash});
-  }
-  occurrences += static_cast<int64_t>(step_ids.size());
-  if (cost) saving = saving.value_or(Usd()) + *cost;
+bool Evidence::ByPlace::operator()(const PatchStep& a, const PatchStep& b) const {
+  return std::tie(a.session_id, a.call_id, a.step, a.card_hash) <
+         std::tie(b.session_id, b.call_id, b.step, b.card_hash);
 }
 
-std::vector<const TraceCard*> Distinct(const std::vector<TraceCard>& cards) {
-  std::map<std::tuple<std::string_view, std::string_view>, const TraceCard*> by_session;
-  for (const TraceCard& card : cards) {
-    const TraceCard*& kept = by_session[{card.agent, card.session_id}];
-    if (!kept || kept->source_hash < card.source_hash) kept = &card;
-  }
-  std::vector<const TraceCard*> list;
-  for (auto& [key, card] : by_session) list.push_back(card);
-  return list;
+void Evidence::Add(const TraceCard& card, const std::vector<PatchStep>& steps, std::optional<Usd> cost) {
+  // Sessions that do not say what was asked may all have been asked the same: together they are one task.
+  auto& known = steps_by_task_[card.task_id.empty() ? "unknown" : card.task_id];
+  known.insert(steps.begin(), steps.end());
+  sessions_.insert(card.session_id);
+  ++occurrences_;
+  if (!cost) return;
+  ++priced_;
+  cost_ = cost_.value_or(Usd()) + *cost;
 }
 
-std::string TaskOf(const TraceCard& card) { return card.task_id.empty() ? "session:" + card.session_id : card.task_id; }
+std::string Evidence::Count() const {
+  auto many = [](size_t n, std::string_view word) {
+    return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+  };
+  return fmt::format("{} in {} of {}", many(static_cast<size_t>(occurrences_), "time"),
+                     many(sessions_.size(), "session"), many(tasks(), "task"));
+}
 
-Patch MakePatch(PatchKind kind, std::string_view analyst, const Lesson& lesson, const Evidence& evidence) {
+std::string Evidence::CostNote() const {
+  if (priced_ == occurrences_) return "";
+  if (priced_ == 0) return " What it cost is not known.";
+  return fmt::format(" What it cost is known for {} of {} occurrences.", priced_, occurrences_);
+}
+
+Patch Evidence::ToPatch(PatchKind kind, std::string_view key, std::string_view rule,
+                        std::string_view counterfactual, std::string_view producer) const {
+  // Enough to look at, and a bound on what a skill's records can grow to.
+  constexpr size_t kStepsPerTask = 16, kMaxSteps = 512;
   Patch patch;
-  patch.schema = "patch/1";
-  patch.patch_kind = kind;
-  patch.id = fmt::format("{}-{}", NameOf(kind), Sha256Hex(lesson.key).substr(0, 12));
-  patch.target_steps = evidence.steps;
-  std::sort(patch.target_steps.begin(), patch.target_steps.end(), [](const PatchStep& a, const PatchStep& b) {
-    return std::tie(a.session_id, a.call_id, a.step) < std::tie(b.session_id, b.call_id, b.step);
-  });
-  patch.counterfactual = lesson.counterfactual;
-  patch.expected_savings_usd = evidence.saving;
-  patch.section = "Candidates (unproven)";
-  patch.rule = lesson.rule;
-  patch.condition = lesson.condition;
-  patch.tasks.assign(evidence.tasks.begin(), evidence.tasks.end());
-  patch.support = static_cast<int64_t>(evidence.tasks.size());
-  // docs/distill.md: one task E0, two E1, a repair episode in three or more E2; repetition alone never exceeds E1.
-  bool recurs = kind == PatchKind::kRepair && *patch.support >= 3;
-  patch.evidence_grade = recurs ? "E2" : *patch.support >= 2 ? "E1" : "E0";
-  if (kind == PatchKind::kPrune) patch.counterfactual_grade = "C0";
-  patch.producer = fmt::format("clawtrace/{}/1", analyst);
+  patch.schema = "patch/1", patch.patch_kind = kind;
+  patch.id =
+      fmt::format("{}-{}", NameOf(kind), Sha256Hex(fmt::format("{}\n{}", NameOf(kind), key)).substr(0, 12));
+  std::set<PatchStep, ByPlace> shown;
+  size_t all = 0;
+  for (const auto& [task, steps] : steps_by_task_) {
+    patch.tasks.push_back(task);
+    size_t taken = 0;
+    for (auto step = steps.begin(); step != steps.end() && taken < kStepsPerTask && shown.size() < kMaxSteps;
+         ++step, ++taken)
+      shown.insert(*step);
+    all += steps.size();
+  }
+  patch.target_steps.assign(shown.begin(), shown.end());
+  patch.counterfactual = counterfactual;
+  if (shown.size() < all)
+    patch.counterfactual += fmt::format(" {} of {} steps are listed.", shown.size(), all);
+  patch.expected_savings_usd = cost_;
+  patch.section = kCandidates, patch.rule = rule;
+  patch.support = static_cast<int64_t>(patch.tasks.size());
+  patch.counterfactual_grade = "C0";
+  // Three tasks make a repair an episode that recurs (E2); a suspicion of waste does not get stronger by
+  // numbers alone.
+  patch.evidence_grade = tasks() < 2 ? "E0" : tasks() < 3 || kind != PatchKind::kRepair ? "E1" : "E2";
+  patch.producer = fmt::format("clawtrace/{}", producer);
   return patch;
+}
+
+PatchStep StepOf(const TraceCard& card, const std::string& call_id, const std::string& step) {
+  return {card.session_id, call_id, step, card.source_hash};
 }
 
 }  // namespace clawtrace::distill

@@ -1,127 +1,323 @@
 #include "distill/lexicon.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
-
-#include "base/json.h"
-#include "base/text.h"
+#include <utility>
 
 namespace clawtrace::distill {
 namespace {
 
-struct Word {
-  std::string_view program;
-  std::string_view repetition;
-};
+template <size_t N>
+bool Has(const std::array<std::string_view, N>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
-constexpr auto kPrograms = std::to_array<Word>({
-    {"cat", "read"}, {"head", "read"}, {"tail", "read"}, {"less", "read"}, {"sed", "read"}, {"nl", "read"},
-    {"ls", "list"}, {"tree", "list"}, {"find", "list"}, {"fd", "list"},
-    {"grep", "search"}, {"rg", "search"}, {"ag", "search"},
+constexpr auto kPrograms = std::to_array<std::string_view>({
+    "ack",
+    "ag",
+    "apt",
+    "apt-get",
+    "awk",
+    "bash",
+    "bat",
+    "brew",
+    "bun",
+    "bundle",
+    "cargo",
+    "cat",
+    "clang",
+    "clang-format",
+    "cmake",
+    "composer",
+    "cp",
+    "ctest",
+    "curl",
+    "deno",
+    "diff",
+    "docker",
+    "docker-compose",
+    "dotnet",
+    "eslint",
+    "fd",
+    "fdfind",
+    "find",
+    "flake8",
+    "gawk",
+    "gcc",
+    "gem",
+    "git",
+    "go",
+    "gofmt",
+    "gradle",
+    "grep",
+    "gsed",
+    "gtar",
+    "head",
+    "java",
+    "javac",
+    "jest",
+    "jq",
+    "just",
+    "kubectl",
+    "less",
+    "ls",
+    "make",
+    "mvn",
+    "mypy",
+    "nc",
+    "ninja",
+    "node",
+    "nodejs",
+    "npm",
+    "npx",
+    "nvim",
+    "perl",
+    "php",
+    "pip",
+    "pip3",
+    "pipenv",
+    "pipx",
+    "pnpm",
+    "podman",
+    "poetry",
+    "prettier",
+    "psql",
+    "pytest",
+    "pytest-3",
+    "python",
+    "python2",
+    "python3",
+    "rg",
+    "rake",
+    "ripgrep",
+    "rspec",
+    "ruby",
+    "ruff",
+    "rustc",
+    "sed",
+    "sh",
+    "shellcheck",
+    "sqlite3",
+    "sqlite",
+    "swift",
+    "tar",
+    "tox",
+    "tree",
+    "ts-node",
+    "tsc",
+    "uv",
+    "uvx",
+    "vi",
+    "vim",
+    "vitest",
+    "wget",
+    "xxd",
+    "yarn",
+    "yq",
+    "zsh",
 });
 
-struct Phrase {
-  std::string_view repetition;
-  std::string_view rule;
-  std::string_view what;
-};
+constexpr auto kInterpreters = std::to_array<std::string_view>(
+    {"bash", "sh", "zsh", "python3", "python", "node", "perl", "ruby", "php"});
+constexpr auto kReaders =
+    std::to_array<std::string_view>({"cat", "head", "tail", "less", "more", "nl", "bat", "jq", "xxd", "wc"});
+constexpr auto kListers =
+    std::to_array<std::string_view>({"ls", "find", "tree", "pwd", "du", "stat", "file", "fd"});
+constexpr auto kSearchers = std::to_array<std::string_view>({"grep", "rg", "ag", "ack", "egrep", "fgrep"});
+constexpr auto kCheckers = std::to_array<std::string_view>(
+    {"pytest", "pytest-3", "tox", "nox", "ctest", "make", "ninja", "mypy", "ruff", "flake8", "pylint",
+     "eslint", "tsc", "jest", "vitest", "mocha", "shellcheck", "rspec", "phpunit"});
+// Programs that only shape what the others print, or where they run.
+constexpr auto kShapers =
+    std::to_array<std::string_view>({"cd", "echo", "printf", "true", ":", "sort", "uniq", "cut", "tr",
+                                     "column", "head", "tail", "wc", "set", "export"});
+constexpr auto kTesters = std::to_array<std::string_view>(
+    {"cargo", "go", "npm", "pnpm", "yarn", "bun", "mvn", "gradle", "dotnet", "deno"});
+constexpr auto kWrappers =
+    std::to_array<std::string_view>({"sudo", "env", "time", "nohup", "exec", "command", "timeout", "nice"});
 
-constexpr auto kRepetitions = std::to_array<Phrase>({
-    {"read", "Read a file once and work from what it said; read it again only after something has written to it.", "reads"},
-    {"list", "List a folder once; list it again only after files were added or removed.", "listings"},
-    {"search", "Run a search once and keep its result; search again only after the files have changed.", "searches"},
-    {"check", "Run a test, build or validation once per change; do not run it again while nothing has been written since.", "runs"},
+struct Action {
+  std::string_view program, operand, text;  // operand "": any
+};
+constexpr auto kActions = std::to_array<Action>({
+    {"mkdir", "", "mkdir -p <dir>"},
+    {"chmod", "", "chmod +x <file>"},
+    {"pip", "install", "pip install <package>"},
+    {"pip3", "install", "pip3 install <package>"},
+    {"npm", "install", "npm install"},
+    {"npm", "ci", "npm ci"},
+    {"apt-get", "install", "apt-get install <package>"},
+    {"apt", "install", "apt-get install <package>"},
+    {"cargo", "install", "cargo install <package>"},
+    {"gem", "install", "gem install <package>"},
+    {"brew", "install", "brew install <package>"},
+    {"cd", "", "cd <dir>"},
+    {"touch", "", "touch <file>"},
+    {"git", "init", "git init"},
 });
 
-struct Repair {
-  std::string_view error_class;
-  std::string_view rule;
-  std::string_view condition;
-};
+bool IsAssignment(std::string_view word) {
+  size_t equals = word.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
 
-constexpr auto kRepairs = std::to_array<Repair>({
-    {"missing_directory", "Create the output folder before writing into it: `mkdir -p <dir>`.", "when a file goes into a folder that may not exist"},
-    {"missing_file", "Make sure that a path exists before using it: `ls <dir>`.", "when a path was not seen in a listing"},
-    {"edit_no_match", "Before an edit, read the file and copy the text to replace exactly; an edit that matches nothing changes nothing.", "when editing a file"},
-    {"permission_denied", "Make a script executable before running it: `chmod +x <file>`.", "when a script is run by its path"},
-    {"syntax_error", "After a syntax error, read the file at the place that the message names and correct it before running it again.", "when a script does not parse"},
-    {"test_failure", "When a check fails, change what it names before running it again.", "when a test, build or validation fails"},
-    {"invalid_arguments", "Look at a tool's required arguments before calling it.", "when a tool call is refused"},
-    {"timeout", "Split long-running commands, or run them in the background and read their output later.", "when a command may run long"},
-});
+bool IsNumber(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(),
+                                      [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == 's'; });
+}
 
-// The replacement for a missing command: the first word of what worked that is a longer or shorter spelling of it.
-std::optional<std::string> VariantIn(std::string_view args, std::string_view missing) {
-  JsonParser parser;
-  auto json = parser.Parse(args);
-  std::string command(json ? std::string() : std::string(args));
-  if (json) {
-    for (std::string_view key : {"command", "cmd", "script"}) {
-      if (auto text = (*json)[key].string()) command = std::string(*text);
+void TakeOffWrappers(Command* command) {
+  auto& words = command->words;
+  bool wrapped = false;
+  while (!words.empty()) {
+    bool wrapper = Has(kWrappers, words.front());
+    bool option_of_wrapper = wrapped && (words.front().starts_with('-') || IsNumber(words.front()));
+    if (!wrapper && !option_of_wrapper && !IsAssignment(words.front())) break;
+    wrapped = wrapped || wrapper;
+    words.erase(words.begin());
+  }
+}
+
+// Reads one word at *at, quotes removed; an unclosed quote ends with the line.
+std::string ReadWord(std::string_view line, size_t* at) {
+  std::string word;
+  char quote = 0;
+  for (; *at < line.size(); ++*at) {
+    char c = line[*at];
+    if (quote) {
+      if (c == quote)
+        quote = 0;
+      else if (c == '\\' && quote == '"' && *at + 1 < line.size())
+        word.push_back(line[++*at]);
+      else
+        word.push_back(c);
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+    } else if (c == '\\' && *at + 1 < line.size()) {
+      word.push_back(line[++*at]);
+    } else if (std::string_view(" \t\r\n;&|()<>").find(c) != std::string_view::npos) {
+      break;
+    } else {
+      word.push_back(c);
     }
   }
-  std::replace_if(command.begin(), command.end(), [](char c) { return c == '\n' || c == ';' || c == '|' || c == '&' || c == '(' || c == '\t'; }, ' ');
-  for (std::string_view word : Split(command, ' ')) {
-    bool variant = word != missing && (word.starts_with(missing) || (missing.starts_with(word) && word.size() >= 2));
-    if (variant && IsCommandName(word)) return std::string(word);
+  return word;
+}
+
+bool LooksLikeCheck(std::string_view word) {
+  size_t slash = word.rfind('/');
+  std::string_view name = slash == std::string_view::npos ? word : word.substr(slash + 1);
+  for (std::string_view part : {"test", "check", "verify", "validate", "lint"}) {
+    if (name.find(part) != std::string_view::npos) return true;
   }
-  return std::nullopt;
+  return false;
+}
+
+bool IsCheck(const Command& command) {
+  std::string_view program = command.program();
+  if (Has(kCheckers, program)) return true;
+  if (Has(kTesters, program)) {
+    std::string_view verb = command.word(1) == "run" ? command.word(2) : command.word(1);
+    return LooksLikeCheck(verb) || verb == "build" || verb == "vet" || verb == "clippy";
+  }
+  if (IsInterpreter(program)) {
+    std::string_view first = command.word(1);
+    if (first == "-m")
+      return Has(kCheckers, command.word(2)) || command.word(2) == "unittest" ||
+             command.word(2) == "py_compile";
+    return first == "--test" || first == "-n" || (!first.starts_with('-') && LooksLikeCheck(first));
+  }
+  return program.find('/') != std::string_view::npos && LooksLikeCheck(program);
+}
+
+CommandKind KindOfOne(const Command& command) {
+  std::string_view program = command.program();
+  if (IsCheck(command)) return CommandKind::kCheck;
+  if (Has(kSearchers, program)) return CommandKind::kSearch;
+  if (Has(kListers, program)) return CommandKind::kList;
+  if (Has(kReaders, program) || (program == "sed" && command.word(1) == "-n")) return CommandKind::kRead;
+  constexpr auto kViews = std::to_array<std::string_view>({"status", "diff", "log", "show", "branch"});
+  if (program == "git" && Has(kViews, command.word(1))) return CommandKind::kState;
+  return CommandKind::kOther;
 }
 
 }  // namespace
 
-bool IsCommandName(std::string_view word) {
-  constexpr size_t kMaxName = 32;
-  auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (word.empty() || word.size() > kMaxName || !letter(word[0])) return false;
-  return std::all_of(word.begin(), word.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '+' || c == '-'; });
+std::vector<Command> SplitCommand(std::string_view line) {
+  std::vector<Command> commands(1);
+  bool redirected = false;     // the next word names a file, not an operand
+  bool here_document = false;  // what follows this line is input, not commands
+  for (size_t at = 0; at < line.size();) {
+    char c = line[at];
+    if (c == ' ' || c == '\t' || c == '\r') {
+      ++at;
+    } else if (c == '>' || c == '<') {
+      size_t from = at;
+      while (at < line.size() && (line[at] == '>' || line[at] == '<' || line[at] == '&')) ++at;
+      here_document = here_document || line.substr(from, at - from) == "<<";
+      redirected = true;
+      // "2>": the number belongs to the redirection.
+      auto& words = commands.back().words;
+      if (from > 0 && (line[from - 1] == '1' || line[from - 1] == '2') && !words.empty() &&
+          words.back().size() == 1)
+        words.pop_back();
+    } else if (c == ';' || c == '&' || c == '|' || c == '(' || c == ')' || c == '\n') {
+      ++at;
+      if (c == '\n' && here_document) break;
+      redirected = false;
+      if (!commands.back().words.empty()) commands.emplace_back();
+    } else {
+      std::string word = ReadWord(line, &at);
+      if (!std::exchange(redirected, false)) commands.back().words.push_back(std::move(word));
+    }
+  }
+  for (Command& command : commands) TakeOffWrappers(&command);
+  std::erase_if(commands, [](const Command& command) { return command.words.empty(); });
+  return commands;
 }
 
-std::optional<std::string> RepetitionOf(std::string_view target) {
-  std::string_view kind = target.substr(0, target.find(' '));
-  if (kind == "read" || kind == "list" || kind == "search") return std::string(kind);
-  if (kind != "exec") return std::nullopt;
-  std::string_view command = target.size() > kind.size() ? Trim(target.substr(kind.size())) : std::string_view();
-  std::string_view program = command.substr(0, command.find(' '));
-  for (const Word& word : kPrograms) {
-    if (word.program == program) return std::string(word.repetition);
+CommandKind KindOf(std::string_view line) {
+  std::vector<Command> commands = SplitCommand(line);
+  if (std::any_of(commands.begin(), commands.end(), IsCheck)) return CommandKind::kCheck;
+  std::vector<CommandKind> kinds;
+  for (const Command& command : commands) {
+    CommandKind kind = KindOfOne(command);
+    if (kind == CommandKind::kOther && Has(kShapers, command.program())) continue;
+    kinds.push_back(kind);
   }
-  return "check";
+  bool unknown = std::find(kinds.begin(), kinds.end(), CommandKind::kOther) != kinds.end();
+  return kinds.empty() || unknown ? CommandKind::kOther : kinds.front();
 }
 
-Lesson RepetitionLesson(std::string_view repetition) {
-  for (const Phrase& phrase : kRepetitions) {
-    if (phrase.repetition != repetition) continue;
-    return {fmt::format("repeat:{}", repetition), std::string(phrase.rule), "",
-            fmt::format("Without the repeated {} the same content was already there: each returned what the first had returned, and no step in "
-                        "between named a write to it. Structural evidence (C0); not replayed.", phrase.what)};
+bool IsKnownProgram(std::string_view name) { return Has(kPrograms, name); }
+
+bool IsInterpreter(std::string_view name) { return Has(kInterpreters, name); }
+
+bool IsPlainName(std::string_view name) {
+  constexpr size_t kMaxName = 32, kMaxUnknown = 16;
+  if (name.empty() || name.size() > kMaxName) return false;
+  size_t parts = 1;
+  for (char c : name) {
+    bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!word && c != '.' && c != '_' && c != '+' && c != '-') return false;
+    parts += !word;
   }
-  return {};
+  return IsKnownProgram(name) || (parts <= 2 && name.size() <= kMaxUnknown);
 }
 
-std::optional<Lesson> RepairLesson(const FailedStep& failed) {
-  constexpr std::string_view kMissing = "missing_command:";
-  if (failed.error_class.starts_with(kMissing)) {
-    std::string missing = failed.error_class.substr(kMissing.size());
-    auto variant = VariantIn(failed.repair_args, missing);
-    if (!IsCommandName(missing) || !variant) return std::nullopt;
-    return Lesson{fmt::format("missing_command:{}:{}", missing, *variant), fmt::format("Use `{}`; the command `{}` is not installed.", *variant, missing),
-                  fmt::format("where `{}` is missing", missing),
-                  fmt::format("With `{}` from the start the failed attempt would not have been made; the same session succeeded with it. Not replayed.", *variant)};
+std::string_view ActionOf(const Command& command) {
+  std::string_view program = command.program(), operand = command.word(1);
+  // python3 -m pip install x
+  if (IsInterpreter(program) && operand == "-m" && command.word(2) == "pip")
+    program = "pip", operand = command.word(3);
+  for (const Action& action : kActions) {
+    if (action.program == program && (action.operand.empty() || action.operand == operand))
+      return action.text;
   }
-  for (const Repair& repair : kRepairs) {
-    if (repair.error_class != failed.error_class) continue;
-    return Lesson{fmt::format("repair:{}", repair.error_class), std::string(repair.rule), std::string(repair.condition),
-                  "Done first, the step that failed would have met what it needed; in the same session it succeeded after that. Not replayed."};
-  }
-  return std::nullopt;
-}
-
-Lesson RetryLesson() {
-  return {"repair:retry_unchanged", "When a step fails, change its input or what it depends on before trying again; the same call fails the same way.", "after a failed step",
-          "The unchanged retries failed like the first attempt; what ended the series was a change. Not replayed."};
+  return "";
 }
 
 }  // namespace clawtrace::distill

@@ -1,29 +1,295 @@
-// Repair: failures that the same session repaired. The only proposer that needs no outcome labels; its grade grows with
-// distinct tasks, not with repetition.
+// Repair episodes: a step failed, a later step of the same session did what it could not. The kind of failure
+// and the difference between the two make the rule. Needs no outcome; failures of the environment and flaky
+// ones teach nothing.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "distill/distill.h"
+#include "distill/evidence.h"
 #include "distill/lexicon.h"
 
 namespace clawtrace::distill {
 namespace {
 
-// The same call went well later although nothing was written in between: the failure was a chance one.
-bool IsFlaky(const FailedStep& failed) { return failed.helpers.empty() && !failed.args.empty() && failed.args == failed.repair_args; }
+struct Lesson {
+  std::string key, rule;
+};
+
+// Arguments of one call as far as cards keep them: long ones are cut and then no longer JSON.
+struct Call {
+  std::string raw;
+  bool whole = false;        // raw is complete
+  std::string command;       // of a shell tool
+  std::string path;          // of a file tool
+  bool writes_file = false;  // a file-writing tool's call
+  std::optional<int64_t> time_limit;
+  std::vector<Command> commands;
+
+  bool Runs(std::string_view program) const {
+    return std::any_of(commands.begin(), commands.end(),
+                       [&](const Command& c) { return c.program() == program; });
+  }
+  bool Does(std::string_view action) const {
+    return std::any_of(commands.begin(), commands.end(),
+                       [&](const Command& c) { return ActionOf(c) == action; });
+  }
+};
+
+std::string CommandIn(Json args) {
+  for (std::string_view key : {"command", "cmd", "script"}) {
+    Json value = args[key];
+    if (auto text = value.string()) return std::string(*text);
+    if (!value.is_array()) continue;
+    std::string joined, last;
+    value.ForEachItem(
+        [&](Json word) { last = std::string(word.text()), joined += (joined.empty() ? "" : " ") + last; });
+    // ["bash", "-lc", "real command"]
+    bool shell = value.size() == 3 && (value.at(1).text() == "-lc" || value.at(1).text() == "-c");
+    return shell ? last : joined;
+  }
+  return {};
+}
+
+Call ReadCall(const std::string& raw) {
+  Call call;
+  call.raw = raw;
+  JsonParser parser;
+  auto args = parser.Parse(raw);
+  call.whole = args && args->is_object();
+  if (call.whole) {
+    call.command = CommandIn(*args);
+    for (std::string_view key : {"path", "file_path", "filePath", "absolute_path", "filename", "file"}) {
+      if (call.path.empty()) call.path = std::string((*args)[key].text());
+    }
+    call.writes_file =
+        !call.path.empty() && ((*args)["content"] || (*args)["contents"] || (*args)["file_text"]);
+    args->ForEachField([&](std::string_view key, Json value) {
+      if (ContainsIgnoreCase(key, "timeout") && !call.time_limit) call.time_limit = value.integer();
+    });
+  } else if (!raw.starts_with('{')) {
+    call.command = raw;  // a helper's command line
+  } else {
+    // Keys are sorted and only contents are long, so a cut call still shows that it had one.
+    call.writes_file = raw.starts_with("{\"content\":") || (raw.find("\"content\":") != std::string::npos &&
+                                                            raw.find("path\":") != std::string::npos);
+  }
+  call.commands = SplitCommand(call.command);
+  return call;
+}
+
+struct Episode {
+  const FailedStep& step;
+  Call failed, repair;
+  std::vector<Call> helpers;
+
+  bool SameCall() const { return failed.raw == repair.raw; }
+  // The repair, or a step on the way to it, did what the failed call did not.
+  bool Added(std::string_view action) const {
+    if (failed.Does(action)) return false;
+    return repair.Does(action) ||
+           std::any_of(helpers.begin(), helpers.end(), [&](const Call& h) { return h.Does(action); });
+  }
+};
+
+bool AreVariants(std::string_view a, std::string_view b) {
+  return a != b && a.size() >= 2 && b.size() >= 2 && (a.starts_with(b) || b.starts_with(a));
+}
+
+std::optional<Lesson> MissingCommand(const Episode& episode) {
+  constexpr std::string_view kPrefix = "missing_command:";
+  std::string missing = episode.step.error_class.substr(kPrefix.size());
+  if (!IsPlainName(missing)) return std::nullopt;
+  // Another spelling of the name first, any other program that the list knows after that.
+  for (bool spelling : {true, false}) {
+    for (const Command& command : episode.repair.commands) {
+      std::string_view program = command.program();
+      if (program == missing || episode.failed.Runs(program) || !IsPlainName(program)) continue;
+      bool replaces =
+          spelling ? AreVariants(missing, program) : IsKnownProgram(missing) && IsKnownProgram(program);
+      if (!replaces) continue;
+      return Lesson{fmt::format("missing_command:{}>{}", missing, program),
+                    fmt::format("Use `{}` instead of `{}`, which is not installed in these workspaces.",
+                                program, missing)};
+    }
+  }
+  for (std::string_view action : {"pip install <package>", "pip3 install <package>", "npm install", "npm ci",
+                                  "apt-get install <package>", "cargo install <package>",
+                                  "gem install <package>", "brew install <package>"}) {
+    if (!episode.Added(action)) continue;
+    return Lesson{fmt::format("missing_command:{}>{}", missing, action),
+                  fmt::format("Install `{}` before its first use: `{}`.", missing, action)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Lesson> MissingDirectory(const Episode& episode) {
+  constexpr std::string_view kMake = "mkdir -p <dir>";
+  bool made = episode.Added(kMake);
+  for (std::string_view call : {"makedirs", "mkdir("}) {
+    made = made || (episode.repair.raw.find(call) != std::string::npos &&
+                    episode.failed.raw.find(call) == std::string::npos);
+  }
+  if (made)
+    return Lesson{"missing_directory>mkdir",
+                  fmt::format("Create the output folder before writing into it: `{}`.", kMake)};
+  if (episode.repair.writes_file && !episode.failed.writes_file) {
+    return Lesson{"missing_directory>write_tool",
+                  "Write a file in a new folder with the file-writing tool, which creates the folder; a "
+                  "shell redirection into a missing folder fails."};
+  }
+  return std::nullopt;
+}
+
+std::optional<Lesson> MissingFile(const Episode& episode) {
+  if (episode.SameCall()) {
+    return Lesson{
+        "missing_file>produce",
+        "Produce a file before the step that uses it: check the order of steps that depend on each other."};
+  }
+  if (episode.Added("cd <dir>")) {
+    return Lesson{"missing_file>cd",
+                  "Run a command from the folder that its relative paths start from: `cd <dir>` first, or "
+                  "give the full path."};
+  }
+  if (episode.failed.whole && episode.repair.whole) {
+    return Lesson{
+        "missing_file>path",
+        "Look a path up before using it: list the folder or search for the name instead of guessing."};
+  }
+  return std::nullopt;
+}
+
+std::optional<Lesson> EditNoMatch(const Episode& episode) {
+  if (episode.SameCall()) return std::nullopt;
+  return Lesson{"edit_no_match>exact_text",
+                "Copy the text to be replaced exactly from the file, white space included, and read the "
+                "place again if it may have changed: an edit whose old "
+                "text does not match fails."};
+}
+
+std::optional<Lesson> PermissionDenied(const Episode& episode) {
+  constexpr std::string_view kAllow = "chmod +x <file>";
+  if (episode.Added(kAllow))
+    return Lesson{"permission_denied>chmod",
+                  fmt::format("Make a script executable before running it: `{}`.", kAllow)};
+  bool ran_path =
+      std::any_of(episode.failed.commands.begin(), episode.failed.commands.end(),
+                  [](const Command& c) { return c.program().find('/') != std::string_view::npos; });
+  for (const Command& command : episode.repair.commands) {
+    if (!ran_path || !IsInterpreter(command.program()) || episode.failed.Runs(command.program())) continue;
+    return Lesson{fmt::format("permission_denied>{}", command.program()),
+                  fmt::format("Run a script that is not executable through its interpreter: `{} <file>`.",
+                              command.program())};
+  }
+  return std::nullopt;
+}
+
+std::optional<Lesson> InvalidArguments(const Episode& episode) {
+  if (episode.SameCall()) return std::nullopt;
+  return Lesson{"invalid_arguments>complete",
+                "Give a tool every argument that its description requires, in the types it names: a call "
+                "with invalid arguments is lost."};
+}
+
+std::optional<Lesson> Timeout(const Episode& episode) {
+  bool longer = episode.repair.time_limit && episode.repair.time_limit > episode.failed.time_limit;
+  if (!longer) return std::nullopt;
+  return Lesson{"timeout>longer",
+                "Give a command that is known to take long a larger time limit on its first call."};
+}
+
+// The very same call worked after something was changed.
+std::optional<Lesson> FixedInBetween(const Episode& episode) {
+  if (!episode.SameCall()) return std::nullopt;
+  return Lesson{"rerun_after_fix",
+                "When a command or check fails, correct what its output names, then run the same command "
+                "again: it is the proof of the correction."};
+}
+
+std::optional<Lesson> LessonOf(const Episode& episode) {
+  std::string_view error = episode.step.error_class;
+  if (error.starts_with("missing_command:")) return MissingCommand(episode);
+  if (error == "missing_directory") return MissingDirectory(episode);
+  if (error == "missing_file") return MissingFile(episode);
+  if (error == "edit_no_match") return EditNoMatch(episode);
+  if (error == "permission_denied") return PermissionDenied(episode);
+  if (error == "invalid_arguments") return InvalidArguments(episode);
+  if (error == "timeout") return Timeout(episode);
+  if (error == "test_failure" || error == "syntax_error" || error == "nonzero_exit")
+    return FixedInBetween(episode);
+  return std::nullopt;
+}
+
+bool IsEnvironment(const FailedStep& step) {
+  constexpr auto kClasses =
+      std::to_array<std::string_view>({"network", "rate_limit", "quota", "provider_error", "aborted"});
+  return step.kind == "environment" || step.tool.empty() ||
+         std::find(kClasses.begin(), kClasses.end(), step.error_class) != kClasses.end();
+}
+
+// The same call worked later although nothing had been written: it would have worked without any lesson.
+// Calls too long to be kept whole cannot be told apart, so they count as the same when what is kept is.
+bool IsFlaky(const Episode& episode) { return episode.SameCall() && episode.helpers.empty(); }
+
+using Found = std::map<std::string, std::pair<std::string, Evidence>>;  // key -> rule, evidence
+
+// A failed call was made again unchanged before something else worked: its own lesson, whatever the failure
+// was.
+void AddRetries(const TraceCard& card, const FailedStep& failed, Found* found) {
+  for (const RedundantGroup& group : card.redundant_tool_calls) {
+    bool belongs =
+        group.reason == "retry_unchanged" &&
+        std::any_of(group.steps.begin(), group.steps.end(), [&](const std::string& step) {
+          return std::find(failed.retries.begin(), failed.retries.end(), step) != failed.retries.end();
+        });
+    if (!belongs) continue;
+    std::vector<PatchStep> steps = {StepOf(card, failed.call_id, failed.step),
+                                    StepOf(card, failed.repair_call_id, failed.repaired_by)};
+    for (size_t i = 0; i < group.steps.size(); ++i) {
+      steps.push_back(StepOf(card, i < group.call_ids.size() ? group.call_ids[i] : "", group.steps[i]));
+    }
+    auto& [rule, evidence] = (*found)["retry_unchanged"];
+    rule =
+        "Do not repeat a failed call unchanged: read its error, change the call or its cause, then try "
+        "again.";
+    evidence.Add(card, steps, group.wasted_usd);
+  }
+}
 
 std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
-  std::map<std::string, std::pair<Lesson, Evidence>> by_key;
-  auto add = [&](const Lesson& lesson, const TraceCard& card, const FailedStep& failed) {
-    auto& [kept, evidence] = by_key[lesson.key];
-    kept = lesson;
-    evidence.Add(card, {failed.step, failed.repaired_by}, {failed.call_id, failed.repair_call_id}, failed.wasted_usd);
-  };
-  for (const TraceCard* card : Distinct(cards)) {
-    for (const FailedStep& failed : card->failed_or_repaired_steps) {
-      if (failed.repaired_by.empty() || failed.kind == "environment" || IsFlaky(failed)) continue;
-      if (auto lesson = RepairLesson(failed)) add(*lesson, *card, failed);
-      if (!failed.retries.empty()) add(RetryLesson(), *card, failed);
+  Found found;
+  for (const TraceCard& card : cards) {
+    for (const FailedStep& failed : card.failed_or_repaired_steps) {
+      if (failed.repaired_by.empty() || IsEnvironment(failed)) continue;
+      Episode episode{failed, ReadCall(failed.args), ReadCall(failed.repair_args), {}};
+      for (const std::string& helper : failed.helpers) episode.helpers.push_back(ReadCall(helper));
+      if (IsFlaky(episode)) continue;
+      AddRetries(card, failed, &found);
+      auto lesson = LessonOf(episode);
+      if (!lesson) continue;
+      auto& [rule, evidence] = found[lesson->key];
+      rule = lesson->rule;
+      evidence.Add(card,
+                   {StepOf(card, failed.call_id, failed.step),
+                    StepOf(card, failed.repair_call_id, failed.repaired_by)},
+                   failed.wasted_usd);
     }
   }
   std::vector<Patch> patches;
-  for (auto& [key, entry] : by_key) patches.push_back(MakePatch(PatchKind::kRepair, "repair-episodes", entry.first, entry.second));
+  for (const auto& [key, entry] : found) {
+    const auto& [rule, evidence] = entry;
+    std::string counterfactual = fmt::format(
+        "Seen {}: the failure was repaired in the same session in the way the rule names. Had it been done "
+        "so at once, the failed calls would probably not "
+        "have been made. Structural evidence only; not replayed.{}",
+        evidence.Count(), evidence.CostNote());
+    patches.push_back(evidence.ToPatch(PatchKind::kRepair, key, rule, counterfactual, "repair-episodes/1"));
+  }
   return patches;
 }
 
@@ -32,7 +298,8 @@ std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
 extern const Analyst kRepairEpisodes;
 const Analyst kRepairEpisodes = {
     .name = "repair-episodes",
-    .summary = "failures repaired in the same session, by kind of error and what repaired them",
+    .summary =
+        "failures that were repaired in the same session, by kind of failure and what made the difference",
     .propose = Propose,
 };
 

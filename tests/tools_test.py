@@ -1,0 +1,171 @@
+"""Tests of the checks under tools/: each finds a planted fault and is silent on a clean tree."""
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import check_docs  # noqa: E402
+import check_layers  # noqa: E402
+import check_size  # noqa: E402
+import tidy  # noqa: E402
+
+
+class Tree(unittest.TestCase):
+    """A small repository in a temporary folder."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+class Layers(Tree):
+    def setUp(self):
+        super().setUp()
+        self.write("src/layers.txt", "# order\nbase:\nmodel: base\ncapture: base model\nstore: base model\n")
+        self.write("src/base/json.h", "#pragma once\n#include <string>\n")
+        self.write("src/base/json.cc", '#include "base/json.h"\n#include <simdjson.h>\n#include <sys/stat.h>\n')
+        self.write("src/store/store.h", '#pragma once\n#include "model/fact.h"\n')
+        self.write("src/model/fact.h", '#pragma once\n#include <fmt/core.h>\n#include "base/json.h"\n')
+
+    def problems(self):
+        return [problem.replace(str(self.root), "") for problem in check_layers.check(self.root / "src")]
+
+    def test_clean_tree(self):
+        self.assertEqual(self.problems(), [])
+
+    def test_sibling(self):
+        self.write("src/capture/a.cc", '#include <vector>\n#include "store/store.h"\n')
+        self.assertEqual(self.problems(), ["/src/capture/a.cc:2: capture may not include store (src/layers.txt)"])
+
+    def test_upwards(self):
+        self.write("src/base/a.h", '#include "model/fact.h"\n')
+        self.assertEqual(self.problems(), ["/src/base/a.h:1: base may not include model (src/layers.txt)"])
+
+    def test_third_party_outside_its_wrapper(self):
+        self.write("src/model/a.cc", "#include <simdjson.h>\n")
+        self.assertIn("/src/model/a.cc:1: <simdjson.h> belongs in base/json.cc", self.problems()[0])
+
+    def test_unknown_third_party(self):
+        self.write("src/model/a.cc", "#include <nlohmann/json.hpp>\n")
+        self.assertIn("<nlohmann/json.hpp> is not known", self.problems()[0])
+
+    def test_test_framework_only_in_tests(self):
+        self.write("src/model/a_test.cc", "#include <gtest/gtest.h>\n")
+        self.assertEqual(self.problems(), [])
+        self.write("src/model/a.cc", "#include <gtest/gtest.h>\n")
+        self.assertIn("/src/model/a.cc:1: <gtest/gtest.h> is not known", self.problems()[0])
+
+    def test_missing_file_and_unknown_module(self):
+        self.write("src/model/a.cc", '#include "fact.h"\n')
+        self.write("src/extra/a.cc", "\n")
+        problems = self.problems()
+        self.assertIn("module extra is not in", problems[0])
+        self.assertIn('"fact.h" is no file below src/', problems[1])
+
+    def test_order_forbids_cycles(self):
+        self.write("src/layers.txt", "base: model\nmodel: base\ncapture: base model\nstore: base model\n")
+        self.assertIn("base names model, which does not stand above it", self.problems()[0])
+
+
+class Size(Tree):
+    def problems(self):
+        return check_size.check(self.root)[0]
+
+    def test_lines(self):
+        def lines(count):
+            return "".join(f"int x{i};\n" for i in range(count))
+
+        self.write("src/base/a.cc", lines(700))
+        self.write("tests/a.h", lines(300))
+        self.assertEqual(self.problems(), [])
+        self.write("src/base/a.cc", lines(701))
+        self.write("tests/a.h", lines(301))
+        self.assertEqual([problem.split(":")[0] for problem in self.problems()], ["src/base/a.cc", "tests/a.h"])
+
+    def test_exception_needs_reason_and_a_file(self):
+        self.write("src/base/a.cc", "".join(f"int x{i};\n" for i in range(800)))
+        self.write("tools/size_exceptions.txt", "src/base/a.cc 900 a table of independent entries\n")
+        self.assertEqual(self.problems(), [])
+        self.write("tools/size_exceptions.txt", "src/base/a.cc 900\n")
+        self.assertEqual(len(self.problems()), 2)
+        self.write("tools/size_exceptions.txt", "src/base/a.cc 900 table\nsrc/base/gone.cc 900 table\n")
+        self.assertIn("gone.cc does not exist", self.problems()[0])
+
+    def test_header_includes(self):
+        own = "".join(f'#include "base/h{i}.h"\n' for i in range(10))
+        self.write("src/base/a.h", own + "#include <vector>\n#include <string>\n")
+        self.assertEqual(self.problems(), [])
+        self.write("src/base/a.h", own + "#include <fmt/core.h>\n")
+        self.assertIn("includes 11 headers", self.problems()[0])
+
+    def test_repeated_text(self):
+        block = "".join(f"  call_number_{i}(argument);\n" for i in range(30))
+        self.write("src/base/a.cc", block)
+        self.assertEqual(self.problems(), [])
+        self.write("src/base/b.cc", "// other\n" + block.replace("  call", "\tcall"))
+        self.assertIn("windows are repeated: src/base/a.cc and src/base/b.cc", self.problems()[0])
+
+    def test_shared_ptr(self):
+        self.write("src/base/a.cc", "std::shared_ptr<int> x;\n")
+        self.assertIn("1 shared_ptr", self.problems()[0])
+
+
+class Docs(Tree):
+    def setUp(self):
+        super().setUp()
+        self.write("src/capture/importers.def", "// a list\nCT_IMPORTER(kOne)\nCT_IMPORTER(kTwo)\n")
+        self.write("src/capture/one.cc", 'extern const Importer kOne;\nconst Importer kOne = {\n    .name = "one-log",\n};\n')
+        self.write("src/capture/two.cc", 'constexpr std::string_view kName = "two";\nconst Importer kTwo = {.name = kName, .x = 1};\n')
+        self.write("docs/formats.md", "Reads `one-log` and `two`, see [the list](../src/capture/importers.def).\n")
+
+    def problems(self):
+        return [problem.replace(str(self.root) + "/", "") for problem in check_docs.check(self.root)]
+
+    def test_clean_tree(self):
+        self.write("README.md", "Type `src/capture/one.cc --now`, `build/x`, `a/b`, `src/<module>/NAME.cc`, `src/*/two.cc`.\n```\nsrc/gone.cc\n```\n")
+        self.assertEqual(self.problems(), [])
+
+    def test_path_that_does_not_exist(self):
+        self.write("README.md", "one\nsee `src/capture/gone.cc`\n")
+        self.assertEqual(self.problems(), ["README.md:2: src/capture/gone.cc does not exist"])
+
+    def test_link_that_leads_nowhere(self):
+        self.write("README.md", "[a](https://example.org) [b](docs/gone.md#part)\n")
+        self.assertEqual(self.problems(), ["README.md:1: the link to docs/gone.md leads nowhere"])
+
+    def test_entry_without_a_word(self):
+        self.write("docs/formats.md", "Reads `two`, and one-log without quotes.\n")
+        self.assertEqual(self.problems(), ["src/capture/importers.def: no document describes the importer `one-log`"])
+
+    def test_entry_without_definition(self):
+        self.write("src/capture/two.cc", "")
+        self.assertEqual(self.problems(), ["src/capture/importers.def: no definition with .name found for kTwo"])
+
+
+class Tidy(Tree):
+    def test_key_follows_every_input(self):
+        self.write("a.cc", "one")
+        self.write("a.h", "two")
+        inputs = [self.root / "a.cc", self.root / "a.h"]
+        first = tidy.key_of(inputs, "options")
+        self.assertEqual(first, tidy.key_of(inputs, "options"))
+        self.write("a.h", "three")
+        self.assertNotEqual(first, tidy.key_of(inputs, "options"))
+        self.assertNotEqual(tidy.key_of(inputs, "options"), tidy.key_of(inputs, "other options"))
+
+    def test_dependencies_as_ninja_prints_them(self):
+        text = "x/a.cc.o: #deps 2, deps mtime 1 (VALID)\n    ../a.cc\n    ../a.h\n\nx/b.cc.o: #deps 1, deps mtime 1 (VALID)\n    ../b.cc\n\n"
+        self.assertEqual(tidy.parse_deps(text), {"x/a.cc.o": ["../a.cc", "../a.h"], "x/b.cc.o": ["../b.cc"]})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -17,7 +17,7 @@ bool IsPlausible(const Usage& u) {
   for (int64_t n : {u.uncached_input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.cache_write_unknown, u.output, u.reasoning}) {
     if (n < 0 || n > kMaxTokensPerBucket) return false;
   }
-  return u.reasoning <= u.output;
+  return true;
 }
 
 }  // namespace clawtrace

@@ -18,7 +18,7 @@ struct Usage {
   int64_t cache_write_1h = 0;
   int64_t cache_write_unknown = 0;  // the source does not say which time to live
   int64_t output = 0;               // everything billed as output, reasoning included
-  int64_t reasoning = 0;            // the part of output that was reasoning
+  int64_t reasoning = 0;            // the part of output that was reasoning; some endpoints report more than output
 
   int64_t cache_write() const { return cache_write_5m + cache_write_1h + cache_write_unknown; }
   int64_t prompt() const { return uncached_input + cache_read + cache_write(); }

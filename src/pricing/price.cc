@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/core.h>
 
 #include "base/text.h"
@@ -126,8 +127,9 @@ std::optional<Usd> BookCost(const PriceRow& row, const LlmCall& call, bool unkno
   WriteTokens writes{usage.cache_write_5m, usage.cache_write_1h};
   (unknown_is_hour ? writes.hour : writes.minutes5) += usage.cache_write_unknown;
   cost += WriteCost(row, rates, writes, input, reasons);
-  cost += output.Times(usage.output - usage.reasoning);
-  cost += rates.reasoning.value_or(output).Times(usage.reasoning);
+  int64_t reasoning = std::min(usage.reasoning, usage.output);
+  cost += output.Times(usage.output - reasoning);
+  cost += rates.reasoning.value_or(output).Times(reasoning);
   return cost;
 }
 

@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <fmt/core.h>
+
+#include <algorithm>
 
 #include "base/text.h"
 #include "pricing/model_id.h"
@@ -127,6 +128,7 @@ std::optional<Usd> BookCost(const PriceRow& row, const LlmCall& call, bool unkno
   WriteTokens writes{usage.cache_write_5m, usage.cache_write_1h};
   (unknown_is_hour ? writes.hour : writes.minutes5) += usage.cache_write_unknown;
   cost += WriteCost(row, rates, writes, input, reasons);
+  // A source may say more reasoning than output; output is what is billed.
   int64_t reasoning = std::min(usage.reasoning, usage.output);
   cost += output.Times(usage.output - reasoning);
   cost += rates.reasoning.value_or(output).Times(reasoning);

@@ -234,6 +234,12 @@ TEST(PriceTest, HostileCountsNeverOverflow) {
   EXPECT_TRUE(Billed(Shipped(), Call("gpt-5-pro", most)).is_saturated());
 }
 
+TEST(PriceTest, ReasoningNeverExceedsOutput) {
+  PriceBook book = *PriceBook::FromTsv(
+      "model\tprovider\tinput\toutput\treasoning_output\tsource\nm\tx\t1\t10\t20\ts\n", "t");
+  EXPECT_EQ(Billed(book, Call("m", {.output = 1'000, .reasoning = 5'000})), Dollars("0.02"));
+}
+
 TEST(PriceTest, OldPrices) {
   LlmCall call = Call("gpt-5.6-sol", {.uncached_input = 1'000'000 / 5, .output = 1'000});
   EXPECT_EQ(Shipped().Price(call, Day("2026-09-21"), false).billed, Dollars("1.03"));

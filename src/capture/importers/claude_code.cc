@@ -539,11 +539,11 @@ class ClaudeReader final : public JsonLineReader {
 
 enum class Guess { kNo, kMaybe, kYes, kUnknown };
 
-// Gemini-shaped messages have parts; Qwen Code uses the same envelope around them.
+// Clients whose records look alike. Qwen Code has the same envelope around messages with parts, not content.
 bool IsForeign(Json record) {
   // iFlow copies the envelope too; its session ids are "session-<uuid>".
   return record["session_id"] || record["hook_event_name"] || record["systemPayload"] ||
-         record["usageMetadata"] || record["provenance"] || record["payload"] || record["message"]["parts"] ||
+         record["usageMetadata"] || record["provenance"] || record["payload"] ||
          record["sessionId"].text().starts_with("session-");
 }
 

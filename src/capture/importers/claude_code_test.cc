@@ -254,6 +254,7 @@ TEST(ClaudeCodeTools, ResultStates) {
              R"("Error: x")") +
       Result("stop", R"("part")", "", R"({"interrupted":true})") +
       Result("same", R"("Wasted call: file unchanged since your last Read.")", "", R"({"type":"x"})") +
+      Result("typed", R"("as before")", "", R"({"type":"file_unchanged"})") +
       Result("pic", R"([{"type":"text","text":"a"},{"type":"image","source":{"data":"AAAA"}}])", "", "{}"));
   auto result = [&](std::string_view id) { return *log.Find(FactKind::kToolResult, id)->result; };
   EXPECT_EQ(result("ok").status, ToolStatus::kOk);
@@ -261,11 +262,13 @@ TEST(ClaudeCodeTools, ResultStates) {
   EXPECT_EQ(result("text").status, ToolStatus::kError);
   EXPECT_EQ(result("exit").exit_code, 127);
   EXPECT_EQ(result("exit").error, "/bin/sh: python: not found");
+  EXPECT_EQ(result("trace").exit_code, 1);
   EXPECT_EQ(result("trace").error, "KeyError: 'x'");
   EXPECT_EQ(result("tag").error, "String to replace not found.");
   EXPECT_EQ(result("no").status, ToolStatus::kAborted);
   EXPECT_EQ(result("stop").status, ToolStatus::kAborted);
   EXPECT_TRUE(result("same").unchanged);
+  EXPECT_TRUE(result("typed").unchanged);
   EXPECT_EQ(result("pic").output, "a\n[image " + HexOf(Hash64("AAAA")) + "]");
 }
 
@@ -327,6 +330,21 @@ TEST(ClaudeCodeChain, OrderAndRepetitionOfLinesDoNotMatter) {
     EXPECT_EQ(Encoded(Lines(Reversed(text))), Encoded(log)) << file;
     EXPECT_EQ(EncodedOnce(Lines(text + text)), EncodedOnce(log)) << file;
   }
+}
+
+// Old and foreign writers leave out ids: the content stands in, so that order and repetition still do not
+// matter.
+TEST(ClaudeCodeChain, RecordsWithoutIds) {
+  std::string text = R"({"type":"user","timestamp":"2024-01-01T10:00:00Z","message":{"content":"go"}}
+{"type":"assistant","timestamp":"2024-01-01T10:00:05Z","message":{"model":"m","content":[{"type":"tool_use","name":"Read","input":{}}],"usage":{"input_tokens":10,"output_tokens":5}}}
+{"type":"assistant","timestamp":"2024-01-01T10:00:06Z","message":{"model":"m","content":[],"usage":{"input_tokens":11,"output_tokens":6}}}
+)";
+  Collected log = Lines(text, "folder/abc.jsonl");
+  EXPECT_EQ(TotalsOf(log)["abc"].calls, 2);
+  EXPECT_EQ(TotalsOf(log)["abc"].input, 21);
+  EXPECT_EQ(TotalsOf(log)["abc"].tools.size(), 1u);
+  EXPECT_EQ(Encoded(Lines(Reversed(text), "folder/abc.jsonl")), Encoded(log));
+  EXPECT_EQ(EncodedOnce(Lines(text + text, "folder/abc.jsonl")), EncodedOnce(log));
 }
 
 // Any JSON type anywhere: replaces each value of a real line in turn.

@@ -161,8 +161,8 @@ TEST(CodexRecordings, RealLogs) {
     ReadLog(kCodex, file, &log);
     EXPECT_EQ(log.Count(FactKind::kSession), 1u);
     for (const Fact& fact : log.facts) {
-      if (fact.kind == FactKind::kLlmCall)
-        EXPECT_FALSE(fact.llm->usage && fact.llm->usage->total() == 0) << fact.id;
+      bool zero = fact.llm && fact.llm->usage && fact.llm->usage->total() == 0;
+      EXPECT_FALSE(zero) << fact.id;
     }
   }
 }
@@ -282,6 +282,17 @@ TEST(CodexReplay, CopiedTurnsAreNotBilled) {
               ElementsAre("replayed_history_unclear"));
 }
 
+TEST(CodexReplay, RecordsOfAnotherThreadAreNotBilled) {
+  auto usage = [](int second, std::string_view thread, std::string_view response) {
+    return Line(second, "token_usage_record",
+                fmt::format(R"({{"thread_id":"{}","response_id":"{}","usage":{}}})", thread, response,
+                            Counters(10, 0, 1, 0)));
+  };
+  Collected log = Lines(Meta("own") + usage(1, "other", "r1") + usage(2, "own", "r2"));
+  EXPECT_EQ(TotalsOf(log)["own"].calls, 1);
+  EXPECT_TRUE(log.Find(FactKind::kLlmCall, "r2"));
+}
+
 TEST(CodexTools, ResultStates) {
   std::string text = Meta("t");
   int second = 1;
@@ -312,6 +323,24 @@ TEST(CodexTools, ResultStates) {
   EXPECT_EQ(result("object").error, "nope");
   EXPECT_EQ(result("abort").status, ToolStatus::kAborted);
   EXPECT_EQ(result("plain").output, "Output of a tool:\nOutput:\nx");
+}
+
+TEST(CodexTools, WhatEventsSayCountsBesideAnOutput) {
+  Collected log = Lines(Meta("t") + Call(1, "c", "a") + Output(2, "c", R"("half done")") +
+                        Line(3, "event_msg", R"({"type":"patch_apply_end","call_id":"c","success":false})"));
+  EXPECT_EQ(log.Find(FactKind::kToolResult, "c")->result->status, ToolStatus::kError);
+  EXPECT_EQ(log.Find(FactKind::kToolResult, "c")->result->error, "half done");
+}
+
+TEST(CodexTools, EventsNameTheSpawnedThread) {
+  std::string spawn = Call(1, "c", "a");
+  spawn.replace(spawn.find("exec_command"), 12, "spawn_agent");
+  Collected log = Lines(
+      Meta("t") + spawn + Output(2, "c", R"("started")") +
+      Line(
+          3, "event_msg",
+          R"({"type":"item_completed","thread_id":"t","item":{"type":"CollabAgentToolCall","id":"c","tool":"spawn_agent","status":"completed","receiver_thread_ids":["kid"]}})"));
+  EXPECT_EQ(log.Find(FactKind::kToolResult, "c")->result->child_session, "kid");
 }
 
 TEST(CodexTools, WhatEventsSayCountsWithoutAnOutput) {
@@ -347,6 +376,11 @@ TEST(CodexUnits, FilesOfOneTreeShareAKey) {
   EXPECT_THAT(keys, ElementsAre("codex:01a1fbfc-da27-70c1-8f61-ee1861ae77eb"));
   EXPECT_EQ(kCodex.unit_key(
                 "x", Meta("child", R"(,"source":{"subagent":{"thread_spawn":{"parent_thread_id":"root"}}})")),
+            "codex:root");
+}
+
+TEST(CodexUnits, AGrandchildBelongsToTheRoot) {
+  EXPECT_EQ(kCodex.unit_key("x", Meta("grandchild", R"(,"session_id":"root","parent_thread_id":"child")")),
             "codex:root");
 }
 

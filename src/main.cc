@@ -1,4 +1,5 @@
-// Gathers what only the process knows (environment, terminal, place of the binary) and hands it to the command line.
+// Gathers what only the process knows (environment, terminal, place of the binary) and hands it to the
+// command line.
 #include <unistd.h>
 
 #include <array>
@@ -26,10 +27,12 @@ void FindData(clawtrace::cli::World* world) {
   fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
   std::vector<fs::path> places;
   if (!set.empty()) places.emplace_back(set);
-  for (const char* relative : {"../share/clawtrace", "../data", "../../data", "../../../data"}) places.push_back(folder / relative);
+  for (const char* relative : {"../share/clawtrace", "../data", "../../data", "../../../data"})
+    places.push_back(folder / relative);
   for (const fs::path& place : places) {
     world->data_hint += (world->data_hint.empty() ? "" : ", ") + place.lexically_normal().string();
-    if (world->data_dir.empty() && fs::is_regular_file(place / "prices.tsv", error)) world->data_dir = place.lexically_normal().string();
+    if (world->data_dir.empty() && fs::is_regular_file(place / "prices.tsv", error))
+      world->data_dir = place.lexically_normal().string();
   }
 }
 

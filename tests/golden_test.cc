@@ -1,5 +1,5 @@
-// What our cards must say on the hand-written cases under tests/golden/reference, in particular where the published
-// reference compiler is blind (the last column of that folder's README).
+// What our cards must say on the hand-written cases under tests/golden/reference, in particular where the
+// published reference compiler is blind (the last column of that folder's README).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,17 +11,19 @@
 namespace clawtrace {
 namespace {
 
-using testing::ElementsAre;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::IsEmpty;
 
 const PriceBook& Book() {
-  static const PriceBook book = *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
+  static const PriceBook book =
+      *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
   return book;
 }
 
 TraceCard CardOf(const std::string& name) {
-  capture::Plan plan = capture::PlanInputs({(test::SourceDir() / "tests/golden/reference" / (name + ".jsonl")).string()});
+  capture::Plan plan =
+      capture::PlanInputs({(test::SourceDir() / "tests/golden/reference" / (name + ".jsonl")).string()});
   EXPECT_EQ(plan.units.size(), 1u) << name;
   if (plan.units.empty()) return {};
   capture::UnitResult unit = capture::ReadUnit(plan.units[0], plan, {});
@@ -64,7 +66,8 @@ TEST(GoldenTest, Case01Basic) {
 
 TEST(GoldenTest, Case03OneAnswerInAnyOrder) {
   std::vector<size_t> groups;
-  for (const char* name : {"03a-order-ABC", "03b-order-BAC", "03c-order-ACB"}) groups.push_back(CardOf(name).redundant_tool_calls.size());
+  for (const char* name : {"03a-order-ABC", "03b-order-BAC", "03c-order-ACB"})
+    groups.push_back(CardOf(name).redundant_tool_calls.size());
   EXPECT_THAT(groups, testing::Each(groups[0]));
 }
 
@@ -123,13 +126,15 @@ TEST(GoldenTest, Case09ModelOfEachCall) {
   EXPECT_EQ(Calls(card)[0].model, "claude-opus-4-7");
   EXPECT_EQ(Calls(card)[1].model, "gemini-2.5-flash");
   EXPECT_EQ(Calls(card)[0].cost_usd->ToDecimal(), "0.0075");
-  EXPECT_EQ(Calls(card)[0].reported_cost_usd->ToDecimal(), "0.0225") << "the client's figure stands beside ours";
+  EXPECT_EQ(Calls(card)[0].reported_cost_usd->ToDecimal(), "0.0225")
+      << "the client's figure stands beside ours";
 }
 
 TEST(GoldenTest, Case11OnlyTheLastReplyIsFinal) {
   TraceCard card = CardOf("11-topk-role-hints");
   auto calls = Calls(card);
-  int64_t finals = std::count_if(calls.begin(), calls.end(), [](const CardStep& c) { return c.role == "final_reply"; });
+  int64_t finals =
+      std::count_if(calls.begin(), calls.end(), [](const CardStep& c) { return c.role == "final_reply"; });
   EXPECT_EQ(finals, 1);
   EXPECT_EQ(calls.back().role, "final_reply");
   EXPECT_EQ(calls.front().role, "thinking");
@@ -178,8 +183,10 @@ TEST(GoldenTest, Case15GoodRecordsCountAndBadOnesAreListed) {
     const char* name;
     int64_t calls, skipped, line;
   };
-  for (const Case& c : {Case{"15a-bad-truncated-last-line", 1, 1, 2}, Case{"15d-bad-null-message", 1, 1, 2}, Case{"15e-bad-record-not-object", 1, 1, 2},
-                        Case{"15f-bad-usage-text", 1, 1, 1}, Case{"15g-bad-cost-number", 1, 2, 1}, Case{"15h-bad-content-number", 1, 1, 1}, Case{"15i-bad-tool-name-list", 1, 1, 1}}) {
+  for (const Case& c : {Case{"15a-bad-truncated-last-line", 1, 1, 2}, Case{"15d-bad-null-message", 1, 1, 2},
+                        Case{"15e-bad-record-not-object", 1, 1, 2}, Case{"15f-bad-usage-text", 1, 1, 1},
+                        Case{"15g-bad-cost-number", 1, 2, 1}, Case{"15h-bad-content-number", 1, 1, 1},
+                        Case{"15i-bad-tool-name-list", 1, 1, 1}}) {
     TraceCard card = CardOf(c.name);
     EXPECT_EQ(card.llm_call_count, c.calls) << c.name;
     ASSERT_EQ(static_cast<int64_t>(card.skipped_input.size()), c.skipped) << c.name;
@@ -189,7 +196,8 @@ TEST(GoldenTest, Case15GoodRecordsCountAndBadOnesAreListed) {
   }
   for (const char* name : {"15b-bad-line-separator", "15c-bad-nel"}) {
     TraceCard card = CardOf(name);
-    EXPECT_THAT(card.skipped_input, IsEmpty()) << name << ": a Unicode line separator inside a string is no end of line";
+    EXPECT_THAT(card.skipped_input, IsEmpty())
+        << name << ": a Unicode line separator inside a string is no end of line";
     EXPECT_GE(*card.llm_call_count, 1) << name;
   }
 }

@@ -1,5 +1,5 @@
-// Delivery changes nothing: the lines of a recording in any order, repeated, or split over several files give the card of
-// the recording, byte for byte.
+// Delivery changes nothing: the lines of a recording in any order, repeated, or split over several files give
+// the card of the recording, byte for byte.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const PriceBook& Book() {
-  static const PriceBook book = *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
+  static const PriceBook book =
+      *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
   return book;
 }
 
@@ -28,7 +29,8 @@ std::string CardsOf(const fs::path& folder) {
   std::map<std::string, std::string> cards;
   for (const capture::Unit& unit : plan.units) {
     for (const Session& session : capture::ReadUnit(unit, plan, {}).sessions) {
-      cards[session.id] = EncodeCard(compile::CompileCard(PriceSession(session, Book()), Book()), DocFormat::kYaml);
+      cards[session.id] =
+          EncodeCard(compile::CompileCard(PriceSession(session, Book()), Book()), DocFormat::kYaml);
     }
   }
   std::string all;
@@ -47,7 +49,8 @@ std::vector<std::string> LinesOf(const fs::path& file) {
 
 class Copy {
  public:
-  explicit Copy(const fs::path& source) : root_(fs::path(testing::TempDir()) / ("ct_invariance_" + std::to_string(::getpid()))) {
+  explicit Copy(const fs::path& source)
+      : root_(fs::path(testing::TempDir()) / ("ct_invariance_" + std::to_string(::getpid()))) {
     fs::remove_all(root_);
     fs::copy(source, root_, fs::copy_options::recursive);
   }

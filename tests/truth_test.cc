@@ -1,4 +1,5 @@
-// Every recording of a real client has a truth computed from what the endpoint saw. Session logs must give exactly that.
+// Every recording of a real client has a truth computed from what the endpoint saw. Session logs must give
+// exactly that.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -37,7 +38,8 @@ Read ReadPath(const fs::path& path) {
   capture::Plan plan = capture::PlanInputs({path.string()});
   read.unusable = plan.unusable;
   for (const capture::Unit& unit : plan.units) {
-    for (Session& session : capture::ReadUnit(unit, plan, {}).sessions) read.sessions.push_back(std::move(session));
+    for (Session& session : capture::ReadUnit(unit, plan, {}).sessions)
+      read.sessions.push_back(std::move(session));
   }
   return read;
 }
@@ -55,7 +57,8 @@ void AddTokens(Json tokens, const std::string& wire, Usage* usage) {
   usage->uncached_input += get("uncached_input") + (writes_on_wire ? 0 : get("cache_write"));
   usage->cache_read += get("cache_read");
   usage->cache_write_unknown += writes_on_wire ? get("cache_write") : 0;
-  usage->output += get("output") + (wire == "gemini" || wire == "gemini-generate-content" ? get("reasoning") : 0);
+  usage->output +=
+      get("output") + (wire == "gemini" || wire == "gemini-generate-content" ? get("reasoning") : 0);
 }
 
 struct Measured {
@@ -68,7 +71,8 @@ void Measure(const Session& session, Measured* own) {
   for (const Step& step : session.steps) {
     if (step.kind == StepKind::kLlmCall) {
       if (!step.llm.billed || step.llm.auxiliary) continue;
-      if (!step.llm.error.empty() && step.llm.usage.value_or(Usage{}).total() == 0) continue;  // a failed attempt
+      if (!step.llm.error.empty() && step.llm.usage.value_or(Usage{}).total() == 0)
+        continue;  // a failed attempt
       ++own->calls;
       if (step.llm.usage) own->tokens += *step.llm.usage;
     } else if (!step.result_only && step.tool.name != "unlinked_subagent") {
@@ -86,12 +90,17 @@ std::vector<const Session*> ChildrenOf(const Session& session) {
   return children;
 }
 
-bool EndsWithOneOf(const std::string& id, const std::string& truth) { return id == truth || id.ends_with(truth); }
+bool EndsWithOneOf(const std::string& id, const std::string& truth) {
+  return id == truth || id.ends_with(truth);
+}
 
-void ExpectTools(const std::set<std::string>& ours, const std::vector<std::string>& truth, const std::string& where) {
+void ExpectTools(const std::set<std::string>& ours, const std::vector<std::string>& truth,
+                 const std::string& where) {
   EXPECT_EQ(ours.size(), truth.size()) << where;
   for (const std::string& id : truth) {
-    EXPECT_TRUE(std::any_of(ours.begin(), ours.end(), [&](const std::string& o) { return EndsWithOneOf(o, id); })) << where << " misses " << id;
+    EXPECT_TRUE(
+        std::any_of(ours.begin(), ours.end(), [&](const std::string& o) { return EndsWithOneOf(o, id); }))
+        << where << " misses " << id;
   }
 }
 
@@ -153,7 +162,9 @@ void CheckClient(const fs::path& recording, const fs::path& logs) {
   ExpectTools(main.failing, failing, "failing");
   auto suspected = Suspected(root);
   for (const std::string& id : repeated) {
-    EXPECT_TRUE(std::any_of(suspected.begin(), suspected.end(), [&](const std::string& s) { return EndsWithOneOf(s, id); })) << "not found as repeated: " << id;
+    EXPECT_TRUE(std::any_of(suspected.begin(), suspected.end(),
+                            [&](const std::string& s) { return EndsWithOneOf(s, id); }))
+        << "not found as repeated: " << id;
   }
   ExpectEachStepSumsToTotal(root, recording.string());
 }
@@ -162,9 +173,12 @@ TEST(TruthTest, ClientsMainRecordings) {
   CT_NEEDS_SHARED_DATA();
   fs::path clients = test::SharedData() / "clients";
   for (const char* variant : {"main", "otlp-json", "otlp-grpc", "mcp"}) {
-    if (fs::exists(clients / "claude-code" / variant)) CheckClient(clients / "claude-code" / variant, clients / "claude-code" / variant / "dot-claude");
-    if (fs::exists(clients / "codex" / variant)) CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
-    if (fs::exists(clients / "pi" / variant)) CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
+    if (fs::exists(clients / "claude-code" / variant))
+      CheckClient(clients / "claude-code" / variant, clients / "claude-code" / variant / "dot-claude");
+    if (fs::exists(clients / "codex" / variant))
+      CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
+    if (fs::exists(clients / "pi" / variant))
+      CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
   }
 }
 
@@ -201,20 +215,31 @@ void CheckSuite(const fs::path& recording, Alarms* alarms) {
   });
   ExpectTools(main.tools, ids, "tools");
   for (const std::string& id : failing) {
-    EXPECT_TRUE(std::any_of(main.failing.begin(), main.failing.end(), [&](const std::string& f) { return EndsWithOneOf(f, id); })) << "failure not found: " << id;
+    EXPECT_TRUE(std::any_of(main.failing.begin(), main.failing.end(),
+                            [&](const std::string& f) { return EndsWithOneOf(f, id); }))
+        << "failure not found: " << id;
   }
-  // What fails beyond the script is a client's own trouble: one Codex call whose process could not be created.
+  // What fails beyond the script is a client's own trouble: one Codex call whose process could not be
+  // created.
   for (const std::string& id : main.failing) {
-    bool scripted = std::any_of(failing.begin(), failing.end(), [&](const std::string& f) { return EndsWithOneOf(id, f); });
+    bool scripted = std::any_of(failing.begin(), failing.end(),
+                                [&](const std::string& f) { return EndsWithOneOf(id, f); });
     if (!scripted) ++alarms->own_failures;
   }
   auto suspected = Suspected(root);
   for (auto& [id, info] : needed) {
-    bool flagged = std::any_of(suspected.begin(), suspected.end(), [&](const std::string& s) { return EndsWithOneOf(s, id); });
-    bool repeat = info.second.find("repeat_read") != std::string::npos || info.second.find("retry_unchanged") != std::string::npos || info.second.find("verification_repeat") != std::string::npos;
+    bool flagged = std::any_of(suspected.begin(), suspected.end(),
+                               [&](const std::string& s) { return EndsWithOneOf(s, id); });
+    bool repeat = info.second.find("repeat_read") != std::string::npos ||
+                  info.second.find("retry_unchanged") != std::string::npos ||
+                  info.second.find("verification_repeat") != std::string::npos;
     if (!info.first && repeat) ++alarms->repeats_in_truth, alarms->hits += flagged;
-    if (!info.first && repeat && !flagged) if (std::getenv("CLAWTRACE_VERBOSE")) std::printf("missed   %s %s %s\n", recording.c_str(), id.c_str(), info.second.c_str());
-    if (info.first && flagged) ++alarms->false_alarms, std::printf("false    %s %s %s\n", recording.c_str(), id.c_str(), info.second.c_str());
+    if (!info.first && repeat && !flagged)
+      if (std::getenv("CLAWTRACE_VERBOSE"))
+        std::printf("missed   %s %s %s\n", recording.c_str(), id.c_str(), info.second.c_str());
+    if (info.first && flagged)
+      ++alarms->false_alarms,
+          std::printf("false    %s %s %s\n", recording.c_str(), id.c_str(), info.second.c_str());
   }
   ExpectEachStepSumsToTotal(root, recording.string());
 }
@@ -224,12 +249,14 @@ TEST(TruthTest, SuiteRecordings) {
   Alarms alarms;
   int recordings = 0;
   for (const auto& entry : fs::recursive_directory_iterator(test::SharedData() / "suite/recordings")) {
-    if (entry.path().filename() == "truth.json") CheckSuite(entry.path().parent_path(), &alarms), ++recordings;
+    if (entry.path().filename() == "truth.json")
+      CheckSuite(entry.path().parent_path(), &alarms), ++recordings;
   }
   EXPECT_GE(recordings, 60);
   EXPECT_EQ(alarms.false_alarms, 0);
   EXPECT_EQ(alarms.own_failures, 1);
-  std::printf("suite: %d recordings, %d of %d repeats and retries found, %d false alarms\n", recordings, alarms.hits, alarms.repeats_in_truth, alarms.false_alarms);
+  std::printf("suite: %d recordings, %d of %d repeats and retries found, %d false alarms\n", recordings,
+              alarms.hits, alarms.repeats_in_truth, alarms.false_alarms);
 }
 
 }  // namespace

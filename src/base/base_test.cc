@@ -27,12 +27,14 @@ TEST(JsonTest, TotalAccessors) {
 
 TEST(JsonTest, CanonicalSortsAndNormalises) {
   JsonParser parser;
-  EXPECT_EQ(parser.Parse(R"({ "b":1.0, "a":{"z":[1 ,2],"y":"q\n"} })")->Canonical(), R"({"a":{"y":"q\n","z":[1,2]},"b":1})");
+  EXPECT_EQ(parser.Parse(R"({ "b":1.0, "a":{"z":[1 ,2],"y":"q\n"} })")->Canonical(),
+            R"({"a":{"y":"q\n","z":[1,2]},"b":1})");
 }
 
 TEST(JsonTest, BrokenInputIsAnError) {
   JsonParser parser;
-  for (std::string_view bad : {"", "{", "{\"a\":}", "nul", "\"\xff\"", "{}{}"}) EXPECT_FALSE(parser.Parse(bad)) << bad;
+  for (std::string_view bad : {"", "{", "{\"a\":}", "nul", "\"\xff\"", "{}{}"})
+    EXPECT_FALSE(parser.Parse(bad)) << bad;
   EXPECT_TRUE(parser.Parse("{}"));
 }
 
@@ -45,7 +47,8 @@ std::string Sample(DocWriter::Format format) {
   w.Key("empty"), w.BeginArray(), w.EndArray();
   w.Key("rows"), w.BeginArray();
   w.BeginObject(true), w.Field("id", 1), w.Field("t", "x,y"), w.EndObject();
-  w.BeginObject(), w.Field("id", 2), w.Key("in"), w.BeginArray(), w.Int(3), w.String("4"), w.EndArray(), w.EndObject();
+  w.BeginObject(), w.Field("id", 2), w.Key("in"), w.BeginArray(), w.Int(3), w.String("4"), w.EndArray(),
+      w.EndObject();
   w.EndArray();
   w.Key("none"), w.Null();
   w.Key("row"), w.BeginObject(true), w.Field("x", 1), w.EndObject();
@@ -82,8 +85,9 @@ TEST(DocWriterTest, JsonAndYamlReadBackEqual) {
     EXPECT_EQ(doc->Find("rows")->items[1].Find("in")->items[1].AsInt(), std::nullopt);
     EXPECT_TRUE(doc->Find("none")->is_null());
   }
-  EXPECT_EQ(Sample(DocWriter::Format::kJson),
-            R"({"name":"plain text","odd":"yes","colon":"a: b","empty":[],"rows":[{"id":1,"t":"x,y"},{"id":2,"in":[3,"4"]}],"none":null,"row":{"x":1}})");
+  EXPECT_EQ(
+      Sample(DocWriter::Format::kJson),
+      R"({"name":"plain text","odd":"yes","colon":"a: b","empty":[],"rows":[{"id":1,"t":"x,y"},{"id":2,"in":[3,"4"]}],"none":null,"row":{"x":1}})");
 }
 
 TEST(ValueTest, ErrorsNameThePlace) {
@@ -105,7 +109,10 @@ TEST(TextTest, Utf8) {
   EXPECT_EQ(PrefixUtf8("aé", 2), "a");
   EXPECT_TRUE(IsValidUtf8("aé\xF0\x9F\x98\x80"));
   EXPECT_FALSE(IsValidUtf8("\xED\xA0\x80"));
-  EXPECT_EQ(ReplaceInvalidUtf8("a\xff" "b"), "a\xEF\xBF\xBD" "b");
+  EXPECT_EQ(ReplaceInvalidUtf8("a\xff"
+                               "b"),
+            "a\xEF\xBF\xBD"
+            "b");
 }
 
 TEST(FileTest, AtomicWriteAndLimit) {

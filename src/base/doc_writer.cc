@@ -16,16 +16,19 @@ bool IsPlainSafe(std::string_view text, bool flow) {
   constexpr size_t kMaxPlain = 120;
   if (text.empty() || text.size() > kMaxPlain || text.back() == ' ' || text.back() == ':') return false;
   char first = text.front();
-  if (!((first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '_' || first == '/')) return false;
+  if (!((first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '_' || first == '/'))
+    return false;
   for (size_t i = 0; i < text.size(); ++i) {
     unsigned char c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c >= 0x7f) return false;
     char next = i + 1 < text.size() ? text[i + 1] : ' ';
     if (c == ':' && next == ' ') return false;
     if (c == '#' && i > 0 && text[i - 1] == ' ') return false;
-    if (flow && (c == ',' || c == '[' || c == ']' || c == '{' || c == '}' || c == ':' || c == '"')) return false;
+    if (flow && (c == ',' || c == '[' || c == ']' || c == '{' || c == '}' || c == ':' || c == '"'))
+      return false;
   }
-  static constexpr std::string_view kWords[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"};
+  static constexpr std::string_view kWords[] = {"y",    "n",     "yes",  "no",  "on", "off",
+                                                "true", "false", "null", "nan", "inf"};
   std::string lower = ToLower(text);
   return std::find(std::begin(kWords), std::end(kWords), lower) == std::end(kWords);
 }

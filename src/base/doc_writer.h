@@ -1,7 +1,7 @@
 #pragma once
 // Writes one document as YAML or JSON through one set of calls, byte-stable: the caller decides order, the
-// writer decides spelling. YAML: block style, with flow style on request for small rows; scalars are plain where
-// YAML 1.1 and 1.2 readers agree on the meaning, else JSON-style double-quoted.
+// writer decides spelling. YAML: block style, with flow style on request for small rows; scalars are plain
+// where YAML 1.1 and 1.2 readers agree on the meaning, else JSON-style double-quoted.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -50,8 +50,8 @@ class DocWriter {
   Format format_;
   std::string out_;
   std::vector<Level> levels_;
-  bool after_key_ = false;    // the next value belongs to the key just written
-  bool after_dash_ = false;   // the next key continues the line of its "- "
+  bool after_key_ = false;   // the next value belongs to the key just written
+  bool after_dash_ = false;  // the next key continues the line of its "- "
 };
 
 }  // namespace clawtrace

@@ -23,7 +23,9 @@ std::unexpected<Error> IoError(std::string_view verb, const std::filesystem::pat
   int error = errno;
   ErrorCode code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
   std::string hint = error == EACCES ? "check the permissions of the file and its folders" : "";
-  return Fail(code, fmt::format("cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)), hint);
+  return Fail(code,
+              fmt::format("cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)),
+              hint);
 }
 
 }  // namespace
@@ -31,9 +33,10 @@ std::unexpected<Error> IoError(std::string_view verb, const std::filesystem::pat
 Result<std::string> ReadFile(const std::filesystem::path& path, uint64_t max_bytes) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return IoError("read", path);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.fd, &info) != 0) return IoError("read", path);
-  if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a regular file", path.string()));
+  if (!S_ISREG(info.st_mode))
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a regular file", path.string()));
   std::string bytes;
   constexpr size_t kBlock = size_t{1} << 18;
   while (true) {
@@ -43,8 +46,10 @@ Result<std::string> ReadFile(const std::filesystem::path& path, uint64_t max_byt
     }
     bytes.resize(have + kBlock);
     ssize_t n = ::read(file.fd, bytes.data() + have, kBlock);
-    if (n < 0 && errno == EINTR) n = 0;
-    else if (n < 0) return IoError("read", path);
+    if (n < 0 && errno == EINTR)
+      n = 0;
+    else if (n < 0)
+      return IoError("read", path);
     else if (n == 0) {
       bytes.resize(have);
       return bytes;
@@ -57,19 +62,23 @@ Status WriteFileAtomically(const std::filesystem::path& path, std::string_view b
   std::error_code error;
   if (path.has_parent_path()) {
     std::filesystem::create_directories(path.parent_path(), error);
-    if (error) return Fail(ErrorCode::kIo, fmt::format("cannot create {}: {}", path.parent_path().string(), error.message()));
+    if (error)
+      return Fail(ErrorCode::kIo,
+                  fmt::format("cannot create {}: {}", path.parent_path().string(), error.message()));
   }
   std::string temporary = path.string() + ".XXXXXX";
   Descriptor file{::mkostemp(temporary.data(), O_CLOEXEC)};
   if (file.fd < 0) return IoError("write", path);
   mode_t mode = 0644;
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) == 0) mode = info.st_mode & 07777;
   bool ok = ::fchmod(file.fd, mode) == 0;
   while (ok && !bytes.empty()) {
     ssize_t n = ::write(file.fd, bytes.data(), bytes.size());
-    if (n > 0) bytes.remove_prefix(static_cast<size_t>(n));
-    else if (!(n < 0 && errno == EINTR)) ok = false;
+    if (n > 0)
+      bytes.remove_prefix(static_cast<size_t>(n));
+    else if (!(n < 0 && errno == EINTR))
+      ok = false;
   }
   ok = ok && ::fsync(file.fd) == 0 && ::rename(temporary.c_str(), path.c_str()) == 0;
   if (!ok) {

@@ -1,5 +1,6 @@
 #pragma once
-// Hashes. Hash64/Hash128 (XXH3) are for equality inside our own results; Sha256 names content for people and files.
+// Hashes. Hash64/Hash128 (XXH3) are for equality inside our own results; Sha256 names content for people and
+// files.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,7 +8,7 @@
 namespace clawtrace {
 
 uint64_t Hash64(std::string_view bytes, uint64_t seed = 0);
-std::string HexOf(uint64_t value);             // 16 lower-case digits
+std::string HexOf(uint64_t value);              // 16 lower-case digits
 std::string Sha256Hex(std::string_view bytes);  // 64 lower-case digits
 
 }  // namespace clawtrace

@@ -25,7 +25,9 @@ struct Handle {
 static_assert(sizeof(Handle) == sizeof(dom::element));
 static_assert(std::is_trivially_copyable_v<dom::element>);
 
-dom::element Element(const void* document, size_t index) { return std::bit_cast<dom::element>(Handle{document, index}); }
+dom::element Element(const void* document, size_t index) {
+  return std::bit_cast<dom::element>(Handle{document, index});
+}
 
 void AppendNumber(double value, std::string* out) {
   if (std::nearbyint(value) == value && std::fabs(value) < 9e15) {
@@ -42,14 +44,22 @@ void AppendNumber(double value, std::string* out) {
 Json::Kind Json::kind() const {
   if (!document_) return Kind::kMissing;
   switch (Element(document_, index_).type()) {
-    case dom::element_type::ARRAY: return Kind::kArray;
-    case dom::element_type::OBJECT: return Kind::kObject;
-    case dom::element_type::INT64: return Kind::kInt;
-    case dom::element_type::UINT64: return Kind::kUint;
-    case dom::element_type::DOUBLE: return Kind::kDouble;
-    case dom::element_type::STRING: return Kind::kString;
-    case dom::element_type::BOOL: return Kind::kBool;
-    case dom::element_type::NULL_VALUE: return Kind::kNull;
+    case dom::element_type::ARRAY:
+      return Kind::kArray;
+    case dom::element_type::OBJECT:
+      return Kind::kObject;
+    case dom::element_type::INT64:
+      return Kind::kInt;
+    case dom::element_type::UINT64:
+      return Kind::kUint;
+    case dom::element_type::DOUBLE:
+      return Kind::kDouble;
+    case dom::element_type::STRING:
+      return Kind::kString;
+    case dom::element_type::BOOL:
+      return Kind::kBool;
+    case dom::element_type::NULL_VALUE:
+      return Kind::kNull;
   }
   return Kind::kMissing;
 }
@@ -151,17 +161,27 @@ void Json::VisitFields(void* context, void (*visit)(void*, std::string_view, Jso
 void Json::AppendCanonical(std::string* out) const {
   switch (kind()) {
     case Kind::kMissing:
-    case Kind::kNull: out->append("null"); return;
-    case Kind::kBool: out->append(*boolean() ? "true" : "false"); return;
-    case Kind::kInt: out->append(std::to_string(*integer())); return;
+    case Kind::kNull:
+      out->append("null");
+      return;
+    case Kind::kBool:
+      out->append(*boolean() ? "true" : "false");
+      return;
+    case Kind::kInt:
+      out->append(std::to_string(*integer()));
+      return;
     case Kind::kUint: {
       uint64_t value = 0;
       (void)Element(document_, index_).get(value);
       out->append(std::to_string(value));
       return;
     }
-    case Kind::kDouble: AppendNumber(*number(), out); return;
-    case Kind::kString: AppendJsonString(*string(), out); return;
+    case Kind::kDouble:
+      AppendNumber(*number(), out);
+      return;
+    case Kind::kString:
+      AppendJsonString(*string(), out);
+      return;
     case Kind::kArray: {
       out->push_back('[');
       bool first = true;
@@ -242,11 +262,21 @@ void AppendJsonString(std::string_view text, std::string* out) {
     out->append(text.substr(plain, i - plain));
     plain = i + 1;
     switch (c) {
-      case '"': out->append("\\\""); break;
-      case '\\': out->append("\\\\"); break;
-      case '\n': out->append("\\n"); break;
-      case '\r': out->append("\\r"); break;
-      case '\t': out->append("\\t"); break;
+      case '"':
+        out->append("\\\"");
+        break;
+      case '\\':
+        out->append("\\\\");
+        break;
+      case '\n':
+        out->append("\\n");
+        break;
+      case '\r':
+        out->append("\\r");
+        break;
+      case '\t':
+        out->append("\\t");
+        break;
       default:
         out->append("\\u00");
         out->push_back(kHex[c >> 4]);

@@ -1,7 +1,7 @@
 #pragma once
 // Reading JSON. Json is a handle into a parsed document: cheap to copy, random access, valid until the parser
-// that made it parses again or is destroyed. Every accessor is total: asking the wrong question of a value gives
-// "missing", never an exception. Wraps simdjson (docs/adr/0002-json.md).
+// that made it parses again or is destroyed. Every accessor is total: asking the wrong question of a value
+// gives "missing", never an exception. Wraps simdjson (docs/adr/0002-json.md).
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,7 +42,8 @@ class Json {
 
   template <class F>  // F(Json)
   void ForEachItem(F&& f) const {
-    VisitItems(&f, [](void* context, Json item) { (*static_cast<std::remove_reference_t<F>*>(context))(item); });
+    VisitItems(&f,
+               [](void* context, Json item) { (*static_cast<std::remove_reference_t<F>*>(context))(item); });
   }
   template <class F>  // F(std::string_view key, Json)
   void ForEachField(F&& f) const {

@@ -9,7 +9,16 @@
 
 namespace clawtrace {
 
-enum class ErrorCode { kInvalidInput, kNotFound, kAlreadyExists, kUnsupported, kUnavailable, kCorruptData, kIo, kLimit };
+enum class ErrorCode {
+  kInvalidInput,
+  kNotFound,
+  kAlreadyExists,
+  kUnsupported,
+  kUnavailable,
+  kCorruptData,
+  kIo,
+  kLimit
+};
 
 // What failed and on what (lower case, no final period, names the file, session or key), and what to try.
 struct Error {
@@ -29,15 +38,15 @@ inline std::unexpected<Error> Fail(ErrorCode code, std::string message, std::str
 }  // namespace clawtrace
 
 // Our own bug: says where and aborts. Never used on input.
-#define CT_CHECK(condition)                                                                      \
-  do {                                                                                           \
-    if (!(condition)) {                                                                          \
-      std::fprintf(stderr, "BUG: %s:%d: check failed: %s\n", __FILE__, __LINE__, #condition);    \
-      std::abort();                                                                              \
-    }                                                                                            \
+#define CT_CHECK(condition)                                                                   \
+  do {                                                                                        \
+    if (!(condition)) {                                                                       \
+      std::fprintf(stderr, "BUG: %s:%d: check failed: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                           \
+    }                                                                                         \
   } while (false)
 
-#define CT_RETURN_IF_ERROR(expression)                                                           \
-  do {                                                                                           \
+#define CT_RETURN_IF_ERROR(expression)                                                                   \
+  do {                                                                                                   \
     if (auto ct_status = (expression); !ct_status) return std::unexpected(std::move(ct_status.error())); \
   } while (false)

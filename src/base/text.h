@@ -22,7 +22,8 @@ std::string_view PrefixUtf8(std::string_view text, size_t max_bytes);
 
 std::optional<int64_t> ParseInt(std::string_view text);
 
-// Nanoseconds since 1970 UTC of an ISO 8601 time ("2026-01-02T03:04:05.678Z", "+01:00" offsets, no offset = UTC).
+// Nanoseconds since 1970 UTC of an ISO 8601 time ("2026-01-02T03:04:05.678Z", "+01:00" offsets, no offset =
+// UTC).
 std::optional<int64_t> ParseIsoTime(std::string_view text);
 // "2026-01-02T03:04:05.678Z", milliseconds, rounded down.
 std::string FormatIsoTime(int64_t unix_ns);

@@ -22,7 +22,8 @@ struct DocumentDeleter {
 Result<Value> Convert(fy_node* node, std::string_view name, int depth) {
   Value value;
   if (!node) return value;
-  if (depth > kMaxDepth) return Fail(ErrorCode::kLimit, fmt::format("{}: nested deeper than {} levels", name, kMaxDepth));
+  if (depth > kMaxDepth)
+    return Fail(ErrorCode::kLimit, fmt::format("{}: nested deeper than {} levels", name, kMaxDepth));
   switch (fy_node_get_type(node)) {
     case FYNT_SCALAR: {
       size_t length = 0;
@@ -97,7 +98,8 @@ Result<Value> ParseYaml(std::string_view text, std::string_view name) {
   fy_parse_cfg config{};
   config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_RESOLVE_DOCUMENT);
   config.diag = diag.get();
-  std::unique_ptr<fy_document, DocumentDeleter> document(fy_document_build_from_string(&config, text.data(), text.size()));
+  std::unique_ptr<fy_document, DocumentDeleter> document(
+      fy_document_build_from_string(&config, text.data(), text.size()));
   if (!document) {
     std::string place = std::string(name);
     std::string reason = "not a YAML document";

@@ -1,6 +1,7 @@
 #pragma once
-// A document read back: YAML (or JSON, which is read as YAML) as a tree that keeps the spelling of every scalar, so
-// that money is read exactly. For small files of ours and of users: cards, patches, price overrides, front matter.
+// A document read back: YAML (or JSON, which is read as YAML) as a tree that keeps the spelling of every
+// scalar, so that money is read exactly. For small files of ours and of users: cards, patches, price
+// overrides, front matter.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,9 +16,9 @@ class Value {
  public:
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  std::string scalar;           // as written, unescaped
-  bool quoted = false;          // a quoted scalar is a string, whatever it looks like
-  std::vector<Value> items;                          // kList
+  std::string scalar;        // as written, unescaped
+  bool quoted = false;       // a quoted scalar is a string, whatever it looks like
+  std::vector<Value> items;  // kList
   struct Member;
   std::vector<Member> members;  // kMap, in file order
 

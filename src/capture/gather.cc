@@ -51,10 +51,11 @@ class Walker {
   void Add(const std::string& argument) {
     if (argument == "-") {
       plan_.standard_input = ReadAll(STDIN_FILENO);
-      Classify("-", plan_.standard_input.size(), std::string_view(plan_.standard_input).substr(0, kHeadBytes), true);
+      Classify("-", plan_.standard_input.size(), std::string_view(plan_.standard_input).substr(0, kHeadBytes),
+               true);
       return;
     }
-    struct stat info {};
+    struct stat info{};
     if (::stat(argument.c_str(), &info) == 0) return Visit(argument, true);
     int error = errno;
     if (argument.find_first_of("*?[") != std::string::npos && AddGlob(argument)) return;
@@ -74,15 +75,19 @@ class Walker {
   }
 
   void Visit(const std::string& path, bool named) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) {
-      plan_.unusable.push_back({path, errno == ELOOP ? "symbolic link loop" : std::generic_category().message(errno), named});
+      plan_.unusable.push_back(
+          {path, errno == ELOOP ? "symbolic link loop" : std::generic_category().message(errno), named});
       return;
     }
     if (!seen_.emplace(info.st_dev, info.st_ino).second) return;
-    if (S_ISDIR(info.st_mode)) VisitFolder(path, named);
-    else if (S_ISREG(info.st_mode)) VisitFile(path, static_cast<uint64_t>(info.st_size), named);
-    else if (named) plan_.unusable.push_back({path, "not a regular file", true});
+    if (S_ISDIR(info.st_mode))
+      VisitFolder(path, named);
+    else if (S_ISREG(info.st_mode))
+      VisitFile(path, static_cast<uint64_t>(info.st_size), named);
+    else if (named)
+      plan_.unusable.push_back({path, "not a regular file", true});
   }
 
   void VisitFolder(const std::string& path, bool named) {
@@ -93,7 +98,8 @@ class Walker {
       return;
     }
     std::vector<std::string> entries;
-    for (; !error && it != fs::directory_iterator(); it.increment(error)) entries.push_back(it->path().string());
+    for (; !error && it != fs::directory_iterator(); it.increment(error))
+      entries.push_back(it->path().string());
     if (error) plan_.unusable.push_back({path, error.message(), named});
     std::sort(entries.begin(), entries.end());
     for (const std::string& entry : entries) Visit(entry, false);
@@ -119,12 +125,15 @@ class Walker {
   void Classify(const std::string& path, uint64_t bytes, std::string_view head, bool named) {
     const Importer* importer = head.empty() ? nullptr : SniffImporter(head);
     if (!importer && !(named && head.empty())) {
-      if (named) plan_.unusable.push_back({path, "not a known session log", true});
-      else ++plan_.unrecognised_files;
+      if (named)
+        plan_.unusable.push_back({path, "not a known session log", true});
+      else
+        ++plan_.unrecognised_files;
       return;
     }
     std::string key = importer && importer->unit_key ? importer->unit_key(path, head) : "";
-    std::string full_key = importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
+    std::string full_key =
+        importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
     Unit& unit = units_[full_key];
     unit.importer = importer;
     unit.files.push_back({path, importer, bytes});
@@ -164,12 +173,13 @@ class UnitSink final : public FactSink {
   std::vector<Skipped> pending_;
 };
 
-// Reads at most the size that the file had when it was opened: a log that grows meanwhile ends in a cut line, which
-// the next run reads whole.
+// Reads at most the size that the file had when it was opened: a log that grows meanwhile ends in a cut line,
+// which the next run reads whole.
 Status ReadInto(const std::string& path, LogReader* reader, const std::function<void(uint64_t)>& on_bytes) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  struct stat info {};
-  if (file.fd < 0 || ::fstat(file.fd, &info) != 0) return Fail(ErrorCode::kIo, std::generic_category().message(errno));
+  struct stat info{};
+  if (file.fd < 0 || ::fstat(file.fd, &info) != 0)
+    return Fail(ErrorCode::kIo, std::generic_category().message(errno));
   ::posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   constexpr size_t kBlock = size_t{256} << 10;
   thread_local std::string block;
@@ -206,13 +216,18 @@ void CollectIds(const Session& session, std::map<std::string_view, Session*>* in
 void AttachSkipped(UnitSink* sink, UnitResult* result) {
   std::map<std::string_view, Session*> roots;
   for (Session& session : result->sessions) CollectIds(session, &roots, &session);
-  auto give = [&](Session* to, std::vector<Skipped>& list) { to->skipped.insert(to->skipped.end(), list.begin(), list.end()); };
+  auto give = [&](Session* to, std::vector<Skipped>& list) {
+    to->skipped.insert(to->skipped.end(), list.begin(), list.end());
+  };
   for (auto& [id, list] : sink->by_session) {
     auto found = roots.find(id);
     // A resolved unit (spans) may have regrouped: then the places belong to the first session.
-    if (found != roots.end()) give(found->second, list);
-    else if (!result->sessions.empty()) give(&result->sessions.front(), list);
-    else sink->orphaned.insert(sink->orphaned.end(), list.begin(), list.end());
+    if (found != roots.end())
+      give(found->second, list);
+    else if (!result->sessions.empty())
+      give(&result->sessions.front(), list);
+    else
+      sink->orphaned.insert(sink->orphaned.end(), list.begin(), list.end());
   }
   if (!result->sessions.empty()) give(&result->sessions.front(), sink->orphaned), sink->orphaned.clear();
   for (Session& session : result->sessions) std::sort(session.skipped.begin(), session.skipped.end());
@@ -236,7 +251,8 @@ Plan PlanInputs(const std::vector<std::string>& paths) {
   Walker walker(&plan);
   for (const std::string& path : paths) walker.Add(path);
   for (auto& [key, unit] : walker.units()) {
-    std::sort(unit.files.begin(), unit.files.end(), [](const InputFile& a, const InputFile& b) { return a.path < b.path; });
+    std::sort(unit.files.begin(), unit.files.end(),
+              [](const InputFile& a, const InputFile& b) { return a.path < b.path; });
     plan.units.push_back(std::move(unit));
   }
   std::sort(plan.units.begin(), plan.units.end(), [](const Unit& a, const Unit& b) {

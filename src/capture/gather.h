@@ -1,6 +1,6 @@
 #pragma once
-// From what a user names (files, folders, globs, "-") to sessions: which files there are, which importer reads each,
-// which belong together, and what could not be used.
+// From what a user names (files, folders, globs, "-") to sessions: which files there are, which importer
+// reads each, which belong together, and what could not be used.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -13,7 +13,7 @@
 namespace clawtrace::capture {
 
 struct InputFile {
-  std::string path;        // "-" for standard input
+  std::string path;  // "-" for standard input
   const Importer* importer = nullptr;
   uint64_t bytes = 0;
 };
@@ -28,15 +28,15 @@ struct Unit {
 // Something a user named or a folder held that gives no session.
 struct Unusable {
   std::string path;
-  std::string reason;      // "permission denied", "not a known session log", "symbolic link loop", ...
-  bool named = false;      // the user named it, it was not merely found
+  std::string reason;  // "permission denied", "not a known session log", "symbolic link loop", ...
+  bool named = false;  // the user named it, it was not merely found
 };
 
 struct Plan {
-  std::vector<Unit> units;             // largest first, so that two threads finish together
-  std::vector<Unusable> unusable;      // problems worth a word each
-  int64_t unrecognised_files = 0;      // files inside folders that are no session log
-  std::string standard_input;          // bytes of "-", read while planning
+  std::vector<Unit> units;         // largest first, so that two threads finish together
+  std::vector<Unusable> unusable;  // problems worth a word each
+  int64_t unrecognised_files = 0;  // files inside folders that are no session log
+  std::string standard_input;      // bytes of "-", read while planning
 };
 
 // paths as given on a command line. An empty file that the user named is a unit of its own with no importer.
@@ -45,8 +45,8 @@ Plan PlanInputs(const std::vector<std::string>& paths);
 // The folders below home where known agents keep their logs and which exist.
 std::vector<std::string> KnownRoots(const std::string& home);
 
-// Reads one unit. Total: what cannot be read is in skipped of the sessions, or in unusable when nothing came of it.
-// on_bytes is called with the size of each block read, for progress; may be empty.
+// Reads one unit. Total: what cannot be read is in skipped of the sessions, or in unusable when nothing came
+// of it. on_bytes is called with the size of each block read, for progress; may be empty.
 struct UnitResult {
   std::vector<Session> sessions;
   std::vector<Unusable> unusable;

@@ -1,10 +1,13 @@
 #pragma once
-// Importers turn the bytes of one client's log format into facts. An importer is data plus two functions, in one file
-// under importers/ and one line in importers.def. It knows its format and nothing of stores, prices or other clients.
+// Importers turn the bytes of one client's log format into facts. An importer is data plus two functions, in
+// one file under importers/ and one line in importers.def. It knows its format and nothing of stores, prices
+// or other clients.
 //
 // Contract, checked for every entry by tests/conformance/importer_test.cc:
-//  - any chunking of the input gives the same facts; repeating lines adds no fact that is not equal to an earlier one;
-//  - no input crashes, hangs or grows memory beyond the line limit; unusable records are reported through Skip;
+//  - any chunking of the input gives the same facts; repeating lines adds no fact that is not equal to an
+//  earlier one;
+//  - no input crashes, hangs or grows memory beyond the line limit; unusable records are reported through
+//  Skip;
 //  - sniff says yes to its own fixtures and no to every other importer's.
 #include <memory>
 #include <string>
@@ -34,25 +37,27 @@ class LogReader {
 
 // What is known about a file besides its bytes.
 struct FileContext {
-  std::string path;      // as given, for ids that a format keeps in file names; "-" for standard input
-  std::string sidecar;   // content of the importer's sidecar file, if it names one and it exists ("" otherwise)
+  std::string path;  // as given, for ids that a format keeps in file names; "-" for standard input
+  std::string
+      sidecar;  // content of the importer's sidecar file, if it names one and it exists ("" otherwise)
 };
 
 struct Importer {
-  std::string_view name;          // stored in facts: lower case, dashes, stable forever
-  std::string_view summary;       // for --help
-  std::string_view default_root;  // comma-separated, below the user's home: ".claude/projects"
-  std::string_view file_suffixes; // comma-separated, only to walk default roots cheaply: ".jsonl"
-  // Could the file with this head (its first kHeadBytes at most) be this format? Content only, never the name.
+  std::string_view name;           // stored in facts: lower case, dashes, stable forever
+  std::string_view summary;        // for --help
+  std::string_view default_root;   // comma-separated, below the user's home: ".claude/projects"
+  std::string_view file_suffixes;  // comma-separated, only to walk default roots cheaply: ".jsonl"
+  // Could the file with this head (its first kHeadBytes at most) be this format? Content only, never the
+  // name.
   bool (*sniff)(std::string_view head);
   std::unique_ptr<LogReader> (*open)(const FileContext& file, FactSink* sink);
-  // Facts of different files that must be resolved together become canonical facts here (OTLP spans); nullptr: none.
-  // Gets all facts of one unit with source == name, in any order, and replaces them.
+  // Facts of different files that must be resolved together become canonical facts here (OTLP spans);
+  // nullptr: none. Gets all facts of one unit with source == name, in any order, and replaces them.
   void (*resolve)(std::vector<Fact>* facts) = nullptr;
   // Path of a file that describes this one ("agent-x.meta.json" beside "agent-x.jsonl"); nullptr: none.
   std::string (*sidecar_path)(std::string_view path) = nullptr;
-  // Which files belong together because they hold one root session: equal keys are read into one unit. Gets path and
-  // head; nullptr or "" = the file stands alone.
+  // Which files belong together because they hold one root session: equal keys are read into one unit. Gets
+  // path and head; nullptr or "" = the file stands alone.
   std::string (*unit_key)(std::string_view path, std::string_view head) = nullptr;
 };
 
@@ -60,8 +65,8 @@ inline constexpr size_t kHeadBytes = 64 * 1024;
 // Longer lines are skipped and counted, never buffered whole.
 inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
 
-const std::vector<const Importer*>& Importers();                // registry order
-const Importer* FindImporter(std::string_view name);            // nullptr when unknown
-const Importer* SniffImporter(std::string_view head);           // nullptr when none or more than one accepts
+const std::vector<const Importer*>& Importers();       // registry order
+const Importer* FindImporter(std::string_view name);   // nullptr when unknown
+const Importer* SniffImporter(std::string_view head);  // nullptr when none or more than one accepts
 
 }  // namespace clawtrace::capture

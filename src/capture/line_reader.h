@@ -1,6 +1,7 @@
 #pragma once
-// Base of the readers for one-record-a-line formats: splits any chunking into lines, parses each as JSON, and reports
-// what cannot be used with its line and offset. Blank lines are ignored, a UTF-8 byte order mark is skipped.
+// Base of the readers for one-record-a-line formats: splits any chunking into lines, parses each as JSON, and
+// reports what cannot be used with its line and offset. Blank lines are ignored, a UTF-8 byte order mark is
+// skipped.
 //  - invalid UTF-8: the record is repaired (U+FFFD) and used, and "invalid-utf8-repaired" is counted
 //  - an unterminated last line is used if it parses, else counted as "truncated-line"
 //  - a line above kMaxLineBytes is skipped as "line-too-long" without being held in memory
@@ -36,8 +37,8 @@ class JsonLineReader : public LogReader {
 
   FactSink* sink_;
   JsonParser parser_;
-  std::string pending_;      // start of a line whose end has not arrived; padded on use
-  bool dropping_ = false;    // inside a line that is too long
+  std::string pending_;    // start of a line whose end has not arrived; padded on use
+  bool dropping_ = false;  // inside a line that is too long
   int64_t line_ = 0;
   int64_t offset_ = 0;       // of the current line
   int64_t next_offset_ = 0;  // of the line after it

@@ -1,6 +1,6 @@
 #pragma once
-// A command is data plus one function: flags are declared once and serve parsing, help and shell completion. A command
-// parses nothing itself, calls one or two module functions, and prints: data to out, talk to err.
+// A command is data plus one function: flags are declared once and serve parsing, help and shell completion.
+// A command parses nothing itself, calls one or two module functions, and prints: data to out, talk to err.
 #include <map>
 #include <optional>
 #include <ostream>
@@ -16,8 +16,8 @@ namespace clawtrace::cli {
 // Everything a command may know of the world.
 struct World {
   std::string home;
-  std::string data_dir;     // with prices.tsv; "" when not found
-  std::string data_hint;    // where was looked
+  std::string data_dir;   // with prices.tsv; "" when not found
+  std::string data_hint;  // where was looked
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
   bool err_is_terminal = false;
@@ -50,9 +50,9 @@ enum ExitCode : int { kDone = 0, kNo = 1, kCouldNot = 2 };
 
 struct Command {
   std::string_view name;
-  std::string_view summary;      // one line of --help
-  std::string_view usage;        // "card [SESSION|PATH]..."
-  std::string_view details;      // paragraphs of the command's own --help
+  std::string_view summary;  // one line of --help
+  std::string_view usage;    // "card [SESSION|PATH]..."
+  std::string_view details;  // paragraphs of the command's own --help
   std::span<const Flag> flags;
   bool positional_paths = true;  // for completion
   int (*run)(const Arguments& arguments, const World& world);

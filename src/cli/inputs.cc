@@ -46,7 +46,8 @@ void TellProblems(const World& world, const std::vector<capture::Unusable>& prob
   for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
     *world.err << fmt::format("clawtrace: skipped {}: {}\n", problems[i].path, problems[i].reason);
   }
-  if (problems.size() > kShown) *world.err << fmt::format("clawtrace: skipped {} more\n", problems.size() - kShown);
+  if (problems.size() > kShown)
+    *world.err << fmt::format("clawtrace: skipped {} more\n", problems.size() - kShown);
 }
 
 // A session both logged and traced: spans give way to the log, which shows more.
@@ -55,12 +56,16 @@ void PreferLogs(std::vector<Compiled>& all, const World& world) {
   for (const Compiled& item : all) {
     if (item.source != "otlp") logged.insert(item.card.session_id);
   }
-  size_t doubled = std::erase_if(all, [&](const Compiled& item) { return item.source == "otlp" && logged.contains(item.card.session_id); });
-  if (doubled) *world.err << fmt::format("clawtrace: {} sessions are present both as logs and as spans; the logs were used\n", doubled);
+  size_t doubled = std::erase_if(all, [&](const Compiled& item) {
+    return item.source == "otlp" && logged.contains(item.card.session_id);
+  });
+  if (doubled)
+    *world.err << fmt::format(
+        "clawtrace: {} sessions are present both as logs and as spans; the logs were used\n", doubled);
 }
 
 bool Exists(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::lstat(path.c_str(), &info) == 0;
 }
 
@@ -68,7 +73,8 @@ bool Exists(const std::string& path) {
 
 Result<PriceBook> LoadPrices(const Arguments& arguments, const World& world) {
   if (world.data_dir.empty()) {
-    return Fail(ErrorCode::kNotFound, "cannot find the price book prices.tsv", fmt::format("looked in {}; set CLAWTRACE_DATA to its folder", world.data_hint));
+    return Fail(ErrorCode::kNotFound, "cannot find the price book prices.tsv",
+                fmt::format("looked in {}; set CLAWTRACE_DATA to its folder", world.data_hint));
   }
   auto tsv = ReadFile(world.data_dir + "/prices.tsv");
   if (!tsv) return std::unexpected(tsv.error());
@@ -89,13 +95,15 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
   if (selection.inputs.empty()) {
     for (const std::string& word : selection.selectors) {
       // A word that looks like a path and is none was meant as a path.
-      if (word.starts_with('/') || word.starts_with('.') || word.ends_with(".jsonl") || word.ends_with(".json") || word.ends_with(".pb")) {
+      if (word.starts_with('/') || word.starts_with('.') || word.ends_with(".jsonl") ||
+          word.ends_with(".json") || word.ends_with(".pb")) {
         return Fail(ErrorCode::kNotFound, fmt::format("cannot read {}: no such file or directory", word));
       }
     }
     selection.inputs = capture::KnownRoots(world.home);
     if (selection.inputs.empty()) {
-      return Fail(ErrorCode::kNotFound, "no agent logs found in the known folders of this user", "name a file or folder, or see clawtrace doctor");
+      return Fail(ErrorCode::kNotFound, "no agent logs found in the known folders of this user",
+                  "name a file or folder, or see clawtrace doctor");
     }
   }
   return selection;
@@ -103,7 +111,8 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
 
 void DropSteps(Compiled& item) { item.card.steps = {}; }
 
-Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book, const World& world, const Keep& keep) {
+Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book,
+                                         const World& world, const Keep& keep) {
   capture::Plan plan = capture::PlanInputs(inputs);
   uint64_t total = 0;
   for (const capture::Unit& unit : plan.units) total += unit.bytes;
@@ -114,7 +123,8 @@ Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs,
   std::atomic<size_t> next = 0;
   auto work = [&] {
     for (size_t i = next++; i < plan.units.size(); i = next++) {
-      capture::UnitResult unit = capture::ReadUnit(plan.units[i], plan, [&](uint64_t bytes) { progress.Add(bytes); });
+      capture::UnitResult unit =
+          capture::ReadUnit(plan.units[i], plan, [&](uint64_t bytes) { progress.Add(bytes); });
       std::vector<Compiled> compiled;
       for (Session& session : unit.sessions) {
         Compiled item;
@@ -136,15 +146,28 @@ Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs,
     for (size_t i = 1; i < threads; ++i) pool.emplace_back(work);
     work();
   }
-  std::sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) { return std::tie(a.path, a.reason) < std::tie(b.path, b.reason); });
+  std::sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.path, a.reason) < std::tie(b.path, b.reason);
+  });
   TellProblems(world, problems);
   if (all.empty()) {
-    std::string hint = plan.unrecognised_files ? fmt::format("{} files were looked at, none is a log of a known agent; clawtrace doctor lists the formats", plan.unrecognised_files) : "";
-    return Fail(ErrorCode::kNotFound, fmt::format("no session found in {}", inputs.empty() ? "nothing" : inputs.front() + (inputs.size() > 1 ? " and the other inputs" : "")), hint);
+    std::string hint = plan.unrecognised_files ? fmt::format(
+                                                     "{} files were looked at, none is a log of a known "
+                                                     "agent; clawtrace doctor lists the formats",
+                                                     plan.unrecognised_files)
+                                               : "";
+    return Fail(
+        ErrorCode::kNotFound,
+        fmt::format(
+            "no session found in {}",
+            inputs.empty() ? "nothing" : inputs.front() + (inputs.size() > 1 ? " and the other inputs" : "")),
+        hint);
   }
   std::sort(all.begin(), all.end(), [](const Compiled& a, const Compiled& b) {
-    return std::tuple(a.card.started_ms.value_or(INT64_MAX), std::string_view(a.card.session_id), std::string_view(a.source), std::string_view(a.card.source_hash)) <
-           std::tuple(b.card.started_ms.value_or(INT64_MAX), std::string_view(b.card.session_id), std::string_view(b.source), std::string_view(b.card.source_hash));
+    return std::tuple(a.card.started_ms.value_or(INT64_MAX), std::string_view(a.card.session_id),
+                      std::string_view(a.source), std::string_view(a.card.source_hash)) <
+           std::tuple(b.card.started_ms.value_or(INT64_MAX), std::string_view(b.card.session_id),
+                      std::string_view(b.source), std::string_view(b.card.source_hash));
   });
   PreferLogs(all, world);
   return all;
@@ -153,20 +176,27 @@ Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs,
 Result<std::vector<size_t>> Match(const std::vector<Compiled>& all, const std::string& selector) {
   constexpr size_t kMinPrefix = 6;
   std::string agent, id = selector;
-  if (size_t colon = selector.find(':'); colon != std::string::npos) agent = selector.substr(0, colon), id = selector.substr(colon + 1);
+  if (size_t colon = selector.find(':'); colon != std::string::npos)
+    agent = selector.substr(0, colon), id = selector.substr(colon + 1);
   std::vector<size_t> exact, prefix;
   for (size_t i = 0; i < all.size(); ++i) {
     const TraceCard& card = all[i].card;
     bool of_agent = agent.empty() || card.agent == agent;
-    if (card.session_id == selector || (of_agent && card.session_id == id)) exact.push_back(i);
-    else if (of_agent && id.size() >= kMinPrefix && card.session_id.starts_with(id)) prefix.push_back(i);
+    if (card.session_id == selector || (of_agent && card.session_id == id))
+      exact.push_back(i);
+    else if (of_agent && id.size() >= kMinPrefix && card.session_id.starts_with(id))
+      prefix.push_back(i);
   }
   std::vector<size_t>& found = exact.empty() ? prefix : exact;
-  if (found.empty()) return Fail(ErrorCode::kNotFound, fmt::format("no session named {}", selector), "clawtrace sessions lists them; a prefix needs at least 6 characters");
+  if (found.empty())
+    return Fail(ErrorCode::kNotFound, fmt::format("no session named {}", selector),
+                "clawtrace sessions lists them; a prefix needs at least 6 characters");
   if (found.size() > 1) {
     std::string candidates;
     for (size_t i : found) candidates += fmt::format("\n  {}:{}", all[i].card.agent, all[i].card.session_id);
-    return Fail(ErrorCode::kInvalidInput, fmt::format("{} names {} sessions:{}", selector, found.size(), candidates), "use a longer prefix or agent:id");
+    return Fail(ErrorCode::kInvalidInput,
+                fmt::format("{} names {} sessions:{}", selector, found.size(), candidates),
+                "use a longer prefix or agent:id");
   }
   return found;
 }

@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 
@@ -56,8 +56,11 @@ std::string Nearest(std::string_view word, const Range& candidates, NameOf name_
 }
 
 void PrintOverview(std::ostream& out) {
-  out << "clawtrace " CLAWTRACE_VERSION " - what LLM agents did, what each step cost, what was wasted\n\nusage: clawtrace COMMAND [ARGUMENTS]\n\n";
-  for (const Command* command : Commands()) out << fmt::format("  {:<12} {}\n", command->name, command->summary);
+  out << "clawtrace " CLAWTRACE_VERSION
+         " - what LLM agents did, what each step cost, what was wasted\n\nusage: clawtrace COMMAND "
+         "[ARGUMENTS]\n\n";
+  for (const Command* command : Commands())
+    out << fmt::format("  {:<12} {}\n", command->name, command->summary);
   out << "\n  clawtrace COMMAND --help   details and flags\n  clawtrace --version\n";
 }
 
@@ -66,7 +69,8 @@ void PrintHelp(const Command& command, std::ostream& out) {
   if (command.flags.empty()) return;
   out << "\nflags:\n";
   for (const Flag& flag : command.flags) {
-    std::string name = std::string(flag.name) + (flag.value_name.empty() ? "" : " " + std::string(flag.value_name));
+    std::string name =
+        std::string(flag.name) + (flag.value_name.empty() ? "" : " " + std::string(flag.value_name));
     out << fmt::format("  {:<22} {}\n", name, flag.help);
   }
 }
@@ -90,8 +94,10 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
   std::map<std::string, bool> switches;
   for (const Flag& flag : command.flags) {
     std::string name(flag.name);
-    if (flag.kind == FlagKind::kSwitch) app.add_flag(name, switches[name]);
-    else app.add_option(name, arguments.values[name]);
+    if (flag.kind == FlagKind::kSwitch)
+      app.add_flag(name, switches[name]);
+    else
+      app.add_option(name, arguments.values[name]);
   }
   app.add_option("paths", arguments.positional);
   std::reverse(words.begin(), words.end());  // the library takes them last first
@@ -100,14 +106,18 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
   } catch (const CLI::ParseError& error) {
     std::string hint = fmt::format("clawtrace {} --help lists the flags", command.name);
     for (const std::string& word : app.remaining()) {
-      std::string near = word.starts_with("-") ? Nearest(word, command.flags, [](const Flag& f) { return f.name; }) : "";
+      std::string near =
+          word.starts_with("-") ? Nearest(word, command.flags, [](const Flag& f) { return f.name; }) : "";
       if (!near.empty()) hint = fmt::format("did you mean {}?", near);
     }
     for (const std::string& word : words) {
-      bool known = std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& f) { return word == f.name || word.starts_with(std::string(f.name) + "="); });
+      bool known = std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& f) {
+        return word == f.name || word.starts_with(std::string(f.name) + "=");
+      });
       if (!word.starts_with("--") || known) continue;
       std::string near = Nearest(word, command.flags, [](const Flag& f) { return f.name; });
-      return Fail(ErrorCode::kInvalidInput, fmt::format("{}: unknown flag {}", command.name, word), near.empty() ? hint : fmt::format("did you mean {}?", near));
+      return Fail(ErrorCode::kInvalidInput, fmt::format("{}: unknown flag {}", command.name, word),
+                  near.empty() ? hint : fmt::format("did you mean {}?", near));
     }
     return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {}", command.name, error.what()), hint);
   }
@@ -124,8 +134,10 @@ int Main(int argc, const char* const* argv, const World& world) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     const Command* about = words.size() > 1 ? FindCommand(words[1]) : nullptr;
-    if (about) PrintHelp(*about, *world.out);
-    else PrintOverview(*world.out);
+    if (about)
+      PrintHelp(*about, *world.out);
+    else
+      PrintOverview(*world.out);
     return kDone;
   }
   if (words[0] == "--version" || words[0] == "-V") {
@@ -135,10 +147,13 @@ int Main(int argc, const char* const* argv, const World& world) {
   const Command* command = FindCommand(words[0]);
   if (!command) {
     std::string near = Nearest(words[0], Commands(), [](const Command* c) { return c->name; });
-    return UsageError(world, fmt::format("no command named {}", words[0]), near.empty() ? "clawtrace --help lists the commands" : fmt::format("did you mean clawtrace {}?", near));
+    return UsageError(world, fmt::format("no command named {}", words[0]),
+                      near.empty() ? "clawtrace --help lists the commands"
+                                   : fmt::format("did you mean clawtrace {}?", near));
   }
   words.erase(words.begin());
-  if (std::find(words.begin(), words.end(), "--help") != words.end() || std::find(words.begin(), words.end(), "-h") != words.end()) {
+  if (std::find(words.begin(), words.end(), "--help") != words.end() ||
+      std::find(words.begin(), words.end(), "-h") != words.end()) {
     PrintHelp(*command, *world.out);
     return kDone;
   }

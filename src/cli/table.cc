@@ -9,7 +9,8 @@ namespace {
 
 // Code points, which is close enough to columns for ids, names and numbers.
 size_t Width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -20,12 +21,14 @@ std::string Printable(std::string_view text) {
     unsigned char c = static_cast<unsigned char>(out[i]);
     // C1 controls are two bytes in UTF-8: C2 80..9F.
     if (c < 0x20 || c == 0x7f) out[i] = '?';
-    if (c == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0) out.replace(i, 2, "?");
+    if (c == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0)
+      out.replace(i, 2, "?");
   }
   return out;
 }
 
-void PrintTable(std::ostream& out, const std::vector<Column>& columns, const std::vector<std::vector<std::string>>& rows) {
+void PrintTable(std::ostream& out, const std::vector<Column>& columns,
+                const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const Column& column : columns) widths.push_back(Width(column.title));
   for (const auto& row : rows) {

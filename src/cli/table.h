@@ -11,8 +11,10 @@ struct Column {
   bool right = false;  // numbers
 };
 
-// Columns are as wide as their widest cell; control characters of cells are shown as "?", since traces are untrusted.
-void PrintTable(std::ostream& out, const std::vector<Column>& columns, const std::vector<std::vector<std::string>>& rows);
+// Columns are as wide as their widest cell; control characters of cells are shown as "?", since traces are
+// untrusted.
+void PrintTable(std::ostream& out, const std::vector<Column>& columns,
+                const std::vector<std::vector<std::string>>& rows);
 
 // Safe for a terminal: control and escape characters become "?".
 std::string Printable(std::string_view text);

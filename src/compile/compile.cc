@@ -44,13 +44,15 @@ void Merge(Sums& into, const Sums& from) {
   for (auto& [status, count] : from.by_status) into.by_status[status] += count;
   into.unpriced_models.insert(from.unpriced_models.begin(), from.unpriced_models.end());
   for (const std::string& model : from.models) {
-    if (std::find(into.models.begin(), into.models.end(), model) == into.models.end()) into.models.push_back(model);
+    if (std::find(into.models.begin(), into.models.end(), model) == into.models.end())
+      into.models.push_back(model);
   }
   Add(into.included, from.included), Add(into.reported, from.reported), Add(into.wasted, from.wasted);
   Add(into.llm_ms, from.llm_ms), Add(into.tool_ms, from.tool_ms);
 }
 
-// What each LLM call was for, by what it produced. Only the conversation's last call without tools is its final reply.
+// What each LLM call was for, by what it produced. Only the conversation's last call without tools is its
+// final reply.
 std::vector<std::string> RolesOf(const Session& session) {
   std::set<int64_t> with_tools;
   for (const Step& step : session.steps) {
@@ -63,9 +65,12 @@ std::vector<std::string> RolesOf(const Session& session) {
     if (step.kind != StepKind::kLlmCall || !step.llm.billed) continue;
     if (!step.abandoned) last = i;
     bool tools = with_tools.contains(step.turn), text = step.llm.text_bytes > 0;
-    if (!step.llm.error.empty()) roles[i] = "failed";
-    else if (tools) roles[i] = text ? "plan_then_tool" : "tool_call";
-    else roles[i] = text ? "reply" : step.llm.thinking_bytes > 0 ? "thinking" : "other";
+    if (!step.llm.error.empty())
+      roles[i] = "failed";
+    else if (tools)
+      roles[i] = text ? "plan_then_tool" : "tool_call";
+    else
+      roles[i] = text ? "reply" : step.llm.thinking_bytes > 0 ? "thinking" : "other";
   }
   if (last && roles[*last] == "reply") roles[*last] = "final_reply";
   return roles;
@@ -106,16 +111,21 @@ class Compiler {
   }
 
  private:
-  static std::string IdOf(const std::string& prefix, size_t index) { return fmt::format("{}{}", prefix, index + 1); }
+  static std::string IdOf(const std::string& prefix, size_t index) {
+    return fmt::format("{}{}", prefix, index + 1);
+  }
 
   void SetOwn(const Sums& own) {
-    card_.own_cost_usd = own.totals.cost_usd ? own.totals.cost_usd : (own.totals.llm_calls == 0 ? std::optional(Usd()) : std::nullopt);
+    card_.own_cost_usd = own.totals.cost_usd
+                             ? own.totals.cost_usd
+                             : (own.totals.llm_calls == 0 ? std::optional(Usd()) : std::nullopt);
     card_.own_tokens = own.totals.tokens;
     card_.own_llm_call_count = own.totals.llm_calls;
     card_.own_tool_call_count = own.totals.tool_calls;
   }
 
-  CardStep MakeStep(const PricedSession& priced, size_t index, const std::vector<std::pair<const Detector*, Finding>>& findings,
+  CardStep MakeStep(const PricedSession& priced, size_t index,
+                    const std::vector<std::pair<const Detector*, Finding>>& findings,
                     const std::string& prefix, Sums* sums) {
     const Step& step = priced.session->steps[index];
     CardStep row;
@@ -124,8 +134,10 @@ class Compiler {
     if (step.start_ns) row.start_ms = *step.start_ns / 1'000'000;
     row.duration_ms = MillisBetween(step.start_ns, step.end_ns);
     row.abandoned = step.abandoned;
-    if (step.kind == StepKind::kLlmCall) AddCall(step, priced.prices[index], &row, sums);
-    else AddTool(step, &row, sums);
+    if (step.kind == StepKind::kLlmCall)
+      AddCall(step, priced.prices[index], &row, sums);
+    else
+      AddTool(step, &row, sums);
     for (auto& [detector, finding] : findings) {
       if (!std::binary_search(finding.steps.begin(), finding.steps.end(), index)) continue;
       row.suspected = true;
@@ -151,12 +163,14 @@ class Compiler {
     if (price.status == CostStatus::kUnpriced) sums->unpriced_models.insert(row->model);
     if (price.status == CostStatus::kIncluded) Add(sums->included, price.list_price);
     Add(sums->reported, step.llm.reported_cost);
-    if (std::find(sums->models.begin(), sums->models.end(), row->model) == sums->models.end()) sums->models.push_back(row->model);
+    if (std::find(sums->models.begin(), sums->models.end(), row->model) == sums->models.end())
+      sums->models.push_back(row->model);
   }
 
   static void AddTool(const Step& step, CardStep* row, Sums* sums) {
     row->tool = step.tool.name.empty() ? "unknown" : step.tool.name;
-    if (step.kind == StepKind::kSubagentSpawn) row->agent = step.children.empty() ? "" : step.children.front().info.agent_name;
+    if (step.kind == StepKind::kSubagentSpawn)
+      row->agent = step.children.empty() ? "" : step.children.front().info.agent_name;
     row->status = step.result.status;
     row->exit_code = step.result.exit_code;
     if (step.result.status == ToolStatus::kError) row->error = std::string(FirstLine(step.result.error));
@@ -191,15 +205,18 @@ class Compiler {
     }
   }
 
-  // Billed cost of the LLM calls all of whose tool uses are in the set; nullopt when a call's cost is not known.
+  // Billed cost of the LLM calls all of whose tool uses are in the set; nullopt when a call's cost is not
+  // known.
   static std::optional<Usd> TurnsCost(const PricedSession& priced, const std::set<size_t>& set) {
     const auto& steps = priced.session->steps;
     std::map<int64_t, std::pair<size_t, bool>> turns;  // turn -> (tool uses in set, any outside)
     for (size_t i = 0; i < steps.size(); ++i) {
       if (steps[i].kind == StepKind::kLlmCall || steps[i].turn == 0) continue;
       auto& [inside, outside] = turns[steps[i].turn];
-      if (set.contains(i)) ++inside;
-      else outside = true;
+      if (set.contains(i))
+        ++inside;
+      else
+        outside = true;
     }
     std::optional<Usd> sum;
     for (size_t i = 0; i < steps.size(); ++i) {
@@ -211,7 +228,8 @@ class Compiler {
     return sum;
   }
 
-  std::optional<Usd> Wasted(const PricedSession& priced, const std::vector<std::pair<const Detector*, Finding>>& findings,
+  std::optional<Usd> Wasted(const PricedSession& priced,
+                            const std::vector<std::pair<const Detector*, Finding>>& findings,
                             const std::vector<Failure>& failures) {
     std::set<size_t> set;
     for (auto& [detector, finding] : findings) set.insert(finding.steps.begin(), finding.steps.end());
@@ -222,11 +240,14 @@ class Compiler {
     return TurnsCost(priced, set);
   }
 
-  void AddGroups(const PricedSession& priced, const std::vector<std::pair<const Detector*, Finding>>& findings, const std::string& prefix) {
+  void AddGroups(const PricedSession& priced,
+                 const std::vector<std::pair<const Detector*, Finding>>& findings,
+                 const std::string& prefix) {
     for (auto& [detector, finding] : findings) {
       RedundantGroup group;
       const Step& first = priced.session->steps[finding.first];
-      group.tool = first.tool.name, group.reason = detector->name, group.grade = "C0", group.target = finding.target;
+      group.tool = first.tool.name, group.reason = detector->name, group.grade = "C0",
+      group.target = finding.target;
       group.first = IdOf(prefix, finding.first);
       for (size_t i : finding.steps) {
         group.steps.push_back(IdOf(prefix, i));
@@ -237,7 +258,8 @@ class Compiler {
     }
   }
 
-  void AddFailures(const PricedSession& priced, const std::vector<Failure>& failures, const std::vector<ToolMeaning>& meanings, const std::string& prefix) {
+  void AddFailures(const PricedSession& priced, const std::vector<Failure>& failures,
+                   const std::vector<ToolMeaning>& meanings, const std::string& prefix) {
     const auto& steps = priced.session->steps;
     for (const Failure& failure : failures) {
       FailedStep row;
@@ -254,7 +276,8 @@ class Compiler {
         row.repair_args = std::string(PrefixUtf8(steps[*failure.repair].tool.args, kMaxText));
         set.insert(*failure.repair);
         for (size_t i : failure.helpers) {
-          std::string_view args = meanings[i].command.empty() ? std::string_view(steps[i].tool.args) : std::string_view(meanings[i].command);
+          std::string_view args = meanings[i].command.empty() ? std::string_view(steps[i].tool.args)
+                                                              : std::string_view(meanings[i].command);
           row.helpers.emplace_back(PrefixUtf8(args, kMaxError));
         }
       }
@@ -279,17 +302,21 @@ void SetTotals(const Sums& sums, TraceCard* card) {
   // Nothing was asked of a model: that cost is known to be nothing.
   card->total_cost_usd = totals.llm_calls == 0 ? std::optional(Usd()) : totals.cost_usd;
   card->total_tokens = totals.tokens;
-  card->llm_call_count = totals.llm_calls, card->tool_call_count = totals.tool_calls, card->spawn_count = totals.spawns;
+  card->llm_call_count = totals.llm_calls, card->tool_call_count = totals.tool_calls,
+  card->spawn_count = totals.spawns;
   card->cost_status = Weakest(sums.by_status);
   card->models = sums.models;
-  card->included_cost_usd = sums.included, card->reported_cost_usd = sums.reported, card->wasted_usd = sums.wasted;
+  card->included_cost_usd = sums.included, card->reported_cost_usd = sums.reported,
+  card->wasted_usd = sums.wasted;
   card->llm_ms = sums.llm_ms, card->tool_ms = sums.tool_ms;
   auto count = [&](CostStatus status) {
     auto found = sums.by_status.find(status);
     return found == sums.by_status.end() ? int64_t{0} : found->second;
   };
-  card->coverage->priced = count(CostStatus::kPriced), card->coverage->reported = count(CostStatus::kReported);
-  card->coverage->unpriced = count(CostStatus::kUnpriced), card->coverage->included = count(CostStatus::kIncluded);
+  card->coverage->priced = count(CostStatus::kPriced),
+  card->coverage->reported = count(CostStatus::kReported);
+  card->coverage->unpriced = count(CostStatus::kUnpriced),
+  card->coverage->included = count(CostStatus::kIncluded);
   card->coverage->unpriced_models.assign(sums.unpriced_models.begin(), sums.unpriced_models.end());
 }
 

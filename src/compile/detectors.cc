@@ -1,6 +1,6 @@
-#include "compile/detector.h"
-
 #include <algorithm>
+
+#include "compile/detector.h"
 
 namespace clawtrace::compile {
 
@@ -40,7 +40,9 @@ bool MayHaveChanged(const Scene& scene, size_t from, size_t to) {
     if (failed_without_effect) continue;
     if (reader.reads.empty()) return true;
     for (const std::string& written : writer.writes) {
-      if (std::any_of(reader.reads.begin(), reader.reads.end(), [&](const std::string& read) { return Touches(written, read); })) return true;
+      if (std::any_of(reader.reads.begin(), reader.reads.end(),
+                      [&](const std::string& read) { return Touches(written, read); }))
+        return true;
     }
   }
   return false;

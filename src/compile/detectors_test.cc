@@ -30,9 +30,12 @@ Session Make(const std::vector<Line>& lines) {
     tool.kind = StepKind::kToolUse, tool.turn = turn, tool.call_id = "t" + std::to_string(turn);
     tool.tool.name = line.tool;
     tool.tool.args = JsonParser().Parse(line.args)->Canonical();
-    tool.tool.args_hash = Hash64(tool.tool.args), tool.tool.args_bytes = static_cast<int64_t>(tool.tool.args.size());
-    tool.result.status = line.status, tool.result.output = line.output, tool.result.output_hash = Hash64(line.output);
-    tool.result.output_bytes = static_cast<int64_t>(line.output.size()), tool.result.unchanged = line.unchanged;
+    tool.tool.args_hash = Hash64(tool.tool.args),
+    tool.tool.args_bytes = static_cast<int64_t>(tool.tool.args.size());
+    tool.result.status = line.status, tool.result.output = line.output,
+    tool.result.output_hash = Hash64(line.output);
+    tool.result.output_bytes = static_cast<int64_t>(line.output.size()),
+    tool.result.unchanged = line.unchanged;
     if (line.exit_code) tool.result.exit_code = line.exit_code;
     if (line.status == ToolStatus::kError) tool.result.error = line.output;
     session.steps.push_back(tool);
@@ -47,7 +50,8 @@ std::vector<std::string> Flags(const Session& session) {
   std::vector<std::string> flags;
   for (const Detector* detector : Detectors()) {
     for (const Finding& finding : detector->find(scene)) {
-      for (size_t i : finding.steps) flags.push_back(std::string(detector->name) + ":" + std::to_string(session.steps[i].turn));
+      for (size_t i : finding.steps)
+        flags.push_back(std::string(detector->name) + ":" + std::to_string(session.steps[i].turn));
     }
   }
   return flags;
@@ -57,29 +61,60 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(ExactRepeatTest, SameReadSameResult) {
-  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"}, {"read", R"({"path":"b"})", "x"}, {"read", R"({"path":"a"})", "x"}})), ElementsAre("exact_repeat:3"));
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"},
+                          {"read", R"({"path":"b"})", "x"},
+                          {"read", R"({"path":"a"})", "x"}})),
+              ElementsAre("exact_repeat:3"));
 }
 TEST(ExactRepeatTest, KeyOrderAndSpacingOfArgumentsDoNotMatter) {
-  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a","limit":5})", "x"}, {"read", R"({ "limit":5, "path":"a"})", "x"}})), ElementsAre("exact_repeat:2"));
+  EXPECT_THAT(
+      Flags(Make({{"read", R"({"path":"a","limit":5})", "x"}, {"read", R"({ "limit":5, "path":"a"})", "x"}})),
+      ElementsAre("exact_repeat:2"));
 }
 TEST(ExactRepeatTest, ChangedResultIsNoRepeat) {
-  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"}, {"read", R"({"path":"a"})", "y"}, {"read", R"({"path":"a"})", "y"}})), ElementsAre("exact_repeat:3"));
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"},
+                          {"read", R"({"path":"a"})", "y"},
+                          {"read", R"({"path":"a"})", "y"}})),
+              ElementsAre("exact_repeat:3"));
 }
 TEST(ExactRepeatTest, WriteToTheFileInBetween) {
-  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"}, {"write", R"({"path":"/w/a","content":"x"})", "ok"}, {"read", R"({"path":"a"})", "x"}})), IsEmpty());
-  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"}, {"bash", R"({"command":"sed -i s/1/2/ ./a"})", ""}, {"read", R"({"path":"a"})", "x"}})), IsEmpty());
-  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"}, {"write", R"({"path":"b","content":"x"})", "ok"}, {"read", R"({"path":"a"})", "x"}})), ElementsAre("exact_repeat:3"));
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"},
+                          {"write", R"({"path":"/w/a","content":"x"})", "ok"},
+                          {"read", R"({"path":"a"})", "x"}})),
+              IsEmpty());
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"},
+                          {"bash", R"({"command":"sed -i s/1/2/ ./a"})", ""},
+                          {"read", R"({"path":"a"})", "x"}})),
+              IsEmpty());
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", "x"},
+                          {"write", R"({"path":"b","content":"x"})", "ok"},
+                          {"read", R"({"path":"a"})", "x"}})),
+              ElementsAre("exact_repeat:3"));
 }
 TEST(ExactRepeatTest, AgentsOwnMark) {
-  EXPECT_THAT(Flags(Make({{"Read", R"({"file_path":"/w/a"})", "x"}, {"Read", R"({"file_path":"/w/a"})", "unchanged", ToolStatus::kOk, 0, true}})), ElementsAre("exact_repeat:2"));
+  EXPECT_THAT(Flags(Make({{"Read", R"({"file_path":"/w/a"})", "x"},
+                          {"Read", R"({"file_path":"/w/a"})", "unchanged", ToolStatus::kOk, 0, true}})),
+              ElementsAre("exact_repeat:2"));
 }
 TEST(ExactRepeatTest, ClockNetworkAndNamedWritesNever) {
-  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"date"})", "x"}, {"bash", R"({"command":"date"})", "x"}, {"bash", R"({"command":"echo x >> log"})", "ok"}, {"bash", R"({"command":"echo x >> log"})", "ok"}})), IsEmpty());
+  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"date"})", "x"},
+                          {"bash", R"({"command":"date"})", "x"},
+                          {"bash", R"({"command":"echo x >> log"})", "ok"},
+                          {"bash", R"({"command":"echo x >> log"})", "ok"}})),
+              IsEmpty());
 }
 TEST(ExactRepeatTest, CheckAgainWithAndWithoutAnEditBetween) {
-  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"pytest"})", "ok"}, {"bash", R"({"command":"pytest"})", "ok"}})), ElementsAre("exact_repeat:2"));
-  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"pytest"})", "ok"}, {"write", R"({"path":"x.py","content":""})", "ok"}, {"bash", R"({"command":"pytest"})", "ok"}})), IsEmpty());
-  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"pytest"})", "ok"}, {"bash", R"({"command":"python3 gen.py"})", "."}, {"bash", R"({"command":"pytest"})", "ok"}})), IsEmpty());
+  EXPECT_THAT(
+      Flags(Make({{"bash", R"({"command":"pytest"})", "ok"}, {"bash", R"({"command":"pytest"})", "ok"}})),
+      ElementsAre("exact_repeat:2"));
+  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"pytest"})", "ok"},
+                          {"write", R"({"path":"x.py","content":""})", "ok"},
+                          {"bash", R"({"command":"pytest"})", "ok"}})),
+              IsEmpty());
+  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"pytest"})", "ok"},
+                          {"bash", R"({"command":"python3 gen.py"})", "."},
+                          {"bash", R"({"command":"pytest"})", "ok"}})),
+              IsEmpty());
 }
 
 TEST(RetryTest, FailedAgainUnchanged) {
@@ -97,21 +132,28 @@ std::vector<Failure> Failures(const Session& session) {
 }
 
 TEST(FailuresTest, MissingCommandIsRepairedByItsVariant) {
-  auto f = Failures(Make({{"bash", R"({"command":"python -V"})", "/bin/bash: line 1: python: command not found", ToolStatus::kError, 127}, {"bash", R"({"command":"ls"})", "x"}, {"bash", R"({"command":"python3 x.py"})", "1"}}));
+  auto f = Failures(Make({{"bash", R"({"command":"python -V"})",
+                           "/bin/bash: line 1: python: command not found", ToolStatus::kError, 127},
+                          {"bash", R"({"command":"ls"})", "x"},
+                          {"bash", R"({"command":"python3 x.py"})", "1"}}));
   ASSERT_EQ(f.size(), 1u);
   EXPECT_EQ(f[0].error_class, "missing_command:python");
   EXPECT_EQ(f[0].repair, 5u);
 }
 TEST(FailuresTest, MissingDirectoryIsRepairedBySameCallAfterMkdir) {
-  auto f = Failures(Make({{"bash", R"({"command":"echo 1 > out/a"})", "bash: out/a: No such file or directory", ToolStatus::kError, 1},
-                          {"bash", R"({"command":"mkdir -p out"})", ""}, {"bash", R"({"command":"echo 1 > out/a"})", ""}}));
+  auto f = Failures(Make({{"bash", R"({"command":"echo 1 > out/a"})",
+                           "bash: out/a: No such file or directory", ToolStatus::kError, 1},
+                          {"bash", R"({"command":"mkdir -p out"})", ""},
+                          {"bash", R"({"command":"echo 1 > out/a"})", ""}}));
   ASSERT_EQ(f.size(), 1u);
   EXPECT_EQ(f[0].error_class, "missing_directory");
   EXPECT_EQ(f[0].repair, 5u);
   EXPECT_THAT(f[0].helpers, ElementsAre(3u));
 }
 TEST(FailuresTest, AnotherToolThatWritesTheSameFileRepairs) {
-  auto f = Failures(Make({{"bash", R"({"command":"echo 1 > out/a"})", "bash: out/a: No such file or directory", ToolStatus::kError, 1}, {"write", R"({"path":"out/a","content":"1"})", "ok"}}));
+  auto f = Failures(Make({{"bash", R"({"command":"echo 1 > out/a"})",
+                           "bash: out/a: No such file or directory", ToolStatus::kError, 1},
+                          {"write", R"({"path":"out/a","content":"1"})", "ok"}}));
   EXPECT_EQ(f[0].repair, 3u);
 }
 TEST(FailuresTest, EditOnTheSameFileRepairsAndRetriesAreFolded) {
@@ -123,7 +165,9 @@ TEST(FailuresTest, EditOnTheSameFileRepairsAndRetriesAreFolded) {
   EXPECT_EQ(f[0].repair, 5u);
 }
 TEST(FailuresTest, UnrelatedSuccessDoesNotRepair) {
-  auto f = Failures(Make({{"bash", R"({"command":"make all"})", "error 2", ToolStatus::kError, 2}, {"bash", R"({"command":"ls"})", "x"}, {"read", R"({"path":"a"})", "x"}}));
+  auto f = Failures(Make({{"bash", R"({"command":"make all"})", "error 2", ToolStatus::kError, 2},
+                          {"bash", R"({"command":"ls"})", "x"},
+                          {"read", R"({"path":"a"})", "x"}}));
   EXPECT_EQ(f[0].repair, std::nullopt);
 }
 

@@ -22,7 +22,8 @@ bool Succeeded(const Step& step) {
 bool IsName(std::string_view word) {
   constexpr size_t kMaxName = 32;
   return !word.empty() && word.size() <= kMaxName && std::all_of(word.begin(), word.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '+' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '+' || c == '-';
   });
 }
 
@@ -52,31 +53,55 @@ struct Sign {
 
 // First sign found wins; all are looked for without regard to case.
 constexpr auto kSigns = std::to_array<Sign>({
-    {"rate limit", "rate_limit"}, {"rate_limit", "rate_limit"}, {"too many requests", "rate_limit"}, {"quota", "rate_limit"},
-    {"could not resolve host", "network"}, {"connection refused", "network"}, {"connection reset", "network"},
-    {"network is unreachable", "network"}, {"getaddrinfo", "network"}, {"name resolution", "network"},
-    {"string to replace not found", "edit_no_match"}, {"could not find the exact text", "edit_no_match"},
-    {"failed to find expected lines", "edit_no_match"}, {"verification failed", "edit_no_match"}, {"no match found", "edit_no_match"},
-    {"0 occurrences found", "edit_no_match"}, {"did not match", "edit_no_match"}, {"old_string", "edit_no_match"},
-    {"permission denied", "permission_denied"}, {"operation not permitted", "permission_denied"}, {"eacces", "permission_denied"},
-    {"syntaxerror", "syntax_error"}, {"syntax error", "syntax_error"}, {"unexpected end of file", "syntax_error"}, {"parse error", "syntax_error"},
-    {"timed out", "timeout"}, {"timeout", "timeout"},
-    {"inputvalidationerror", "invalid_arguments"}, {"invalid arguments", "invalid_arguments"}, {"missing required", "invalid_arguments"},
+    {"rate limit", "rate_limit"},
+    {"rate_limit", "rate_limit"},
+    {"too many requests", "rate_limit"},
+    {"quota", "rate_limit"},
+    {"could not resolve host", "network"},
+    {"connection refused", "network"},
+    {"connection reset", "network"},
+    {"network is unreachable", "network"},
+    {"getaddrinfo", "network"},
+    {"name resolution", "network"},
+    {"string to replace not found", "edit_no_match"},
+    {"could not find the exact text", "edit_no_match"},
+    {"failed to find expected lines", "edit_no_match"},
+    {"verification failed", "edit_no_match"},
+    {"no match found", "edit_no_match"},
+    {"0 occurrences found", "edit_no_match"},
+    {"did not match", "edit_no_match"},
+    {"old_string", "edit_no_match"},
+    {"permission denied", "permission_denied"},
+    {"operation not permitted", "permission_denied"},
+    {"eacces", "permission_denied"},
+    {"syntaxerror", "syntax_error"},
+    {"syntax error", "syntax_error"},
+    {"unexpected end of file", "syntax_error"},
+    {"parse error", "syntax_error"},
+    {"timed out", "timeout"},
+    {"timeout", "timeout"},
+    {"inputvalidationerror", "invalid_arguments"},
+    {"invalid arguments", "invalid_arguments"},
+    {"missing required", "invalid_arguments"},
 });
 
 // Whose file is missing: a folder on the way to a file being written, or the file itself.
 std::string MissingPathClass(const ToolMeaning& meaning, std::string_view text) {
-  bool writes = meaning.tool_class == ToolClass::kWrite || !meaning.shell.writes.empty() || ContainsIgnoreCase(text, "not a directory") ||
-                ContainsIgnoreCase(text, "cannot create") || ContainsIgnoreCase(text, "nonexistent directory");
-  // A script that opens "out/x.csv" for writing fails in open(): the traceback's own line tells reading from writing.
-  for (std::string_view mode : {"'w'", "\"w\"", "'a'", "\"a\"", "'x'", "'wb'", "\"wb\"", "write_text", "writeFile", "to_csv", "makedirs"}) {
+  bool writes = meaning.tool_class == ToolClass::kWrite || !meaning.shell.writes.empty() ||
+                ContainsIgnoreCase(text, "not a directory") || ContainsIgnoreCase(text, "cannot create") ||
+                ContainsIgnoreCase(text, "nonexistent directory");
+  // A script that opens "out/x.csv" for writing fails in open(): the traceback's own line tells reading from
+  // writing.
+  for (std::string_view mode : {"'w'", "\"w\"", "'a'", "\"a\"", "'x'", "'wb'", "\"wb\"", "write_text",
+                                "writeFile", "to_csv", "makedirs"}) {
     writes = writes || meaning.command.find(mode) != std::string::npos;
   }
   return writes ? "missing_directory" : "missing_file";
 }
 
 bool SameArguments(const Step& a, const Step& b) {
-  return a.tool.name == b.tool.name && a.tool.args_hash == b.tool.args_hash && a.tool.args_bytes == b.tool.args_bytes;
+  return a.tool.name == b.tool.name && a.tool.args_hash == b.tool.args_hash &&
+         a.tool.args_bytes == b.tool.args_bytes;
 }
 
 // Words of a command line as a set, for likeness: quoting, order and whitespace do not count.
@@ -85,7 +110,8 @@ std::set<std::string> WordsOf(std::string_view command) {
   std::string word;
   for (size_t i = 0; i < command.size(); ++i) {
     char c = command[i];
-    bool part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' || c == '-';
+    bool part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                c == '.' || c == '/' || c == '-';
     if (part) word.push_back(c);
     if ((!part || i + 1 == command.size()) && !word.empty()) words.insert(std::exchange(word, {}));
   }
@@ -95,7 +121,8 @@ std::set<std::string> WordsOf(std::string_view command) {
 bool AreAlike(std::string_view a, std::string_view b) {
   std::set<std::string> wa = WordsOf(a), wb = WordsOf(b);
   if (wa.empty() || wb.empty()) return false;
-  size_t common = static_cast<size_t>(std::count_if(wa.begin(), wa.end(), [&](const std::string& w) { return wb.contains(w); }));
+  size_t common = static_cast<size_t>(
+      std::count_if(wa.begin(), wa.end(), [&](const std::string& w) { return wb.contains(w); }));
   return 2 * common >= wa.size() + wb.size() - common;  // Jaccard >= 1/2
 }
 
@@ -106,12 +133,14 @@ bool IsVariantOf(std::string_view missing, std::string_view program) {
 }
 
 bool Shares(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::any_of(a.begin(), a.end(), [&](const std::string& x) { return std::find(b.begin(), b.end(), x) != b.end(); });
+  return std::any_of(a.begin(), a.end(),
+                     [&](const std::string& x) { return std::find(b.begin(), b.end(), x) != b.end(); });
 }
 
 bool Repairs(const Scene& scene, const Failure& failure, size_t later) {
   const Step &failed = scene.session.steps[failure.step], &step = scene.session.steps[later];
-  if ((failed.kind == StepKind::kLlmCall) != (step.kind == StepKind::kLlmCall) || !Succeeded(step)) return false;
+  if ((failed.kind == StepKind::kLlmCall) != (step.kind == StepKind::kLlmCall) || !Succeeded(step))
+    return false;
   if (failed.kind == StepKind::kLlmCall) return step.llm.billed;
   if (step.result_only) return false;
   const ToolMeaning &was = scene.meanings[failure.step], &now = scene.meanings[later];
@@ -120,25 +149,30 @@ bool Repairs(const Scene& scene, const Failure& failure, size_t later) {
     constexpr std::string_view kMissing = "missing_command:";
     if (failure.error_class.starts_with(kMissing)) {
       std::string_view missing = std::string_view(failure.error_class).substr(kMissing.size());
-      return std::any_of(now.shell.parts.begin(), now.shell.parts.end(), [&](const SimpleCommand& part) { return IsVariantOf(missing, part.program); });
+      return std::any_of(now.shell.parts.begin(), now.shell.parts.end(),
+                         [&](const SimpleCommand& part) { return IsVariantOf(missing, part.program); });
     }
-    return was.shell.program() == now.shell.program() && !now.shell.program().empty() && AreAlike(was.command, now.command);
+    return was.shell.program() == now.shell.program() && !now.shell.program().empty() &&
+           AreAlike(was.command, now.command);
   }
   // Another tool that writes what the failed one could not, or the same tool on the same file.
   if (!was.writes.empty() && Shares(was.writes, now.writes)) return true;
   return was.tool_class == now.tool_class && !was.path.empty() && was.path == now.path;
 }
 
-// Steps that went well between failure and repair and wrote something: candidates for what made the repair work.
+// Steps that went well between failure and repair and wrote something: candidates for what made the repair
+// work.
 void FillHelpers(const Scene& scene, Failure* failure) {
   constexpr size_t kMaxHelpers = 4;
   for (size_t i = failure->step + 1; i < *failure->repair; ++i) {
     const Step& step = scene.session.steps[i];
-    if (step.kind != StepKind::kToolUse || !Succeeded(step) || step.abandoned || scene.meanings[i].read_only) continue;
+    if (step.kind != StepKind::kToolUse || !Succeeded(step) || step.abandoned || scene.meanings[i].read_only)
+      continue;
     if (scene.meanings[i].tool_class == ToolClass::kPlan) continue;
     failure->helpers.push_back(i);
   }
-  if (failure->helpers.size() > kMaxHelpers) failure->helpers.erase(failure->helpers.begin(), failure->helpers.end() - kMaxHelpers);
+  if (failure->helpers.size() > kMaxHelpers)
+    failure->helpers.erase(failure->helpers.begin(), failure->helpers.end() - kMaxHelpers);
 }
 
 Failure Describe(const Scene& scene, size_t index) {
@@ -147,28 +181,35 @@ Failure Describe(const Scene& scene, size_t index) {
   failure.step = index;
   failure.error_class = ErrorClassOf(step, scene.meanings[index]);
   failure.environment = IsEnvironment(failure.error_class);
-  if (step.kind == StepKind::kLlmCall) failure.error = FirstLine(step.llm.error);
-  else failure.error = step.result.error.empty() ? std::string(FirstLine(step.result.output)) : std::string(FirstLine(step.result.error));
+  if (step.kind == StepKind::kLlmCall)
+    failure.error = FirstLine(step.llm.error);
+  else
+    failure.error = step.result.error.empty() ? std::string(FirstLine(step.result.output))
+                                              : std::string(FirstLine(step.result.error));
   return failure;
 }
 
 }  // namespace
 
 bool IsEnvironment(std::string_view error_class) {
-  return error_class == "network" || error_class == "rate_limit" || error_class == "provider_error" || error_class == "aborted";
+  return error_class == "network" || error_class == "rate_limit" || error_class == "provider_error" ||
+         error_class == "aborted";
 }
 
 std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
   if (step.kind == StepKind::kLlmCall) {
-    bool limited = ContainsIgnoreCase(step.llm.error, "429") || ContainsIgnoreCase(step.llm.error, "rate limit") ||
-                   ContainsIgnoreCase(step.llm.error, "rate_limit") || ContainsIgnoreCase(step.llm.error, "quota");
+    bool limited =
+        ContainsIgnoreCase(step.llm.error, "429") || ContainsIgnoreCase(step.llm.error, "rate limit") ||
+        ContainsIgnoreCase(step.llm.error, "rate_limit") || ContainsIgnoreCase(step.llm.error, "quota");
     return limited ? "rate_limit" : "provider_error";
   }
   if (step.result.status == ToolStatus::kAborted) return "aborted";
   std::string text = step.result.error + "\n" + step.result.output;
   if (std::string name = MissingCommand(text); !name.empty()) return "missing_command:" + name;
-  if (meaning.tool_class == ToolClass::kExec && meaning.shell.check && step.result.exit_code.value_or(0) == 1) return "test_failure";
-  for (std::string_view sign : {"no such file or directory", "enoent", "not a directory", "file does not exist", "file not found", "directory nonexistent"}) {
+  if (meaning.tool_class == ToolClass::kExec && meaning.shell.check && step.result.exit_code.value_or(0) == 1)
+    return "test_failure";
+  for (std::string_view sign : {"no such file or directory", "enoent", "not a directory",
+                                "file does not exist", "file not found", "directory nonexistent"}) {
     if (ContainsIgnoreCase(text, sign)) return MissingPathClass(meaning, text);
   }
   for (const Sign& sign : kSigns) {
@@ -188,7 +229,8 @@ std::vector<Failure> FindFailures(const Scene& scene) {
     Failure failure = Describe(scene, i);
     for (size_t j = i + 1; j < steps.size() && !failure.repair && !steps[i].result_only; ++j) {
       bool on_path = !steps[j].abandoned || steps[i].abandoned;
-      bool same_call = steps[i].kind != StepKind::kLlmCall && steps[j].kind != StepKind::kLlmCall && !steps[j].result_only && SameArguments(steps[i], steps[j]);
+      bool same_call = steps[i].kind != StepKind::kLlmCall && steps[j].kind != StepKind::kLlmCall &&
+                       !steps[j].result_only && SameArguments(steps[i], steps[j]);
       if (same_call && IsFailed(steps[j]) && !folded[j]) {
         folded[j] = true;
         failure.retries.push_back(j);

@@ -12,29 +12,39 @@ bool In(const std::array<std::string_view, N>& list, std::string_view word) {
 }
 
 constexpr auto kReaders = std::to_array<std::string_view>(
-    {"cat", "head", "tail", "less", "more", "ls", "tree", "grep", "egrep", "fgrep", "rg", "ag", "find", "fd", "wc", "sort", "uniq", "cut",
-     "tr", "diff", "cmp", "comm", "stat", "file", "pwd", "echo", "printf", "true", "false", "test", "[", "which", "type", "command",
-     "basename", "dirname", "realpath", "readlink", "nl", "od", "xxd", "hexdump", "strings", "md5sum", "sha1sum", "sha256sum",
-     "cksum", "jq", "yq", "column", "rev", "tac", "paste", "join", "fold", "seq", "expr", "cd", "whoami", "id", "uname", "hostname",
-     "git", "sed", "du", "sleep", "date", "uptime", "ps", "env", "printenv", "locale", "set", "export", "exit", ":"});
+    {"cat",       "head",     "tail",  "less", "more",   "ls",      "tree",    "grep",     "egrep",
+     "fgrep",     "rg",       "ag",    "find", "fd",     "wc",      "sort",    "uniq",     "cut",
+     "tr",        "diff",     "cmp",   "comm", "stat",   "file",    "pwd",     "echo",     "printf",
+     "true",      "false",    "test",  "[",    "which",  "type",    "command", "basename", "dirname",
+     "realpath",  "readlink", "nl",    "od",   "xxd",    "hexdump", "strings", "md5sum",   "sha1sum",
+     "sha256sum", "cksum",    "jq",    "yq",   "column", "rev",     "tac",     "paste",    "join",
+     "fold",      "seq",      "expr",  "cd",   "whoami", "id",      "uname",   "hostname", "git",
+     "sed",       "du",       "sleep", "date", "uptime", "ps",      "env",     "printenv", "locale",
+     "set",       "export",   "exit",  ":"});
 constexpr auto kPathReaders = std::to_array<std::string_view>(
-    {"cat", "head", "tail", "less", "more", "wc", "nl", "od", "xxd", "hexdump", "strings", "md5sum", "sha256sum", "stat", "file", "sed", "ls",
-     "diff", "cmp", "jq", "sort", "uniq", "cut", "grep"});
+    {"cat",       "head", "tail", "less", "more", "wc",   "nl",  "od", "xxd",  "hexdump", "strings", "md5sum",
+     "sha256sum", "stat", "file", "sed",  "ls",   "diff", "cmp", "jq", "sort", "uniq",    "cut",     "grep"});
 constexpr auto kVolatile = std::to_array<std::string_view>(
-    {"date", "uptime", "ps", "top", "free", "curl", "wget", "ping", "ssh", "scp", "nc", "dig", "nslookup", "netstat", "ss", "lsof", "kill",
-     "pgrep", "pkill", "jobs", "docker", "kubectl", "systemctl", "service", "journalctl", "gh", "aws", "gcloud", "az", "apt", "apt-get", "sleep",
-     "w", "who", "last"});
-constexpr auto kMutators = std::to_array<std::string_view>(
-    {"rm", "mv", "cp", "mkdir", "rmdir", "touch", "chmod", "chown", "ln", "tee", "dd", "truncate", "install", "patch", "rsync", "unzip", "tar"});
-constexpr auto kGitReaders = std::to_array<std::string_view>(
-    {"status", "log", "diff", "show", "blame", "ls-files", "rev-parse", "describe", "grep", "shortlog", "cat-file", "ls-tree"});
+    {"date",   "uptime", "ps",     "top",      "free",      "curl",    "wget",       "ping", "ssh",
+     "scp",    "nc",     "dig",    "nslookup", "netstat",   "ss",      "lsof",       "kill", "pgrep",
+     "pkill",  "jobs",   "docker", "kubectl",  "systemctl", "service", "journalctl", "gh",   "aws",
+     "gcloud", "az",     "apt",    "apt-get",  "sleep",     "w",       "who",        "last"});
+constexpr auto kMutators =
+    std::to_array<std::string_view>({"rm", "mv", "cp", "mkdir", "rmdir", "touch", "chmod", "chown", "ln",
+                                     "tee", "dd", "truncate", "install", "patch", "rsync", "unzip", "tar"});
+constexpr auto kGitReaders =
+    std::to_array<std::string_view>({"status", "log", "diff", "show", "blame", "ls-files", "rev-parse",
+                                     "describe", "grep", "shortlog", "cat-file", "ls-tree"});
 constexpr auto kGitNetwork = std::to_array<std::string_view>({"fetch", "pull", "push", "clone", "ls-remote"});
 constexpr auto kCheckers = std::to_array<std::string_view>(
-    {"pytest", "py.test", "tox", "nosetests", "jest", "vitest", "mocha", "ctest", "rspec", "phpunit", "eslint", "tsc", "ruff", "flake8",
-     "pylint", "mypy", "pyright", "shellcheck", "golangci-lint", "clang-tidy", "cppcheck", "rubocop", "prettier", "black"});
-constexpr auto kRunners = std::to_array<std::string_view>(
-    {"npm", "pnpm", "yarn", "make", "ninja", "cargo", "go", "mvn", "gradle", "dotnet", "bazel", "npx", "bun", "deno", "just", "swift"});
-constexpr auto kCheckWords = std::to_array<std::string_view>({"test", "tests", "check", "lint", "build", "vet", "typecheck", "verify", "t"});
+    {"pytest",  "py.test",    "tox",           "nosetests",  "jest",     "vitest",  "mocha",    "ctest",
+     "rspec",   "phpunit",    "eslint",        "tsc",        "ruff",     "flake8",  "pylint",   "mypy",
+     "pyright", "shellcheck", "golangci-lint", "clang-tidy", "cppcheck", "rubocop", "prettier", "black"});
+constexpr auto kRunners =
+    std::to_array<std::string_view>({"npm", "pnpm", "yarn", "make", "ninja", "cargo", "go", "mvn", "gradle",
+                                     "dotnet", "bazel", "npx", "bun", "deno", "just", "swift"});
+constexpr auto kCheckWords = std::to_array<std::string_view>(
+    {"test", "tests", "check", "lint", "build", "vet", "typecheck", "verify", "t"});
 
 // Words and operators of a command line. Quotes are removed; heredoc bodies are dropped.
 struct Token {
@@ -50,17 +60,28 @@ class Lexer {
   std::vector<Token> Run() {
     while (at_ < text_.size()) {
       char c = text_[at_];
-      if (c == '\n') Operator(1), SkipHeredocs();
-      else if (c == ' ' || c == '\t' || c == '\r') Flush(), ++at_;
-      else if (c == '#' && !in_word_) SkipLine();
-      else if (c == '\'' || c == '"') Quoted(c);
-      else if (c == '\\' && at_ + 1 < text_.size()) Escape();
-      else if (c == '`') *substitution_ = true, Push(c);
-      else if (c == '$' && Next() == '(') *substitution_ = true, Push(c);
-      else if (c == ';' || c == '(' || c == ')') Operator(1);
-      else if (c == '|' || c == '&') Pipe(c);
-      else if (c == '>' || c == '<') Redirect(c);
-      else Push(c);
+      if (c == '\n')
+        Operator(1), SkipHeredocs();
+      else if (c == ' ' || c == '\t' || c == '\r')
+        Flush(), ++at_;
+      else if (c == '#' && !in_word_)
+        SkipLine();
+      else if (c == '\'' || c == '"')
+        Quoted(c);
+      else if (c == '\\' && at_ + 1 < text_.size())
+        Escape();
+      else if (c == '`')
+        *substitution_ = true, Push(c);
+      else if (c == '$' && Next() == '(')
+        *substitution_ = true, Push(c);
+      else if (c == ';' || c == '(' || c == ')')
+        Operator(1);
+      else if (c == '|' || c == '&')
+        Pipe(c);
+      else if (c == '>' || c == '<')
+        Redirect(c);
+      else
+        Push(c);
     }
     Flush();
     return std::move(tokens_);
@@ -92,8 +113,10 @@ class Lexer {
   void Quoted(char quote) {
     in_word_ = quoted_ = true;
     for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_) {
-      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-      else if (quote == '"' && (text_[at_] == '`' || (text_[at_] == '$' && Next() == '('))) *substitution_ = true;
+      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size())
+        ++at_;
+      else if (quote == '"' && (text_[at_] == '`' || (text_[at_] == '$' && Next() == '(')))
+        *substitution_ = true;
       word_.push_back(text_[at_]);
     }
     if (at_ < text_.size()) ++at_;
@@ -124,7 +147,9 @@ class Lexer {
     if (at_ < text_.size() && text_[at_] == '-') ++at_;
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\'' || text_[at_] == '"')) ++at_;
     std::string end;
-    while (at_ < text_.size() && text_[at_] > ' ' && text_[at_] != '\'' && text_[at_] != '"' && text_[at_] != '\n') end.push_back(text_[at_++]);
+    while (at_ < text_.size() && text_[at_] > ' ' && text_[at_] != '\'' && text_[at_] != '"' &&
+           text_[at_] != '\n')
+      end.push_back(text_[at_++]);
     if (at_ < text_.size() && (text_[at_] == '\'' || text_[at_] == '"')) ++at_;
     if (!end.empty()) heredocs_.push_back(end);
   }
@@ -153,8 +178,9 @@ class Lexer {
 bool IsAssignment(const std::string& word) {
   size_t eq = word.find('=');
   if (eq == std::string::npos || eq == 0) return false;
-  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(eq),
-                     [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
+  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(eq), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
 }
 
 std::vector<SimpleCommand> Commands(const std::vector<Token>& tokens) {
@@ -169,15 +195,19 @@ std::vector<SimpleCommand> Commands(const std::vector<Token>& tokens) {
     const Token& token = tokens[i];
     if (token.is_operator) {
       bool redirect = token.text[0] == '>' || token.text[0] == '<';
-      if (!redirect) finish();
+      if (!redirect)
+        finish();
       else if (i + 1 < tokens.size() && !tokens[i + 1].is_operator) {
         ++i;
-        if (token.text[0] == '>' && tokens[i].text != "/dev/null" && tokens[i].text != "/dev/stderr") now.writes.push_back(tokens[i].text);
+        if (token.text[0] == '>' && tokens[i].text != "/dev/null" && tokens[i].text != "/dev/stderr")
+          now.writes.push_back(tokens[i].text);
       }
       continue;
     }
     if (!started) {
-      static constexpr auto kPrefixes = std::to_array<std::string_view>({"sudo", "time", "nohup", "exec", "then", "do", "else", "if", "while", "!", "{", "}", "done", "fi"});
+      static constexpr auto kPrefixes =
+          std::to_array<std::string_view>({"sudo", "time", "nohup", "exec", "then", "do", "else", "if",
+                                           "while", "!", "{", "}", "done", "fi"});
       if (!token.quoted && (IsAssignment(token.text) || In(kPrefixes, token.text))) continue;
       now.program = token.text.substr(token.text.rfind('/') + 1);
       started = true;
@@ -190,7 +220,9 @@ std::vector<SimpleCommand> Commands(const std::vector<Token>& tokens) {
 }
 
 bool HasFlag(const SimpleCommand& command, std::string_view flag) {
-  return std::any_of(command.arguments.begin(), command.arguments.end(), [&](const std::string& a) { return a == flag || a.starts_with(std::string(flag) + "="); });
+  return std::any_of(command.arguments.begin(), command.arguments.end(), [&](const std::string& a) {
+    return a == flag || a.starts_with(std::string(flag) + "=");
+  });
 }
 
 bool HasShortFlag(const SimpleCommand& command, char flag) {
@@ -205,14 +237,17 @@ bool IsReader(const SimpleCommand& c) {
   if (c.program == "sed") return !HasShortFlag(c, 'i') && !HasFlag(c, "--in-place");
   if (c.program == "sort") return !HasShortFlag(c, 'o') && !HasFlag(c, "--output");
   if (c.program == "find") {
-    return !HasFlag(c, "-exec") && !HasFlag(c, "-execdir") && !HasFlag(c, "-delete") && !HasFlag(c, "-ok") && !HasFlag(c, "-fprint");
+    return !HasFlag(c, "-exec") && !HasFlag(c, "-execdir") && !HasFlag(c, "-delete") && !HasFlag(c, "-ok") &&
+           !HasFlag(c, "-fprint");
   }
   return true;
 }
 
 bool IsCheck(const SimpleCommand& c) {
   if (In(kCheckers, c.program)) return true;
-  auto any_word = [&](auto&& predicate) { return std::any_of(c.arguments.begin(), c.arguments.end(), predicate); };
+  auto any_word = [&](auto&& predicate) {
+    return std::any_of(c.arguments.begin(), c.arguments.end(), predicate);
+  };
   if (In(kRunners, c.program)) {
     if (c.program == "make" || c.program == "ninja") return true;
     return any_word([](const std::string& a) { return In(kCheckWords, a) || In(kCheckers, a); });
@@ -220,7 +255,10 @@ bool IsCheck(const SimpleCommand& c) {
   if (c.program.starts_with("python") || c.program == "node") {
     for (size_t i = 0; i + 1 < c.arguments.size(); ++i) {
       const std::string& module = c.arguments[i + 1];
-      if (c.arguments[i] == "-m" && (module == "unittest" || module == "json.tool" || module == "py_compile" || module == "compileall" || In(kCheckers, module))) return true;
+      if (c.arguments[i] == "-m" &&
+          (module == "unittest" || module == "json.tool" || module == "py_compile" ||
+           module == "compileall" || In(kCheckers, module)))
+        return true;
     }
     return HasFlag(c, "--test") || HasFlag(c, "--check");
   }
@@ -241,7 +279,9 @@ void AddPaths(const SimpleCommand& c, size_t skip_words, std::vector<std::string
 void Classify(const SimpleCommand& c, ShellCommand* all) {
   all->writes.insert(all->writes.end(), c.writes.begin(), c.writes.end());
   if (!c.writes.empty()) all->mutates = true;
-  if (In(kVolatile, c.program) || (c.program == "git" && !c.arguments.empty() && In(kGitNetwork, c.arguments[0]))) all->volatile_result = true;
+  if (In(kVolatile, c.program) ||
+      (c.program == "git" && !c.arguments.empty() && In(kGitNetwork, c.arguments[0])))
+    all->volatile_result = true;
   if (IsCheck(c)) all->check = true;
   if (IsReader(c)) {
     if (In(kPathReaders, c.program)) {
@@ -260,7 +300,8 @@ ShellCommand ParseShell(std::string_view line) {
   ShellCommand command;
   command.parts = Commands(Lexer(line, &command.substitution).Run());
   for (const SimpleCommand& part : command.parts) Classify(part, &command);
-  command.read_only = !command.parts.empty() && !command.substitution && std::all_of(command.parts.begin(), command.parts.end(), IsReader);
+  command.read_only = !command.parts.empty() && !command.substitution &&
+                      std::all_of(command.parts.begin(), command.parts.end(), IsReader);
   return command;
 }
 

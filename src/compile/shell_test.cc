@@ -7,12 +7,16 @@ namespace clawtrace::compile {
 namespace {
 
 TEST(ShellTest, ReadOnlyNeedsEveryPartOnTheList) {
-  for (std::string_view line : {"cat a.txt", "ls -la .", "grep -rn x . | head -5", "cat a && wc -l b", "git status", "git log --oneline | head", "find . -name '*.py'",
-                                "sed -n '1,5p' f", "cat f 2>/dev/null", "cat f 2>&1 | tail -3", "FOO=1 cat f", "echo 'rm -rf /'", "cat <<'EOF'\nrm x\nEOF"}) {
+  for (std::string_view line :
+       {"cat a.txt", "ls -la .", "grep -rn x . | head -5", "cat a && wc -l b", "git status",
+        "git log --oneline | head", "find . -name '*.py'", "sed -n '1,5p' f", "cat f 2>/dev/null",
+        "cat f 2>&1 | tail -3", "FOO=1 cat f", "echo 'rm -rf /'", "cat <<'EOF'\nrm x\nEOF"}) {
     EXPECT_TRUE(ParseShell(line).read_only) << line;
   }
-  for (std::string_view line : {"python3 x.py", "cat a > b", "ls; rm b", "find . -delete", "find . -exec rm {} +", "sed -i s/a/b/ f", "cat $(make list)", "echo `date > x`",
-                                "sort -o f f", "git commit -m x", "make", "", "echo \"$(rm x)\"", "cat a | tee b"}) {
+  for (std::string_view line :
+       {"python3 x.py", "cat a > b", "ls; rm b", "find . -delete", "find . -exec rm {} +", "sed -i s/a/b/ f",
+        "cat $(make list)", "echo `date > x`", "sort -o f f", "git commit -m x", "make", "",
+        "echo \"$(rm x)\"", "cat a | tee b"}) {
     EXPECT_FALSE(ParseShell(line).read_only) << line;
   }
 }
@@ -21,7 +25,8 @@ TEST(ShellTest, NamesWhatIsTouched) {
   auto c = ParseShell("cat 'docs in work/a b.md' notes > out/x.txt");
   EXPECT_THAT(c.reads, testing::IsEmpty()) << "a command that redirects is not taken as a reader";
   EXPECT_THAT(c.writes, testing::ElementsAre("out/x.txt"));
-  EXPECT_THAT(ParseShell("cat 'docs in work/a b.md' notes").reads, testing::ElementsAre("docs in work/a b.md", "notes"));
+  EXPECT_THAT(ParseShell("cat 'docs in work/a b.md' notes").reads,
+              testing::ElementsAre("docs in work/a b.md", "notes"));
   EXPECT_THAT(ParseShell("grep -n needle a.txt b.txt").reads, testing::ElementsAre("a.txt", "b.txt"));
   EXPECT_THAT(ParseShell("mkdir -p out").writes, testing::ElementsAre("out"));
   EXPECT_THAT(ParseShell("sed -i s/a/b/ one two").writes, testing::ElementsAre("one", "two"));
@@ -29,8 +34,12 @@ TEST(ShellTest, NamesWhatIsTouched) {
 }
 
 TEST(ShellTest, VolatileAndChecks) {
-  for (std::string_view line : {"date", "curl -s http://x", "ps aux | grep x", "git fetch && git log", "docker ps"}) EXPECT_TRUE(ParseShell(line).volatile_result) << line;
-  for (std::string_view line : {"pytest -q", "npm test", "cargo test", "make", "python3 -m unittest discover -s tests", "python3 -m json.tool f.json", "bash -n run.sh", "npx tsc"}) {
+  for (std::string_view line :
+       {"date", "curl -s http://x", "ps aux | grep x", "git fetch && git log", "docker ps"})
+    EXPECT_TRUE(ParseShell(line).volatile_result) << line;
+  for (std::string_view line :
+       {"pytest -q", "npm test", "cargo test", "make", "python3 -m unittest discover -s tests",
+        "python3 -m json.tool f.json", "bash -n run.sh", "npx tsc"}) {
     EXPECT_TRUE(ParseShell(line).check) << line;
   }
   EXPECT_FALSE(ParseShell("python3 build.py").check);
@@ -38,7 +47,9 @@ TEST(ShellTest, VolatileAndChecks) {
 }
 
 TEST(ShellTest, AnyBytesAreSafe) {
-  for (std::string_view line : {"'", "\"", "<<", "<<'", "a <<EOF", "\\", "$(", "`", "|", "&&", ">", ">>", "2>", "a\\\nb", "((((", "\x01\xff"}) (void)ParseShell(line);
+  for (std::string_view line : {"'", "\"", "<<", "<<'", "a <<EOF", "\\", "$(", "`", "|", "&&", ">", ">>",
+                                "2>", "a\\\nb", "((((", "\x01\xff"})
+    (void)ParseShell(line);
 }
 
 }  // namespace

@@ -14,22 +14,63 @@ struct KnownTool {
   ToolClass tool_class;
 };
 
-// Names of Claude Code, Codex, pi, OpenClaw, Gemini CLI, Qwen Code, OpenCode, Cline, and the usual MCP file servers.
+// Names of Claude Code, Codex, pi, OpenClaw, Gemini CLI, Qwen Code, OpenCode, Cline, and the usual MCP file
+// servers.
 constexpr auto kKnown = std::to_array<KnownTool>({
-    {"read", ToolClass::kRead}, {"read_file", ToolClass::kRead}, {"readfile", ToolClass::kRead}, {"view", ToolClass::kRead},
-    {"notebookread", ToolClass::kRead}, {"view_image", ToolClass::kRead}, {"read_many_files", ToolClass::kRead},
-    {"ls", ToolClass::kList}, {"list", ToolClass::kList}, {"list_directory", ToolClass::kList}, {"list_dir", ToolClass::kList}, {"list_files", ToolClass::kList},
-    {"grep", ToolClass::kSearch}, {"glob", ToolClass::kSearch}, {"find", ToolClass::kSearch}, {"search_file_content", ToolClass::kSearch},
-    {"search_files", ToolClass::kSearch}, {"grep_search", ToolClass::kSearch}, {"codebase_search", ToolClass::kSearch}, {"toolsearch", ToolClass::kSearch},
-    {"webfetch", ToolClass::kFetch}, {"web_fetch", ToolClass::kFetch}, {"websearch", ToolClass::kFetch}, {"web_search", ToolClass::kFetch},
-    {"google_web_search", ToolClass::kFetch}, {"browser", ToolClass::kFetch},
-    {"write", ToolClass::kWrite}, {"write_file", ToolClass::kWrite}, {"create_file", ToolClass::kWrite}, {"write_to_file", ToolClass::kWrite},
-    {"edit", ToolClass::kEdit}, {"multiedit", ToolClass::kEdit}, {"replace", ToolClass::kEdit}, {"apply_patch", ToolClass::kEdit},
-    {"notebookedit", ToolClass::kEdit}, {"str_replace_editor", ToolClass::kEdit}, {"replace_in_file", ToolClass::kEdit}, {"edit_file", ToolClass::kEdit},
-    {"bash", ToolClass::kExec}, {"shell", ToolClass::kExec}, {"exec", ToolClass::kExec}, {"exec_command", ToolClass::kExec}, {"local_shell", ToolClass::kExec},
-    {"run_shell_command", ToolClass::kExec}, {"execute_command", ToolClass::kExec}, {"terminal", ToolClass::kExec}, {"process", ToolClass::kOther},
-    {"todowrite", ToolClass::kPlan}, {"todoread", ToolClass::kPlan}, {"taskcreate", ToolClass::kPlan}, {"taskupdate", ToolClass::kPlan},
-    {"update_plan", ToolClass::kPlan}, {"exitplanmode", ToolClass::kPlan}, {"write_todos", ToolClass::kPlan},
+    {"read", ToolClass::kRead},
+    {"read_file", ToolClass::kRead},
+    {"readfile", ToolClass::kRead},
+    {"view", ToolClass::kRead},
+    {"notebookread", ToolClass::kRead},
+    {"view_image", ToolClass::kRead},
+    {"read_many_files", ToolClass::kRead},
+    {"ls", ToolClass::kList},
+    {"list", ToolClass::kList},
+    {"list_directory", ToolClass::kList},
+    {"list_dir", ToolClass::kList},
+    {"list_files", ToolClass::kList},
+    {"grep", ToolClass::kSearch},
+    {"glob", ToolClass::kSearch},
+    {"find", ToolClass::kSearch},
+    {"search_file_content", ToolClass::kSearch},
+    {"search_files", ToolClass::kSearch},
+    {"grep_search", ToolClass::kSearch},
+    {"codebase_search", ToolClass::kSearch},
+    {"toolsearch", ToolClass::kSearch},
+    {"webfetch", ToolClass::kFetch},
+    {"web_fetch", ToolClass::kFetch},
+    {"websearch", ToolClass::kFetch},
+    {"web_search", ToolClass::kFetch},
+    {"google_web_search", ToolClass::kFetch},
+    {"browser", ToolClass::kFetch},
+    {"write", ToolClass::kWrite},
+    {"write_file", ToolClass::kWrite},
+    {"create_file", ToolClass::kWrite},
+    {"write_to_file", ToolClass::kWrite},
+    {"edit", ToolClass::kEdit},
+    {"multiedit", ToolClass::kEdit},
+    {"replace", ToolClass::kEdit},
+    {"apply_patch", ToolClass::kEdit},
+    {"notebookedit", ToolClass::kEdit},
+    {"str_replace_editor", ToolClass::kEdit},
+    {"replace_in_file", ToolClass::kEdit},
+    {"edit_file", ToolClass::kEdit},
+    {"bash", ToolClass::kExec},
+    {"shell", ToolClass::kExec},
+    {"exec", ToolClass::kExec},
+    {"exec_command", ToolClass::kExec},
+    {"local_shell", ToolClass::kExec},
+    {"run_shell_command", ToolClass::kExec},
+    {"execute_command", ToolClass::kExec},
+    {"terminal", ToolClass::kExec},
+    {"process", ToolClass::kOther},
+    {"todowrite", ToolClass::kPlan},
+    {"todoread", ToolClass::kPlan},
+    {"taskcreate", ToolClass::kPlan},
+    {"taskupdate", ToolClass::kPlan},
+    {"update_plan", ToolClass::kPlan},
+    {"exitplanmode", ToolClass::kPlan},
+    {"write_todos", ToolClass::kPlan},
 });
 
 ToolClass ClassOf(std::string_view name) {
@@ -63,7 +104,8 @@ std::string CommandOf(Json args) {
 std::vector<std::string> PatchPaths(std::string_view patch) {
   std::vector<std::string> paths;
   for (std::string_view line : Split(patch, '\n')) {
-    for (std::string_view marker : {"*** Update File: ", "*** Add File: ", "*** Delete File: ", "*** Move to: "}) {
+    for (std::string_view marker :
+         {"*** Update File: ", "*** Add File: ", "*** Delete File: ", "*** Move to: "}) {
       if (line.starts_with(marker)) paths.emplace_back(Trim(line.substr(marker.size())));
     }
   }
@@ -77,20 +119,25 @@ void FillExec(Json args, std::string_view cwd, ToolMeaning* meaning) {
   meaning->volatile_result = meaning->shell.volatile_result;
   for (const std::string& path : meaning->shell.reads) meaning->reads.push_back(NormalisePath(path, cwd));
   for (const std::string& path : meaning->shell.writes) meaning->writes.push_back(NormalisePath(path, cwd));
-  meaning->writes_unknown = !meaning->read_only && !(meaning->shell.mutates && !meaning->shell.substitution &&
-                            std::all_of(meaning->shell.parts.begin(), meaning->shell.parts.end(), [](const SimpleCommand& part) {
-                              return ParseShell(part.program).read_only || !part.writes.empty() ||
-                                     part.program == "mkdir" || part.program == "touch" || part.program == "rm" || part.program == "chmod" ||
-                                     part.program == "cp" || part.program == "mv" || part.program == "sed" || part.program == "tee";
-                            }));
+  meaning->writes_unknown =
+      !meaning->read_only &&
+      !(meaning->shell.mutates && !meaning->shell.substitution &&
+        std::all_of(meaning->shell.parts.begin(), meaning->shell.parts.end(), [](const SimpleCommand& part) {
+          return ParseShell(part.program).read_only || !part.writes.empty() || part.program == "mkdir" ||
+                 part.program == "touch" || part.program == "rm" || part.program == "chmod" ||
+                 part.program == "cp" || part.program == "mv" || part.program == "sed" ||
+                 part.program == "tee";
+        }));
   // apply_patch through a shell names its files in the text.
   if (meaning->shell.program() == "apply_patch") {
-    for (const std::string& path : PatchPaths(meaning->command)) meaning->writes.push_back(NormalisePath(path, cwd));
+    for (const std::string& path : PatchPaths(meaning->command))
+      meaning->writes.push_back(NormalisePath(path, cwd));
   }
 }
 
 void FillFile(Json args, std::string_view raw_args, std::string_view cwd, ToolMeaning* meaning) {
-  for (std::string_view key : {"path", "file_path", "filePath", "absolute_path", "filename", "file", "dir_path", "directory", "url", "query", "pattern"}) {
+  for (std::string_view key : {"path", "file_path", "filePath", "absolute_path", "filename", "file",
+                               "dir_path", "directory", "url", "query", "pattern"}) {
     if (auto text = args[key].string()) {
       bool is_path = key != "url" && key != "query" && key != "pattern";
       meaning->path = is_path ? NormalisePath(*text, cwd) : std::string(*text);
@@ -99,15 +146,19 @@ void FillFile(Json args, std::string_view raw_args, std::string_view cwd, ToolMe
   }
   std::vector<std::string> patched;
   if (meaning->tool_class == ToolClass::kEdit && meaning->path.empty()) {
-    std::string_view text = args["input"] ? args["input"].text() : args["patch"] ? args["patch"].text() : args.text();
+    std::string_view text = args["input"]   ? args["input"].text()
+                            : args["patch"] ? args["patch"].text()
+                                            : args.text();
     patched = PatchPaths(text.empty() ? raw_args : text);
     for (std::string& path : patched) path = NormalisePath(path, cwd);
     if (!patched.empty()) meaning->path = patched.front();
   }
-  bool reads = meaning->tool_class == ToolClass::kRead || meaning->tool_class == ToolClass::kList || meaning->tool_class == ToolClass::kSearch;
+  bool reads = meaning->tool_class == ToolClass::kRead || meaning->tool_class == ToolClass::kList ||
+               meaning->tool_class == ToolClass::kSearch;
   if (reads || meaning->tool_class == ToolClass::kPlan || meaning->tool_class == ToolClass::kFetch) {
     meaning->read_only = true;
-    if (reads && meaning->tool_class == ToolClass::kRead && !meaning->path.empty()) meaning->reads.push_back(meaning->path);
+    if (reads && meaning->tool_class == ToolClass::kRead && !meaning->path.empty())
+      meaning->reads.push_back(meaning->path);
   } else if (meaning->tool_class == ToolClass::kWrite || meaning->tool_class == ToolClass::kEdit) {
     meaning->writes = patched;
     if (meaning->writes.empty() && !meaning->path.empty()) meaning->writes.push_back(meaning->path);
@@ -122,16 +173,26 @@ void FillFile(Json args, std::string_view raw_args, std::string_view cwd, ToolMe
 
 std::string_view WordOf(ToolClass tool_class) {
   switch (tool_class) {
-    case ToolClass::kRead: return "read";
-    case ToolClass::kList: return "list";
-    case ToolClass::kSearch: return "search";
-    case ToolClass::kFetch: return "fetch";
-    case ToolClass::kWrite: return "write";
-    case ToolClass::kEdit: return "edit";
-    case ToolClass::kExec: return "exec";
-    case ToolClass::kPlan: return "plan";
-    case ToolClass::kSpawn: return "spawn";
-    case ToolClass::kOther: return "other";
+    case ToolClass::kRead:
+      return "read";
+    case ToolClass::kList:
+      return "list";
+    case ToolClass::kSearch:
+      return "search";
+    case ToolClass::kFetch:
+      return "fetch";
+    case ToolClass::kWrite:
+      return "write";
+    case ToolClass::kEdit:
+      return "edit";
+    case ToolClass::kExec:
+      return "exec";
+    case ToolClass::kPlan:
+      return "plan";
+    case ToolClass::kSpawn:
+      return "spawn";
+    case ToolClass::kOther:
+      return "other";
   }
   return "other";
 }
@@ -141,14 +202,17 @@ std::string NormalisePath(std::string_view path, std::string_view cwd) {
   std::vector<std::string_view> parts;
   for (std::string_view part : Split(path, '/')) {
     if (part.empty() || part == ".") continue;
-    if (part == ".." && !parts.empty() && parts.back() != "..") parts.pop_back();
-    else if (part != ".." || !absolute) parts.push_back(part);
+    if (part == ".." && !parts.empty() && parts.back() != "..")
+      parts.pop_back();
+    else if (part != ".." || !absolute)
+      parts.push_back(part);
   }
   std::string out = absolute ? "/" : "";
   for (size_t i = 0; i < parts.size(); ++i) out.append(i ? "/" : "").append(parts[i]);
   while (cwd.size() > 1 && cwd.back() == '/') cwd.remove_suffix(1);
   if (absolute && cwd.size() > 1 && out == cwd) return ".";
-  if (absolute && cwd.size() > 1 && out.size() > cwd.size() && out.starts_with(cwd) && out[cwd.size()] == '/') return out.substr(cwd.size() + 1);
+  if (absolute && cwd.size() > 1 && out.size() > cwd.size() && out.starts_with(cwd) && out[cwd.size()] == '/')
+    return out.substr(cwd.size() + 1);
   return out.empty() ? "." : out;
 }
 
@@ -159,7 +223,8 @@ ToolMeaning MeaningOf(const ToolUse& tool, std::string_view session_cwd) {
   thread_local JsonParser parser;
   auto parsed = parser.Parse(tool.args.empty() ? "{}" : std::string_view(tool.args));
   Json args = parsed ? *parsed : Json();
-  if (meaning.tool_class == ToolClass::kOther && args["command"] && args.size() <= 4) meaning.tool_class = ToolClass::kExec;
+  if (meaning.tool_class == ToolClass::kOther && args["command"] && args.size() <= 4)
+    meaning.tool_class = ToolClass::kExec;
   std::string named;
   if (meaning.tool_class == ToolClass::kExec) {
     FillExec(args, cwd, &meaning);
@@ -181,7 +246,8 @@ ToolMeaning MeaningOf(const ToolUse& tool, std::string_view session_cwd) {
 std::vector<ToolMeaning> MeaningsOf(const Session& session) {
   std::vector<ToolMeaning> meanings(session.steps.size());
   for (size_t i = 0; i < session.steps.size(); ++i) {
-    if (session.steps[i].kind != StepKind::kLlmCall) meanings[i] = MeaningOf(session.steps[i].tool, session.info.cwd);
+    if (session.steps[i].kind != StepKind::kLlmCall)
+      meanings[i] = MeaningOf(session.steps[i].tool, session.info.cwd);
   }
   return meanings;
 }

@@ -1,8 +1,8 @@
 #pragma once
 // One description of a struct serves writing and reading: each type on disk has a function
 //   template <class A> void Describe(A& a, T& t) { a.Field("name", t.name); ... }
-// found by argument-dependent lookup. Absent values (nullopt, "", 0 elements, false) are not written, and a field
-// that is missing on disk keeps its default; numbers are always written unless optional.
+// found by argument-dependent lookup. Absent values (nullopt, "", 0 elements, false) are not written, and a
+// field that is missing on disk keeps its default; numbers are always written unless optional.
 #include <fmt/core.h>
 
 #include <optional>
@@ -54,7 +54,10 @@ class WriteArchive {
       if (!value) return;
     } else if constexpr (requires { value.has_value(); }) {
       if (!value) return;
-    } else if constexpr (requires { value.begin(); value.empty(); }) {
+    } else if constexpr (requires {
+                           value.begin();
+                           value.empty();
+                         }) {
       if (value.empty()) return;
     }
     out_->Key(name);
@@ -64,8 +67,10 @@ class WriteArchive {
   template <class T>
   void NullableField(std::string_view name, const std::optional<T>& value) {
     out_->Key(name);
-    if (value) Put(*value);
-    else out_->Null();
+    if (value)
+      Put(*value);
+    else
+      out_->Null();
   }
 
   // A count that is not worth a line when it is 0; reads back as 0.
@@ -87,14 +92,25 @@ class WriteArchive {
 
   template <class T>
   void Put(const T& value) {
-    if constexpr (std::is_same_v<T, std::string>) out_->String(value);
-    else if constexpr (std::is_same_v<T, bool>) out_->Bool(value);
-    else if constexpr (std::is_integral_v<T>) out_->Int(static_cast<int64_t>(value));
-    else if constexpr (std::is_same_v<T, Usd>) out_->Number(value.ToDecimal());
-    else if constexpr (NamedEnum<T>) out_->String(NameOf(value));
-    else if constexpr (requires { value.has_value(); }) Put(*value);
-    else if constexpr (requires { value.begin(); value.end(); }) {
-      bool scalars = !std::is_class_v<typename T::value_type> || std::is_same_v<typename T::value_type, std::string> || std::is_same_v<typename T::value_type, Usd>;
+    if constexpr (std::is_same_v<T, std::string>)
+      out_->String(value);
+    else if constexpr (std::is_same_v<T, bool>)
+      out_->Bool(value);
+    else if constexpr (std::is_integral_v<T>)
+      out_->Int(static_cast<int64_t>(value));
+    else if constexpr (std::is_same_v<T, Usd>)
+      out_->Number(value.ToDecimal());
+    else if constexpr (NamedEnum<T>)
+      out_->String(NameOf(value));
+    else if constexpr (requires { value.has_value(); })
+      Put(*value);
+    else if constexpr (requires {
+                         value.begin();
+                         value.end();
+                       }) {
+      bool scalars = !std::is_class_v<typename T::value_type> ||
+                     std::is_same_v<typename T::value_type, std::string> ||
+                     std::is_same_v<typename T::value_type, Usd>;
       out_->BeginArray(scalars);
       for (const auto& item : value) Put(item);
       out_->EndArray();
@@ -108,9 +124,12 @@ class WriteArchive {
  private:
   void PutStep(const std::string& step) {
     constexpr size_t kMaxDigits = 18;
-    bool number = step.size() <= kMaxDigits && step[0] != '0' && step.find_first_not_of("0123456789") == std::string::npos;
-    if (number) out_->Number(step);
-    else out_->String(step);
+    bool number = step.size() <= kMaxDigits && step[0] != '0' &&
+                  step.find_first_not_of("0123456789") == std::string::npos;
+    if (number)
+      out_->Number(step);
+    else
+      out_->String(step);
   }
 
   DocWriter* out_;
@@ -118,7 +137,8 @@ class WriteArchive {
 
 class ReadArchive {
  public:
-  ReadArchive(const Value* from, std::string path, Status* status) : from_(from), path_(std::move(path)), status_(status) {}
+  ReadArchive(const Value* from, std::string path, Status* status)
+      : from_(from), path_(std::move(path)), status_(status) {}
 
   template <class T>
   void Field(std::string_view name, T& value) {
@@ -151,8 +171,10 @@ class ReadArchive {
       Take(from.AsBool(), path, "true or false", value);
     } else if constexpr (std::is_integral_v<T>) {
       auto number = from.AsInt();
-      if (number && std::in_range<T>(*number)) value = static_cast<T>(*number);
-      else Refuse(path, "an integer");
+      if (number && std::in_range<T>(*number))
+        value = static_cast<T>(*number);
+      else
+        Refuse(path, "an integer");
     } else if constexpr (std::is_same_v<T, Usd>) {
       auto text = from.AsString();
       Take(text ? Usd::Parse(*text) : std::nullopt, path, "an amount in USD", value);
@@ -176,8 +198,10 @@ class ReadArchive {
  private:
   template <class T>
   void Take(std::optional<T> read, const std::string& path, std::string_view wanted, T& value) {
-    if (read) value = std::move(*read);
-    else Refuse(path, wanted);
+    if (read)
+      value = std::move(*read);
+    else
+      Refuse(path, wanted);
   }
   void Refuse(const std::string& path, std::string_view wanted) {
     if (*status_) *status_ = Fail(ErrorCode::kInvalidInput, fmt::format("{} is not {}", path, wanted));

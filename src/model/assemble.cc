@@ -1,5 +1,5 @@
-// Facts to sessions. Every choice below is made by content, never by arrival, so that any order, repetition or
-// splitting of the input gives the same sessions.
+// Facts to sessions. Every choice below is made by content, never by arrival, so that any order, repetition
+// or splitting of the input gives the same sessions.
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -33,14 +33,16 @@ void Note(Draft& draft, const std::string& note, int64_t count = 1) { draft.note
 
 // Versions of one field: the longer text wins, then the greater; equal for any order.
 void MergeText(std::string& into, const std::string& other) {
-  if (std::pair(other.size(), std::string_view(other)) > std::pair(into.size(), std::string_view(into))) into = other;
+  if (std::pair(other.size(), std::string_view(other)) > std::pair(into.size(), std::string_view(into)))
+    into = other;
 }
 
 void MergeInfo(Draft& draft, const SessionInfo& other) {
   SessionInfo& info = draft.session.info;
-  for (auto field : {&SessionInfo::agent, &SessionInfo::agent_version, &SessionInfo::cwd, &SessionInfo::project,
-                     &SessionInfo::task_id, &SessionInfo::parent_session, &SessionInfo::parent_call,
-                     &SessionInfo::agent_name, &SessionInfo::forked_from, &SessionInfo::billing}) {
+  for (auto field :
+       {&SessionInfo::agent, &SessionInfo::agent_version, &SessionInfo::cwd, &SessionInfo::project,
+        &SessionInfo::task_id, &SessionInfo::parent_session, &SessionInfo::parent_call,
+        &SessionInfo::agent_name, &SessionInfo::forked_from, &SessionInfo::billing}) {
     MergeText(info.*field, other.*field);
   }
 }
@@ -54,15 +56,16 @@ void TakeLater(std::optional<T>& into, const std::optional<T>& other) {
   if (other && (!into || *other > *into)) into = other;
 }
 
-// Which version of a call's record is the full one: with usage, then the larger output (a client that logs while
-// streaming repeats the record with growing counts), then the larger total, then the greater hash.
+// Which version of a call's record is the full one: with usage, then the larger output (a client that logs
+// while streaming repeats the record with growing counts), then the larger total, then the greater hash.
 auto CallRank(const Fact& fact, uint64_t hash) {
   const LlmCall& call = *fact.llm;
   return std::tuple(call.billed, call.usage.has_value(), call.usage ? call.usage->output : 0,
                     call.usage ? call.usage->total() : 0, fact.end_ns.has_value(), call.text_bytes, hash);
 }
 
-Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> versions, const Conversation& order) {
+Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> versions,
+               const Conversation& order) {
   auto best = std::ranges::max_element(versions, {}, [](auto& v) { return CallRank(*v.first, v.second); });
   Step step;
   step.kind = StepKind::kLlmCall;
@@ -70,7 +73,8 @@ Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> 
   step.llm = *best->first->llm;
   step.llm.text.clear();
   step.llm.text_bytes = step.llm.thinking_bytes = 0;
-  // Blocks of one answer come on lines of their own, each with its own node; a node's versions are not added up.
+  // Blocks of one answer come on lines of their own, each with its own node; a node's versions are not added
+  // up.
   std::map<std::tuple<int64_t, std::string>, FactRef> blocks;
   for (auto& [fact, hash] : versions) {
     TakeEarlier(step.start_ns, fact->start_ns);
@@ -89,7 +93,8 @@ Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> 
   for (auto& [key, fact] : blocks) {
     step.llm.text_bytes += fact->llm->text_bytes;
     step.llm.thinking_bytes += fact->llm->thinking_bytes;
-    if (step.llm.text.size() < kMaxText) step.llm.text += PrefixUtf8(fact->llm->text, kMaxText - step.llm.text.size());
+    if (step.llm.text.size() < kMaxText)
+      step.llm.text += PrefixUtf8(fact->llm->text, kMaxText - step.llm.text.size());
   }
   return step;
 }
@@ -124,8 +129,10 @@ struct Tool {
 };
 
 void TakeUse(Tool& tool, const Fact& fact, const OrderKey& key) {
-  bool better = !tool.has_use || std::tuple(fact.tool->args_bytes, fact.tool->args_hash, std::string_view(fact.tool->name)) >
-                                     std::tuple(tool.step.tool.args_bytes, tool.step.tool.args_hash, std::string_view(tool.step.tool.name));
+  bool better = !tool.has_use ||
+                std::tuple(fact.tool->args_bytes, fact.tool->args_hash, std::string_view(fact.tool->name)) >
+                    std::tuple(tool.step.tool.args_bytes, tool.step.tool.args_hash,
+                               std::string_view(tool.step.tool.name));
   std::string llm_call = tool.step.tool.llm_call;
   if (better) tool.step.tool = *fact.tool;
   if (tool.step.tool.llm_call.empty()) tool.step.tool.llm_call = llm_call;
@@ -136,8 +143,8 @@ void TakeUse(Tool& tool, const Fact& fact, const OrderKey& key) {
 
 void TakeResult(Tool& tool, const Fact& fact, const OrderKey& key) {
   auto rank = [](const ToolResult& r) {
-    return std::tuple(r.status != ToolStatus::kUnknown, r.output_bytes, r.output_hash, r.exit_code, std::string_view(r.error),
-                      std::string_view(r.child_session));
+    return std::tuple(r.status != ToolStatus::kUnknown, r.output_bytes, r.output_hash, r.exit_code,
+                      std::string_view(r.error), std::string_view(r.child_session));
   };
   std::string child = tool.step.result.child_session;
   if (!tool.has_result || rank(*fact.result) > rank(tool.step.result)) tool.step.result = *fact.result;
@@ -153,7 +160,8 @@ void TakeOutcome(Session& session, const Fact& fact) {
   Outcome& now = session.outcome;
   if (other.source > now.source) {
     now = other;
-  } else if (other.source == now.source && other.verdict != now.verdict && now.source != OutcomeSource::kNone) {
+  } else if (other.source == now.source && other.verdict != now.verdict &&
+             now.source != OutcomeSource::kNone) {
     now.verdict = Verdict::kPartial;
   }
 }
@@ -188,7 +196,8 @@ void SetTimes(Draft& draft) {
 void SetPrompt(Draft& draft, const Conversation& order) {
   std::optional<OrderKey> first;
   for (auto& [fact, hash] : draft.facts) {
-    if (fact->kind != FactKind::kUser || !fact->user || fact->user->is_meta || Trim(fact->user->text).empty()) continue;
+    if (fact->kind != FactKind::kUser || !fact->user || fact->user->is_meta || Trim(fact->user->text).empty())
+      continue;
     OrderKey key = KeyOf(*fact, order);
     if (first && !(key < *first)) continue;
     first = key;
@@ -197,7 +206,8 @@ void SetPrompt(Draft& draft, const Conversation& order) {
   draft.session.task_id = TaskOf(draft.session);
 }
 
-// Calls in order; each followed by its tools. Tools that no known call asked for stand where their own record does.
+// Calls in order; each followed by its tools. Tools that no known call asked for stand where their own record
+// does.
 std::vector<Step> Interleave(std::vector<Call> calls, std::vector<Tool> tools) {
   std::ranges::sort(calls, {}, &Call::key);
   std::unordered_map<std::string_view, size_t> call_index;
@@ -212,13 +222,15 @@ std::vector<Step> Interleave(std::vector<Call> calls, std::vector<Tool> tools) {
   std::vector<Row> rows;
   for (size_t i = 0; i < tools.size(); ++i) {
     size_t rank = rank_of(tools[i]);
-    rows.emplace_back(rank == SIZE_MAX ? -1 : static_cast<int64_t>(rank), tools[i].key, tools[i].step.tool.index, i);
+    rows.emplace_back(rank == SIZE_MAX ? -1 : static_cast<int64_t>(rank), tools[i].key,
+                      tools[i].step.tool.index, i);
   }
   // Within one answer the block index counts before the record's id.
   std::ranges::sort(rows, [](const Row& a, const Row& b) {
     const OrderKey &ka = std::get<1>(a), &kb = std::get<1>(b);
-    return std::tuple(std::get<0>(a), ka.position, ka.ordinal, std::get<2>(a), ka.time, std::string_view(ka.id)) <
-           std::tuple(std::get<0>(b), kb.position, kb.ordinal, std::get<2>(b), kb.time, std::string_view(kb.id));
+    return std::tuple(std::get<0>(a), ka.position, ka.ordinal, std::get<2>(a), ka.time,
+                      std::string_view(ka.id)) < std::tuple(std::get<0>(b), kb.position, kb.ordinal,
+                                                            std::get<2>(b), kb.time, std::string_view(kb.id));
   });
   std::vector<Step> steps;
   steps.reserve(calls.size() + tools.size());
@@ -246,7 +258,8 @@ std::vector<Step> Interleave(std::vector<Call> calls, std::vector<Tool> tools) {
 Conversation OrderOf(const Draft& draft) {
   std::vector<ConversationNode> nodes;
   for (auto& [fact, hash] : draft.facts) {
-    if (!fact->node.empty()) nodes.push_back({fact->node, fact->parent_node, fact->start_ns.value_or(INT64_MIN)});
+    if (!fact->node.empty())
+      nodes.push_back({fact->node, fact->parent_node, fact->start_ns.value_or(INT64_MIN)});
   }
   return Conversation(std::move(nodes));
 }
@@ -276,10 +289,12 @@ void BuildSteps(Draft& draft) {
     if (fact->kind == FactKind::kCompaction) ++draft.session.compactions;
     if (fact->kind == FactKind::kOutcome && fact->outcome) TakeOutcome(draft.session, *fact);
     if (fact->kind == FactKind::kLlmCall && fact->llm) versions[fact->id].emplace_back(fact, hash);
-    if (fact->kind == FactKind::kToolUse && fact->tool) TakeUse(tools_by_id[fact->id], *fact, KeyOf(*fact, order));
+    if (fact->kind == FactKind::kToolUse && fact->tool)
+      TakeUse(tools_by_id[fact->id], *fact, KeyOf(*fact, order));
   }
   for (auto& [fact, hash] : draft.facts) {
-    if (fact->kind == FactKind::kToolResult && fact->result) TakeResult(tools_by_id[fact->id], *fact, KeyOf(*fact, order));
+    if (fact->kind == FactKind::kToolResult && fact->result)
+      TakeResult(tools_by_id[fact->id], *fact, KeyOf(*fact, order));
   }
   draft.session.source_hash = set_hash;
   std::vector<Call> calls;
@@ -298,7 +313,8 @@ void BuildSteps(Draft& draft) {
     tool.step.kind = StepKind::kToolUse;
     tool.step.call_id = id;
     tool.step.result_only = !tool.has_use;
-    if (IsSpawnTool(tool.step.tool.name) || !tool.step.result.child_session.empty()) tool.step.kind = StepKind::kSubagentSpawn;
+    if (IsSpawnTool(tool.step.tool.name) || !tool.step.result.child_session.empty())
+      tool.step.kind = StepKind::kSubagentSpawn;
     tools.push_back(std::move(tool));
   }
   SetTimes(draft);
@@ -313,7 +329,8 @@ void BuildSteps(Draft& draft) {
   }
 }
 
-// --- sub-agents ---------------------------------------------------------------------------------------------------
+// --- sub-agents
+// ---------------------------------------------------------------------------------------------------
 
 struct Place {
   int draft = -1;
@@ -322,12 +339,15 @@ struct Place {
 
 bool NamesChild(std::string_view reference, std::string_view id) {
   if (reference == id) return true;
-  return reference.size() > id.size() && reference.ends_with(id) && reference[reference.size() - id.size() - 1] == ':';
+  return reference.size() > id.size() && reference.ends_with(id) &&
+         reference[reference.size() - id.size() - 1] == ':';
 }
 
 // The spawning step of a child, or the parent session alone, or nothing.
-std::optional<Place> FindParent(const std::vector<Draft>& drafts, const std::multimap<std::string_view, Place>& calls,
-                                const std::vector<Place>& spawns, const std::map<std::pair<std::string_view, std::string_view>, int>& by_id,
+std::optional<Place> FindParent(const std::vector<Draft>& drafts,
+                                const std::multimap<std::string_view, Place>& calls,
+                                const std::vector<Place>& spawns,
+                                const std::map<std::pair<std::string_view, std::string_view>, int>& by_id,
                                 int child) {
   const SessionInfo& info = drafts[child].session.info;
   std::optional<Place> found;
@@ -337,7 +357,9 @@ std::optional<Place> FindParent(const std::vector<Draft>& drafts, const std::mul
       const Draft& draft = drafts[it->second.draft];
       if (it->second.draft == child || draft.source != drafts[child].source) continue;
       bool named = draft.id == info.parent_session;
-      if (!found || named || (drafts[found->draft].id != info.parent_session && draft.id < drafts[found->draft].id)) found = it->second;
+      if (!found || named ||
+          (drafts[found->draft].id != info.parent_session && draft.id < drafts[found->draft].id))
+        found = it->second;
     }
     if (found) return found;
   }
@@ -360,8 +382,8 @@ bool IsAncestor(const std::vector<Draft>& drafts, int maybe_ancestor, int of) {
   return false;
 }
 
-// Real agents nest a few levels; a longer chain is hostile or broken input and would exhaust the stack of whoever walks
-// the tree. Every kMaxDepth-th link is cut and its child stands as a root.
+// Real agents nest a few levels; a longer chain is hostile or broken input and would exhaust the stack of
+// whoever walks the tree. Every kMaxDepth-th link is cut and its child stands as a root.
 void CutDeepChains(std::vector<Draft>& drafts, std::vector<std::optional<Place>>& places) {
   constexpr int kMaxDepth = 48;
   std::vector<size_t> cut;
@@ -450,7 +472,8 @@ std::vector<Session> Nest(std::vector<Draft>& drafts) {
       roots.push_back(std::move(session));
     } else {
       bool unlinked = places[d]->step == SIZE_MAX;
-      Attach(drafts[places[d]->draft], unlinked ? std::nullopt : std::optional(places[d]->step), std::move(session));
+      Attach(drafts[places[d]->draft], unlinked ? std::nullopt : std::optional(places[d]->step),
+             std::move(session));
     }
   }
   return roots;
@@ -461,7 +484,8 @@ std::vector<Draft> GroupBySession(const std::vector<Fact>& facts) {
   std::vector<Draft> drafts;
   std::vector<std::unordered_set<uint64_t>> seen;
   for (const Fact& fact : facts) {
-    auto [it, added] = index.emplace(std::pair<std::string_view, std::string_view>(fact.source, fact.session_id), drafts.size());
+    auto [it, added] = index.emplace(
+        std::pair<std::string_view, std::string_view>(fact.source, fact.session_id), drafts.size());
     if (added) {
       Draft draft;
       draft.source = fact.source, draft.id = fact.session_id;
@@ -473,7 +497,9 @@ std::vector<Draft> GroupBySession(const std::vector<Fact>& facts) {
   }
   // From here on arrival order is forgotten.
   for (Draft& draft : drafts) std::ranges::sort(draft.facts, {}, &std::pair<FactRef, uint64_t>::second);
-  std::ranges::sort(drafts, {}, [](const Draft& d) { return std::pair<std::string_view, std::string_view>(d.source, d.id); });
+  std::ranges::sort(drafts, {}, [](const Draft& d) {
+    return std::pair<std::string_view, std::string_view>(d.source, d.id);
+  });
   return drafts;
 }
 

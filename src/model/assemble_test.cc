@@ -10,15 +10,18 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-Fact Base(FactKind kind, std::string session, std::string id, int64_t second, std::string node = "", std::string parent = "") {
+Fact Base(FactKind kind, std::string session, std::string id, int64_t second, std::string node = "",
+          std::string parent = "") {
   Fact fact;
   fact.kind = kind, fact.source = "test", fact.session_id = std::move(session), fact.id = std::move(id);
   fact.start_ns = second * kSecond, fact.node = std::move(node), fact.parent_node = std::move(parent);
   return fact;
 }
 
-Fact Call(std::string session, std::string id, int64_t second, int64_t output, std::string node, std::string parent) {
-  Fact fact = Base(FactKind::kLlmCall, std::move(session), std::move(id), second, std::move(node), std::move(parent));
+Fact Call(std::string session, std::string id, int64_t second, int64_t output, std::string node,
+          std::string parent) {
+  Fact fact =
+      Base(FactKind::kLlmCall, std::move(session), std::move(id), second, std::move(node), std::move(parent));
   fact.llm = LlmCall{};
   fact.llm->model = "m";
   fact.llm->usage = Usage{.uncached_input = 10, .output = output};
@@ -26,15 +29,20 @@ Fact Call(std::string session, std::string id, int64_t second, int64_t output, s
   return fact;
 }
 
-Fact Use(std::string session, std::string id, int64_t second, std::string call, std::string node, std::string parent, std::string name = "read") {
-  Fact fact = Base(FactKind::kToolUse, std::move(session), std::move(id), second, std::move(node), std::move(parent));
+Fact Use(std::string session, std::string id, int64_t second, std::string call, std::string node,
+         std::string parent, std::string name = "read") {
+  Fact fact =
+      Base(FactKind::kToolUse, std::move(session), std::move(id), second, std::move(node), std::move(parent));
   fact.tool = ToolUse{};
-  fact.tool->name = std::move(name), fact.tool->llm_call = std::move(call), fact.tool->args = "{}", fact.tool->args_bytes = 2;
+  fact.tool->name = std::move(name), fact.tool->llm_call = std::move(call), fact.tool->args = "{}",
+  fact.tool->args_bytes = 2;
   return fact;
 }
 
-Fact Answer(std::string session, std::string id, int64_t second, std::string node, std::string parent, std::string child = "") {
-  Fact fact = Base(FactKind::kToolResult, std::move(session), std::move(id), second, std::move(node), std::move(parent));
+Fact Answer(std::string session, std::string id, int64_t second, std::string node, std::string parent,
+            std::string child = "") {
+  Fact fact = Base(FactKind::kToolResult, std::move(session), std::move(id), second, std::move(node),
+                   std::move(parent));
   fact.result = ToolResult{};
   fact.result->status = ToolStatus::kOk, fact.result->child_session = std::move(child);
   return fact;
@@ -95,7 +103,8 @@ TEST(AssembleTest, OrderAndRepetitionChangeNothing) {
   for (int round = 0; round < 200; ++round) {
     auto facts = Sample();
     auto again = Sample();
-    facts.insert(facts.end(), again.begin(), again.begin() + static_cast<std::ptrdiff_t>(random() % again.size()));
+    facts.insert(facts.end(), again.begin(),
+                 again.begin() + static_cast<std::ptrdiff_t>(random() % again.size()));
     std::shuffle(facts.begin(), facts.end(), random);
     auto sessions = AssembleSessions(facts);
     ASSERT_EQ(sessions.size(), 1u);
@@ -129,7 +138,8 @@ TEST(AssembleTest, CyclicParentsEndAndAreNoted) {
 }
 
 TEST(AssembleTest, SubAgentsThatSpawnEachOtherAreKept) {
-  auto sessions = AssembleSessions({Info("a", {.parent_session = "b"}), Call("a", "1", 1, 1, "", ""), Info("b", {.parent_session = "a"}), Call("b", "2", 2, 1, "", "")});
+  auto sessions = AssembleSessions({Info("a", {.parent_session = "b"}), Call("a", "1", 1, 1, "", ""),
+                                    Info("b", {.parent_session = "a"}), Call("b", "2", 2, 1, "", "")});
   size_t calls = 0;
   auto count = [&](auto&& self, const Session& s) -> void {
     for (const Step& step : s.steps) {
@@ -152,7 +162,8 @@ TEST(AssembleTest, ADeepChainOfSubAgentsIsCut) {
 }
 
 TEST(AssembleTest, ResultsWithoutCallAndCallsWithoutResult) {
-  auto sessions = AssembleSessions({Call("s", "c", 1, 1, "n1", ""), Use("s", "t1", 1, "c", "n1", ""), Answer("s", "zz", 2, "n2", "n1")});
+  auto sessions = AssembleSessions(
+      {Call("s", "c", 1, 1, "n1", ""), Use("s", "t1", 1, "c", "n1", ""), Answer("s", "zz", 2, "n2", "n1")});
   EXPECT_EQ(sessions[0].notes, (std::vector<std::string>{"missing_result:1", "result_without_call:1"}));
   EXPECT_TRUE(sessions[0].steps[2].result_only);
 }

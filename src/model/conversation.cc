@@ -10,7 +10,8 @@ namespace clawtrace {
 Conversation::Conversation(std::vector<ConversationNode> nodes) {
   // Versions of one record: the earliest time, then the smallest parent that is not empty.
   std::ranges::sort(nodes, [](auto& a, auto& b) {
-    return std::tuple(a.id, a.time, a.parent.empty(), a.parent) < std::tuple(b.id, b.time, b.parent.empty(), b.parent);
+    return std::tuple(a.id, a.time, a.parent.empty(), a.parent) <
+           std::tuple(b.id, b.time, b.parent.empty(), b.parent);
   });
   std::vector<std::string_view> parents;
   for (const ConversationNode& node : nodes) {
@@ -34,7 +35,9 @@ Conversation::Conversation(std::vector<ConversationNode> nodes) {
       roots.push_back(static_cast<int>(i));
     }
   }
-  auto by_time = [this](int a, int b) { return std::tie(entries_[a].time, entries_[a].id) < std::tie(entries_[b].time, entries_[b].id); };
+  auto by_time = [this](int a, int b) {
+    return std::tie(entries_[a].time, entries_[a].id) < std::tie(entries_[b].time, entries_[b].id);
+  };
   for (auto& list : children) std::ranges::sort(list, by_time);
   std::ranges::sort(roots, by_time);
   for (int root : roots) Walk(root, children);
@@ -76,7 +79,8 @@ void Conversation::MarkActive() {
   for (size_t i = 0; i < entries_.size(); ++i) {
     auto [it, added] = latest.emplace(entries_[i].root, static_cast<int>(i));
     const Entry& now = entries_[it->second];
-    if (!added && std::tie(entries_[i].time, entries_[i].position) > std::tie(now.time, now.position)) it->second = static_cast<int>(i);
+    if (!added && std::tie(entries_[i].time, entries_[i].position) > std::tie(now.time, now.position))
+      it->second = static_cast<int>(i);
   }
   for (auto& [root, leaf] : latest) {
     for (int at = leaf; at >= 0 && !entries_[at].active; at = entries_[at].parent) entries_[at].active = true;

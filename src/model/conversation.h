@@ -1,6 +1,6 @@
 #pragma once
-// The order of a conversation from its parent chain: a forest of records, each naming the one it follows. Broken and
-// cyclic chains are made whole by breaking them at their earliest record.
+// The order of a conversation from its parent chain: a forest of records, each naming the one it follows.
+// Broken and cyclic chains are made whole by breaking them at their earliest record.
 #include <cstdint>
 #include <optional>
 #include <string>

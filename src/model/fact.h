@@ -1,10 +1,11 @@
 #pragma once
-// A fact is one immutable record from one source, as an importer or receiver read it. Facts may arrive in any order,
-// repeatedly and in several versions; AssembleSessions (session.h) makes the same sessions of them in every case.
+// A fact is one immutable record from one source, as an importer or receiver read it. Facts may arrive in any
+// order, repeatedly and in several versions; AssembleSessions (session.h) makes the same sessions of them in
+// every case.
 //
-// Kinds and what identifies one: (source, session_id, kind, id). Two facts with equal identity and different content
-// are versions of one thing; the assembler picks (complete first, then larger, then greater content hash) or, for an
-// LLM call whose record spans several log lines, unites their content.
+// Kinds and what identifies one: (source, session_id, kind, id). Two facts with equal identity and different
+// content are versions of one thing; the assembler picks (complete first, then larger, then greater content
+// hash) or, for an LLM call whose record spans several log lines, unites their content.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -33,60 +34,60 @@ enum class FactKind {
 enum class ToolStatus { kUnknown, kOk, kError, kAborted };
 
 struct SessionInfo {
-  std::string agent;            // client: "claude-code", "codex", "openclaw", "pi", or a service name
+  std::string agent;  // client: "claude-code", "codex", "openclaw", "pi", or a service name
   std::string agent_version;
   std::string cwd;
-  std::string project;          // git root or repository name when the source says it
-  std::string task_id;          // only if the source names one
-  std::string parent_session;   // set on sub-agents: session id of the parent
-  std::string parent_call;      // set on sub-agents: the parent's tool call id that spawned it
-  std::string agent_name;       // sub-agents: role or nickname ("general-purpose")
-  std::string forked_from;      // session id whose history this one copied
-  std::string billing;          // "subscription" when the source says calls are not charged per token
+  std::string project;             // git root or repository name when the source says it
+  std::string task_id;             // only if the source names one
+  std::string parent_session;      // set on sub-agents: session id of the parent
+  std::string parent_call;         // set on sub-agents: the parent's tool call id that spawned it
+  std::string agent_name;          // sub-agents: role or nickname ("general-purpose")
+  std::string forked_from;         // session id whose history this one copied
+  std::string billing;             // "subscription" when the source says calls are not charged per token
   std::vector<std::string> notes;  // what the source cannot show, stable words: "cache_not_reported"
   bool operator==(const SessionInfo&) const = default;
 };
 
 struct UserTurn {
-  std::string text;       // at most kMaxText bytes
+  std::string text;  // at most kMaxText bytes
   int64_t text_bytes = 0;
-  bool is_meta = false;   // written by the client, not by a person (reminders, command output)
+  bool is_meta = false;  // written by the client, not by a person (reminders, command output)
   bool operator==(const UserTurn&) const = default;
 };
 
 struct LlmCall {
   std::string model;
   std::string provider;
-  std::optional<Usage> usage;          // nullopt: the source gives none (unknown, not zero)
-  std::optional<Usd> reported_cost;    // the client's own figure, only if it gave one > 0
+  std::optional<Usage> usage;        // nullopt: the source gives none (unknown, not zero)
+  std::optional<Usd> reported_cost;  // the client's own figure, only if it gave one > 0
   std::string stop_reason;
-  std::string error;                   // provider error text; such a call has no answer
-  std::string service_tier;            // "batch", "priority", "flex", "fast" when stated
-  bool billed = true;                  // false: a local message in an answer's shape (e.g. model "<synthetic>")
-  bool auxiliary = false;              // title generation and the like
-  int64_t attempts = 0;                // requests it took when known, else 0
-  int64_t text_bytes = 0;              // visible answer text
+  std::string error;         // provider error text; such a call has no answer
+  std::string service_tier;  // "batch", "priority", "flex", "fast" when stated
+  bool billed = true;        // false: a local message in an answer's shape (e.g. model "<synthetic>")
+  bool auxiliary = false;    // title generation and the like
+  int64_t attempts = 0;      // requests it took when known, else 0
+  int64_t text_bytes = 0;    // visible answer text
   int64_t thinking_bytes = 0;
-  std::string text;                    // start of the visible text, at most kMaxText bytes
+  std::string text;  // start of the visible text, at most kMaxText bytes
   bool operator==(const LlmCall&) const = default;
 };
 
 struct ToolUse {
-  std::string llm_call;   // id of the LLM call that asked for it; "" when unknown
+  std::string llm_call;  // id of the LLM call that asked for it; "" when unknown
   std::string name;
-  int64_t index = 0;      // position among the calls of one answer
-  std::string args;       // canonical JSON (Json::Canonical), at most kMaxArgs bytes; "" when there are none
-  int64_t args_bytes = 0; // full size of the canonical form
-  uint64_t args_hash = 0; // Hash64 of the full canonical form
+  int64_t index = 0;       // position among the calls of one answer
+  std::string args;        // canonical JSON (Json::Canonical), at most kMaxArgs bytes; "" when there are none
+  int64_t args_bytes = 0;  // full size of the canonical form
+  uint64_t args_hash = 0;  // Hash64 of the full canonical form
   bool args_broken = false;  // arguments were not valid JSON; args then holds the raw text
-  std::string cwd;        // working directory of the call when the source says it
+  std::string cwd;           // working directory of the call when the source says it
   bool operator==(const ToolUse&) const = default;
 };
 
 struct ToolResult {
   ToolStatus status = ToolStatus::kUnknown;
   std::optional<int64_t> exit_code;
-  std::string error;          // first line(s) of the error, at most kMaxError bytes
+  std::string error;  // first line(s) of the error, at most kMaxError bytes
   int64_t output_bytes = 0;
   uint64_t output_hash = 0;   // Hash64 of the whole output
   std::string output;         // start of the output, at most kMaxText bytes
@@ -116,11 +117,11 @@ struct Fact {
   std::string source;      // importer or receiver name
   std::string session_id;  // the client's session, or the sub-agent's own id
   std::string id;          // the client's id of this thing: call id, message id, event id
-  // The conversation's chain: this record's own node and the one it follows. Importers of formats without a parent
-  // chain leave both empty and set ordinal.
+  // The conversation's chain: this record's own node and the one it follows. Importers of formats without a
+  // parent chain leave both empty and set ordinal.
   std::string node;
   std::string parent_node;
-  int64_t ordinal = -1;    // position that the source itself states (seq, ordinal), else -1
+  int64_t ordinal = -1;             // position that the source itself states (seq, ordinal), else -1
   std::optional<int64_t> start_ns;  // unix time
   std::optional<int64_t> end_ns;
 
@@ -137,10 +138,10 @@ struct Fact {
 
 // A place in the input that could not be used, or was used only after repair.
 struct Skipped {
-  std::string file;        // as given by the user
-  int64_t line = 0;        // from 1; 0 when the format has no lines
-  int64_t offset = 0;      // byte offset of the record
-  std::string reason;      // stable word(s): "truncated-line", "not-json", "wrong-type:usage", ...
+  std::string file;    // as given by the user
+  int64_t line = 0;    // from 1; 0 when the format has no lines
+  int64_t offset = 0;  // byte offset of the record
+  std::string reason;  // stable word(s): "truncated-line", "not-json", "wrong-type:usage", ...
   bool operator==(const Skipped&) const = default;
   auto operator<=>(const Skipped&) const = default;
 };
@@ -153,26 +154,42 @@ template <class E, size_t N>
 using EnumTable = std::array<std::pair<E, std::string_view>, N>;
 
 constexpr EnumTable<FactKind, 8> EnumNames(FactKind) {
-  return {{{FactKind::kSession, "session"}, {FactKind::kUser, "user"}, {FactKind::kLlmCall, "llm_call"},
-           {FactKind::kToolUse, "tool_use"}, {FactKind::kToolResult, "tool_result"}, {FactKind::kLink, "link"},
-           {FactKind::kCompaction, "compaction"}, {FactKind::kOutcome, "outcome"}}};
+  return {{{FactKind::kSession, "session"},
+           {FactKind::kUser, "user"},
+           {FactKind::kLlmCall, "llm_call"},
+           {FactKind::kToolUse, "tool_use"},
+           {FactKind::kToolResult, "tool_result"},
+           {FactKind::kLink, "link"},
+           {FactKind::kCompaction, "compaction"},
+           {FactKind::kOutcome, "outcome"}}};
 }
 constexpr EnumTable<ToolStatus, 4> EnumNames(ToolStatus) {
-  return {{{ToolStatus::kUnknown, "unknown"}, {ToolStatus::kOk, "ok"}, {ToolStatus::kError, "error"}, {ToolStatus::kAborted, "aborted"}}};
+  return {{{ToolStatus::kUnknown, "unknown"},
+           {ToolStatus::kOk, "ok"},
+           {ToolStatus::kError, "error"},
+           {ToolStatus::kAborted, "aborted"}}};
 }
 constexpr EnumTable<Verdict, 5> EnumNames(Verdict) {
-  return {{{Verdict::kUnknown, "unknown"}, {Verdict::kSuccess, "success"}, {Verdict::kFailure, "failure"},
-           {Verdict::kPartial, "partial"}, {Verdict::kError, "error"}}};
+  return {{{Verdict::kUnknown, "unknown"},
+           {Verdict::kSuccess, "success"},
+           {Verdict::kFailure, "failure"},
+           {Verdict::kPartial, "partial"},
+           {Verdict::kError, "error"}}};
 }
 constexpr EnumTable<OutcomeSource, 5> EnumNames(OutcomeSource) {
-  return {{{OutcomeSource::kNone, "none"}, {OutcomeSource::kHeuristic, "heuristic"}, {OutcomeSource::kJudge, "judge"},
-           {OutcomeSource::kUser, "user"}, {OutcomeSource::kVerifier, "verifier"}}};
+  return {{{OutcomeSource::kNone, "none"},
+           {OutcomeSource::kHeuristic, "heuristic"},
+           {OutcomeSource::kJudge, "judge"},
+           {OutcomeSource::kUser, "user"},
+           {OutcomeSource::kVerifier, "verifier"}}};
 }
 
 template <class A>
 void Describe(A& a, SessionInfo& s) {
-  a.Field("agent", s.agent), a.Field("agent_version", s.agent_version), a.Field("cwd", s.cwd), a.Field("project", s.project);
-  a.Field("task_id", s.task_id), a.Field("parent_session", s.parent_session), a.Field("parent_call", s.parent_call);
+  a.Field("agent", s.agent), a.Field("agent_version", s.agent_version), a.Field("cwd", s.cwd),
+      a.Field("project", s.project);
+  a.Field("task_id", s.task_id), a.Field("parent_session", s.parent_session),
+      a.Field("parent_call", s.parent_call);
   a.Field("agent_name", s.agent_name), a.Field("forked_from", s.forked_from), a.Field("billing", s.billing);
   a.Field("notes", s.notes);
 }
@@ -182,7 +199,8 @@ void Describe(A& a, UserTurn& u) {
 }
 template <class A>
 void Describe(A& a, LlmCall& c) {
-  a.Field("model", c.model), a.Field("provider", c.provider), a.Field("usage", c.usage), a.Field("reported_cost", c.reported_cost);
+  a.Field("model", c.model), a.Field("provider", c.provider), a.Field("usage", c.usage),
+      a.Field("reported_cost", c.reported_cost);
   a.Field("stop_reason", c.stop_reason), a.Field("error", c.error), a.Field("service_tier", c.service_tier);
   bool not_billed = !c.billed;
   a.Field("not_billed", not_billed);
@@ -192,7 +210,8 @@ void Describe(A& a, LlmCall& c) {
 }
 template <class A>
 void Describe(A& a, ToolUse& t) {
-  a.Field("llm_call", t.llm_call), a.Field("name", t.name), a.Field("index", t.index), a.Field("args", t.args);
+  a.Field("llm_call", t.llm_call), a.Field("name", t.name), a.Field("index", t.index),
+      a.Field("args", t.args);
   int64_t hash = static_cast<int64_t>(t.args_hash);
   a.Field("args_bytes", t.args_bytes), a.Field("args_hash", hash);
   t.args_hash = static_cast<uint64_t>(hash);
@@ -208,11 +227,13 @@ void Describe(A& a, ToolResult& r) {
 }
 template <class A>
 void Describe(A& a, Outcome& o) {
-  a.Field("verdict", o.verdict), a.Field("source", o.source), a.Field("score_ppm", o.score_ppm), a.Field("judge", o.judge);
+  a.Field("verdict", o.verdict), a.Field("source", o.source), a.Field("score_ppm", o.score_ppm),
+      a.Field("judge", o.judge);
 }
 template <class A>
 void Describe(A& a, Fact& f) {
-  a.Field("kind", f.kind), a.Field("source", f.source), a.Field("session_id", f.session_id), a.Field("id", f.id);
+  a.Field("kind", f.kind), a.Field("source", f.source), a.Field("session_id", f.session_id),
+      a.Field("id", f.id);
   a.Field("node", f.node), a.Field("parent_node", f.parent_node), a.Field("ordinal", f.ordinal);
   a.Field("start_ns", f.start_ns), a.Field("end_ns", f.end_ns);
   a.Field("session", f.session), a.Field("user", f.user), a.Field("llm", f.llm), a.Field("tool", f.tool);

@@ -27,10 +27,16 @@ class HashArchive {
 
   template <class T>
   void Put(const T& value) {
-    if constexpr (std::is_same_v<T, std::string>) Add(std::string_view(value));
-    else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) Add(static_cast<int64_t>(value));
-    else if constexpr (std::is_same_v<T, Usd>) Add(value.pico());
-    else if constexpr (requires { value.begin(); value.size(); }) {
+    if constexpr (std::is_same_v<T, std::string>)
+      Add(std::string_view(value));
+    else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>)
+      Add(static_cast<int64_t>(value));
+    else if constexpr (std::is_same_v<T, Usd>)
+      Add(value.pico());
+    else if constexpr (requires {
+                         value.begin();
+                         value.size();
+                       }) {
       Add(static_cast<int64_t>(value.size()));
       for (const auto& item : value) Put(item);
     } else {

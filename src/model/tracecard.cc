@@ -14,26 +14,34 @@ namespace clawtrace {
 // tool, model or agent: whichever is set is what the step's kind calls for.
 template <class A>
 void Describe(A& a, CardStep& s) {
-  a.StepField("id", s.id), a.Field("kind", s.kind), a.Field("tool", s.tool), a.Field("model", s.model), a.Field("agent", s.agent);
-  a.Field("role", s.role), a.Field("cost_usd", s.cost_usd), a.Field("cost_status", s.cost_status), a.Field("reported_cost_usd", s.reported_cost_usd);
+  a.StepField("id", s.id), a.Field("kind", s.kind), a.Field("tool", s.tool), a.Field("model", s.model),
+      a.Field("agent", s.agent);
+  a.Field("role", s.role), a.Field("cost_usd", s.cost_usd), a.Field("cost_status", s.cost_status),
+      a.Field("reported_cost_usd", s.reported_cost_usd);
   a.Field("redundant", s.redundant), a.Field("suspected", s.suspected), a.Field("reason", s.reason);
-  a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error), a.Field("abandoned", s.abandoned);
-  a.Field("turn", s.turn), a.Field("call_id", s.call_id), a.Field("start_ms", s.start_ms), a.Field("duration_ms", s.duration_ms);
+  a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error),
+      a.Field("abandoned", s.abandoned);
+  a.Field("turn", s.turn), a.Field("call_id", s.call_id), a.Field("start_ms", s.start_ms),
+      a.Field("duration_ms", s.duration_ms);
   a.Field("tokens", s.tokens);
 }
 constexpr bool IsRow(const CardStep&) { return true; }
 
 template <class A>
 void Describe(A& a, RedundantGroup& g) {
-  a.Field("tool", g.tool), a.Field("reason", g.reason), a.Field("grade", g.grade), a.Field("target", g.target);
-  a.StepField("first", g.first), a.StepField("steps", g.steps), a.Field("wasted_usd", g.wasted_usd), a.Field("call_ids", g.call_ids);
+  a.Field("tool", g.tool), a.Field("reason", g.reason), a.Field("grade", g.grade),
+      a.Field("target", g.target);
+  a.StepField("first", g.first), a.StepField("steps", g.steps), a.Field("wasted_usd", g.wasted_usd),
+      a.Field("call_ids", g.call_ids);
 }
 constexpr bool IsRow(const RedundantGroup&) { return true; }
 
 template <class A>
 void Describe(A& a, FailedStep& f) {
-  a.StepField("step", f.step), a.Field("tool", f.tool), a.Field("error", f.error), a.Field("error_class", f.error_class);
-  a.Field("kind", f.kind), a.StepField("repaired_by", f.repaired_by), a.StepField("retries", f.retries), a.Field("cost_usd", f.cost_usd), a.Field("wasted_usd", f.wasted_usd);
+  a.StepField("step", f.step), a.Field("tool", f.tool), a.Field("error", f.error),
+      a.Field("error_class", f.error_class);
+  a.Field("kind", f.kind), a.StepField("repaired_by", f.repaired_by), a.StepField("retries", f.retries),
+      a.Field("cost_usd", f.cost_usd), a.Field("wasted_usd", f.wasted_usd);
   a.Field("call_id", f.call_id), a.Field("repair_call_id", f.repair_call_id), a.Field("args", f.args);
   a.Field("repair_args", f.repair_args), a.Field("helpers", f.helpers);
 }
@@ -41,36 +49,47 @@ constexpr bool IsRow(const FailedStep&) { return true; }
 
 template <class A>
 void Describe(A& a, SubAgent& s) {
-  a.StepField("step", s.step), a.Field("session_id", s.session_id), a.Field("agent", s.agent), a.Field("log_present", s.log_present);
-  a.Field("cost_usd", s.cost_usd), a.Field("llm_call_count", s.llm_call_count), a.Field("tool_call_count", s.tool_call_count);
+  a.StepField("step", s.step), a.Field("session_id", s.session_id), a.Field("agent", s.agent),
+      a.Field("log_present", s.log_present);
+  a.Field("cost_usd", s.cost_usd), a.Field("llm_call_count", s.llm_call_count),
+      a.Field("tool_call_count", s.tool_call_count);
 }
 constexpr bool IsRow(const SubAgent&) { return true; }
 
 template <class A>
 void Describe(A& a, Coverage& c) {
   a.Field("priced", c.priced), a.CountField("reported", c.reported), a.CountField("unpriced", c.unpriced);
-  a.CountField("included", c.included), a.CountField("skipped_records", c.skipped_records), a.Field("unpriced_models", c.unpriced_models), a.Field("notes", c.notes);
+  a.CountField("included", c.included), a.CountField("skipped_records", c.skipped_records),
+      a.Field("unpriced_models", c.unpriced_models), a.Field("notes", c.notes);
 }
 
 template <class A>
 void Describe(A& a, TraceCard& c) {
-  a.Field("schema", c.schema), a.Field("session_id", c.session_id), a.Field("agent", c.agent), a.Field("agent_version", c.agent_version);
+  a.Field("schema", c.schema), a.Field("session_id", c.session_id), a.Field("agent", c.agent),
+      a.Field("agent_version", c.agent_version);
   a.Field("task_id", c.task_id), a.Field("started_ms", c.started_ms), a.Field("models", c.models);
   a.Field("outcome", c.outcome), a.Field("outcome_source", c.outcome_source);
   // A card of ours says null where no cost is known; a card of the literature may simply have none.
-  if (c.schema.empty()) a.Field("total_cost_usd", c.total_cost_usd);
-  else a.NullableField("total_cost_usd", c.total_cost_usd);
-  a.Field("cost_status", c.cost_status), a.Field("total_tokens", c.total_tokens), a.Field("llm_call_count", c.llm_call_count);
+  if (c.schema.empty())
+    a.Field("total_cost_usd", c.total_cost_usd);
+  else
+    a.NullableField("total_cost_usd", c.total_cost_usd);
+  a.Field("cost_status", c.cost_status), a.Field("total_tokens", c.total_tokens),
+      a.Field("llm_call_count", c.llm_call_count);
   a.Field("tool_call_count", c.tool_call_count), a.Field("spawn_count", c.spawn_count);
-  a.Field("own_cost_usd", c.own_cost_usd), a.Field("own_tokens", c.own_tokens), a.Field("own_llm_call_count", c.own_llm_call_count);
+  a.Field("own_cost_usd", c.own_cost_usd), a.Field("own_tokens", c.own_tokens),
+      a.Field("own_llm_call_count", c.own_llm_call_count);
   a.Field("own_tool_call_count", c.own_tool_call_count), a.Field("included_cost_usd", c.included_cost_usd);
-  a.Field("reported_cost_usd", c.reported_cost_usd), a.Field("wasted_usd", c.wasted_usd), a.Field("wall_ms", c.wall_ms);
+  a.Field("reported_cost_usd", c.reported_cost_usd), a.Field("wasted_usd", c.wasted_usd),
+      a.Field("wall_ms", c.wall_ms);
   a.Field("llm_ms", c.llm_ms), a.Field("tool_ms", c.tool_ms), a.Field("usd_rounded", c.usd_rounded);
-  a.Field("top_cost_spans", c.top_cost_spans), a.Field("more_steps", c.more_steps), a.Field("more_cost_usd", c.more_cost_usd);
+  a.Field("top_cost_spans", c.top_cost_spans), a.Field("more_steps", c.more_steps),
+      a.Field("more_cost_usd", c.more_cost_usd);
   a.Field("redundant_tool_calls", c.redundant_tool_calls), a.Field("more_redundant", c.more_redundant);
   a.Field("failed_or_repaired_steps", c.failed_or_repaired_steps), a.Field("more_failed", c.more_failed);
   a.Field("sub_agents", c.sub_agents), a.Field("more_sub_agents", c.more_sub_agents);
-  a.Field("coverage", c.coverage), a.Field("skipped_input", c.skipped_input), a.Field("more_skipped", c.more_skipped);
+  a.Field("coverage", c.coverage), a.Field("skipped_input", c.skipped_input),
+      a.Field("more_skipped", c.more_skipped);
   a.Field("price_book", c.price_book), a.Field("source_hash", c.source_hash), a.Field("steps", c.steps);
 }
 
@@ -78,12 +97,14 @@ std::string EncodeCard(const TraceCard& card, DocFormat format) {
   return Encode(card, format == DocFormat::kJson ? DocWriter::Format::kJson : DocWriter::Format::kYaml);
 }
 
-Result<TraceCard> DecodeCard(std::string_view text, std::string_view name) { return Decode<TraceCard>(text, name); }
+Result<TraceCard> DecodeCard(std::string_view text, std::string_view name) {
+  return Decode<TraceCard>(text, name);
+}
 
 namespace {
 
-// At most max bytes; longer texts keep their start, an ellipsis and 8 hex digits of their hash, so that two different
-// long names stay different.
+// At most max bytes; longer texts keep their start, an ellipsis and 8 hex digits of their hash, so that two
+// different long names stay different.
 std::string Shorten(const std::string& text, size_t max) {
   if (text.size() <= max) return text;
   constexpr std::string_view kEllipsis = "…";
@@ -106,7 +127,8 @@ constexpr size_t kNameBytes = 64;
 
 void ShortenSteps(TraceCard& card) {
   for (CardStep& s : card.top_cost_spans) {
-    s.tool = Shorten(s.tool, kNameBytes), s.model = Shorten(s.model, kNameBytes), s.agent = Shorten(s.agent, kNameBytes);
+    s.tool = Shorten(s.tool, kNameBytes), s.model = Shorten(s.model, kNameBytes),
+    s.agent = Shorten(s.agent, kNameBytes);
     s.call_id.clear(), s.error.clear(), s.tokens.reset(), s.start_ms.reset(), s.turn.reset();
     s.reported_cost_usd.reset(), s.duration_ms.reset();
     if (s.cost_status == CostStatus::kPriced) s.cost_status.reset();  // coverage counts the others
@@ -118,8 +140,10 @@ void ShortenSteps(TraceCard& card) {
     Round(g.wasted_usd);
   }
   for (FailedStep& f : card.failed_or_repaired_steps) {
-    f.tool = Shorten(f.tool, kNameBytes), f.error = Shorten(f.error, kNameBytes), f.error_class = Shorten(f.error_class, kNameBytes);
-    f.call_id.clear(), f.repair_call_id.clear(), f.args.clear(), f.repair_args.clear(), f.helpers.clear(), f.wasted_usd.reset();
+    f.tool = Shorten(f.tool, kNameBytes), f.error = Shorten(f.error, kNameBytes),
+    f.error_class = Shorten(f.error_class, kNameBytes);
+    f.call_id.clear(), f.repair_call_id.clear(), f.args.clear(), f.repair_args.clear(), f.helpers.clear(),
+        f.wasted_usd.reset();
     Round(f.cost_usd);
   }
   for (SubAgent& s : card.sub_agents) {
@@ -131,9 +155,15 @@ void ShortenSteps(TraceCard& card) {
 // What the listed steps leave of the total, so that the list never looks like the whole.
 void SetMoreCost(const TraceCard& full, TraceCard& card) {
   if (full.steps.empty() || !full.total_cost_usd) return;
+  // From the exact amounts: the listed ones are already rounded.
+  auto listed = [&](const CardStep& step) {
+    return std::any_of(card.top_cost_spans.begin(), card.top_cost_spans.end(),
+                       [&](const CardStep& top) { return top.id == step.id; });
+  };
   Usd rest;
-  for (const CardStep& step : full.steps) rest += step.cost_usd.value_or(Usd());
-  for (const CardStep& step : card.top_cost_spans) rest = rest - step.cost_usd.value_or(Usd());
+  for (const CardStep& step : full.steps) {
+    if (step.cost_usd && !step.cost_usd->is_zero() && !listed(step)) rest += *step.cost_usd;
+  }
   card.more_cost_usd = rest;
   Round(card.more_cost_usd);
   if (card.more_cost_usd->is_zero()) card.more_cost_usd.reset();
@@ -141,7 +171,8 @@ void SetMoreCost(const TraceCard& full, TraceCard& card) {
 
 TraceCard Compacted(const TraceCard& full) {
   TraceCard card = full;
-  for (auto field : {&TraceCard::session_id, &TraceCard::agent, &TraceCard::agent_version, &TraceCard::task_id, &TraceCard::price_book}) {
+  for (auto field : {&TraceCard::session_id, &TraceCard::agent, &TraceCard::agent_version,
+                     &TraceCard::task_id, &TraceCard::price_book}) {
     card.*field = Shorten(card.*field, kNameBytes);
   }
   constexpr size_t kTop = 6;
@@ -175,7 +206,8 @@ TraceCard Compacted(const TraceCard& full) {
     for (std::string& model : card.coverage->unpriced_models) model = Shorten(model, kNameBytes);
     for (std::string& note : card.coverage->notes) note = Shorten(note, kNameBytes);
   }
-  for (Skipped& skip : card.skipped_input) skip.file = Shorten(skip.file, kNameBytes), skip.reason = Shorten(skip.reason, kNameBytes);
+  for (Skipped& skip : card.skipped_input)
+    skip.file = Shorten(skip.file, kNameBytes), skip.reason = Shorten(skip.reason, kNameBytes);
   ShortenSteps(card);
   return card;
 }
@@ -198,7 +230,9 @@ bool DropOne(TraceCard& card) {
     if (list.size() < 2) return false;
     // Half of it goes; the last entry counts what went: "+3".
     size_t cut = 0;
-    if (list.back().starts_with("+")) cut = static_cast<size_t>(ParseInt(std::string_view(list.back()).substr(1)).value_or(0)), list.pop_back();
+    if (list.back().starts_with("+"))
+      cut = static_cast<size_t>(ParseInt(std::string_view(list.back()).substr(1)).value_or(0)),
+      list.pop_back();
     size_t keep = list.size() / 2;
     cut += list.size() - keep;
     list.resize(keep);
@@ -225,7 +259,9 @@ Result<std::string> EncodeCompactCard(const TraceCard& full, DocFormat format, s
     std::string text = EncodeCard(card, format);
     if (text.size() <= max_bytes) return text;
     if (!DropOne(card)) {
-      return Fail(ErrorCode::kLimit, fmt::format("totals of session {} need {} bytes, more than the limit of {}", card.session_id, text.size(), max_bytes),
+      return Fail(ErrorCode::kLimit,
+                  fmt::format("totals of session {} need {} bytes, more than the limit of {}",
+                              card.session_id, text.size(), max_bytes),
                   "raise --max-bytes");
     }
   }

@@ -11,37 +11,37 @@
 namespace clawtrace {
 
 struct CardStep {
-  std::string id;                       // "12", below a spawn "12/3": for display, see call_id
+  std::string id;  // "12", below a spawn "12/3": for display, see call_id
   StepKind kind = StepKind::kLlmCall;
-  std::string tool, model, agent;       // the one that belongs to kind
+  std::string tool, model, agent;  // the one that belongs to kind
   std::string call_id;
-  std::optional<int64_t> turn;          // the LLM call it is or belongs to, from 1
-  std::string role;                     // LLM calls: tool_call, plan_then_tool, reply, thinking, failed, other; final_reply once
-  std::optional<Usd> cost_usd;          // billed; LLM calls only; nullopt = not known
+  std::optional<int64_t> turn;  // the LLM call it is or belongs to, from 1
+  std::string role;  // LLM calls: tool_call, plan_then_tool, reply, thinking, failed, other; final_reply once
+  std::optional<Usd> cost_usd;  // billed; LLM calls only; nullopt = not known
   std::optional<CostStatus> cost_status;
-  std::optional<Usd> reported_cost_usd; // the client's own figure, beside ours
+  std::optional<Usd> reported_cost_usd;  // the client's own figure, beside ours
   std::optional<Usage> tokens;
   std::optional<int64_t> start_ms, duration_ms;
   std::optional<ToolStatus> status;
   std::optional<int64_t> exit_code;
   std::string error;
-  bool redundant = false;               // proven (grade >= C1)
-  bool suspected = false;               // C0
-  std::string reason;                   // detector that flagged it
+  bool redundant = false;  // proven (grade >= C1)
+  bool suspected = false;  // C0
+  std::string reason;      // detector that flagged it
   bool abandoned = false;
   bool operator==(const CardStep&) const = default;
 };
 
-// Steps that repeat what was known, each but the first. wasted_usd: billed cost of the LLM calls that asked for
-// nothing else; nullopt when that is not known (a shared or unpriced turn).
+// Steps that repeat what was known, each but the first. wasted_usd: billed cost of the LLM calls that asked
+// for nothing else; nullopt when that is not known (a shared or unpriced turn).
 struct RedundantGroup {
   std::string tool;
-  std::string reason;                   // detector: "exact_repeat", "retry_unchanged"
-  std::string grade;                    // "C0"
-  std::string target;                   // resource or command, abstracted to one line, may be cut
-  std::string first;                    // step that is repeated
-  std::vector<std::string> steps;       // the repeating steps
-  std::vector<std::string> call_ids;    // of the repeating steps, same order
+  std::string reason;                 // detector: "exact_repeat", "retry_unchanged"
+  std::string grade;                  // "C0"
+  std::string target;                 // resource or command, abstracted to one line, may be cut
+  std::string first;                  // step that is repeated
+  std::vector<std::string> steps;     // the repeating steps
+  std::vector<std::string> call_ids;  // of the repeating steps, same order
   std::optional<Usd> wasted_usd;
   bool operator==(const RedundantGroup&) const = default;
 };
@@ -49,24 +49,24 @@ struct RedundantGroup {
 struct FailedStep {
   std::string step;
   std::string call_id;
-  std::string tool;                     // "" for an LLM call
-  std::string error;                    // first line
-  std::string error_class;              // "missing_command:python", "missing_directory", "edit_no_match", ...
-  std::string kind;                     // "mistake" or "environment"
-  std::string args;                     // canonical, cut at kMaxText: what was tried
-  std::string repaired_by;              // step id; "" = not repaired
+  std::string tool;         // "" for an LLM call
+  std::string error;        // first line
+  std::string error_class;  // "missing_command:python", "missing_directory", "edit_no_match", ...
+  std::string kind;         // "mistake" or "environment"
+  std::string args;         // canonical, cut at kMaxText: what was tried
+  std::string repaired_by;  // step id; "" = not repaired
   std::string repair_call_id;
-  std::string repair_args;              // what worked
-  std::vector<std::string> helpers;     // steps between that made it work ("mkdir -p out"): canonical arguments
-  std::vector<std::string> retries;     // unchanged retries of it in between: step ids
-  std::optional<Usd> cost_usd;          // billed cost of the turns of failure, retries and repair
-  std::optional<Usd> wasted_usd;        // of it: failure and retries alone
+  std::string repair_args;           // what worked
+  std::vector<std::string> helpers;  // steps between that made it work ("mkdir -p out"): canonical arguments
+  std::vector<std::string> retries;  // unchanged retries of it in between: step ids
+  std::optional<Usd> cost_usd;       // billed cost of the turns of failure, retries and repair
+  std::optional<Usd> wasted_usd;     // of it: failure and retries alone
   bool operator==(const FailedStep&) const = default;
 };
 
 struct SubAgent {
-  std::string step;                     // the spawn
-  std::string session_id;               // "" when the child is not known
+  std::string step;        // the spawn
+  std::string session_id;  // "" when the child is not known
   std::string agent;
   bool log_present = false;
   std::optional<Usd> cost_usd;
@@ -75,7 +75,8 @@ struct SubAgent {
 };
 
 struct Coverage {
-  int64_t priced = 0, reported = 0, unpriced = 0, included = 0;  // LLM calls by cost status, sub-agents included
+  int64_t priced = 0, reported = 0, unpriced = 0,
+          included = 0;  // LLM calls by cost status, sub-agents included
   int64_t skipped_records = 0;
   std::vector<std::string> unpriced_models;
   std::vector<std::string> notes;
@@ -83,14 +84,14 @@ struct Coverage {
 };
 
 struct Totals {
-  std::optional<Usd> cost_usd;          // nullopt: calls exist and none has a known cost
+  std::optional<Usd> cost_usd;  // nullopt: calls exist and none has a known cost
   Usage tokens;
   int64_t llm_calls = 0, tool_calls = 0, spawns = 0;
   bool operator==(const Totals&) const = default;
 };
 
 struct TraceCard {
-  std::string schema;                   // "tracecard/1"; a card of the literature has none
+  std::string schema;  // "tracecard/1"; a card of the literature has none
   std::string session_id;
   std::string agent, agent_version;
   std::string task_id;
@@ -100,27 +101,28 @@ struct TraceCard {
   std::vector<std::string> models;
   std::optional<Verdict> outcome;
   std::optional<OutcomeSource> outcome_source;
-  std::optional<CostStatus> cost_status;   // the weakest among the calls
+  std::optional<CostStatus> cost_status;  // the weakest among the calls
   std::optional<Usd> total_cost_usd;
   std::optional<Usage> total_tokens;
   std::optional<int64_t> llm_call_count, tool_call_count, spawn_count;
   std::optional<Usd> own_cost_usd;
   std::optional<Usage> own_tokens;
   std::optional<int64_t> own_llm_call_count, own_tool_call_count;
-  std::optional<Usd> included_cost_usd;    // list price of calls covered by a subscription, not in the total
-  std::optional<Usd> reported_cost_usd;    // sum of the client's figures, when it gave any
+  std::optional<Usd> included_cost_usd;  // list price of calls covered by a subscription, not in the total
+  std::optional<Usd> reported_cost_usd;  // sum of the client's figures, when it gave any
   std::optional<int64_t> wall_ms, llm_ms, tool_ms;
-  std::optional<Usd> wasted_usd;           // redundant groups and failures, each turn once
+  std::optional<Usd> wasted_usd;  // redundant groups and failures, each turn once
   std::vector<CardStep> steps;
-  std::vector<CardStep> top_cost_spans;    // compact cards: the dearest steps instead of all
+  std::vector<CardStep> top_cost_spans;  // compact cards: the dearest steps instead of all
   std::vector<RedundantGroup> redundant_tool_calls;
   std::vector<FailedStep> failed_or_repaired_steps;
   std::vector<SubAgent> sub_agents;
   std::optional<Coverage> coverage;
   std::vector<Skipped> skipped_input;
-  std::optional<bool> usd_rounded;         // compact cards: amounts are rounded to 6 places
-  std::optional<Usd> more_cost_usd;        // billed cost of the steps that a compact card does not list
-  std::optional<int64_t> more_steps, more_redundant, more_failed, more_sub_agents, more_skipped;  // left out of a compact card
+  std::optional<bool> usd_rounded;   // compact cards: amounts are rounded to 6 places
+  std::optional<Usd> more_cost_usd;  // billed cost of the steps that a compact card does not list
+  std::optional<int64_t> more_steps, more_redundant, more_failed, more_sub_agents,
+      more_skipped;  // left out of a compact card
   bool operator==(const TraceCard&) const = default;
 };
 
@@ -129,9 +131,10 @@ enum class DocFormat { kYaml, kJson };
 std::string EncodeCard(const TraceCard& card, DocFormat format);
 Result<TraceCard> DecodeCard(std::string_view text, std::string_view name);
 
-// The same card within max_bytes in the given format: ids and names cut at 64 bytes with an ellipsis and 8 hex digits
-// of their hash, USD rounded to 6 places, and lists dropped in a fixed order (steps, repairs, redundant, sub-agents),
-// each leaving its more_* count. Totals, outcome and coverage always stay. kLimit if even those do not fit.
+// The same card within max_bytes in the given format: ids and names cut at 64 bytes with an ellipsis and 8
+// hex digits of their hash, USD rounded to 6 places, and lists dropped in a fixed order (steps, repairs,
+// redundant, sub-agents), each leaving its more_* count. Totals, outcome and coverage always stay. kLimit if
+// even those do not fit.
 Result<std::string> EncodeCompactCard(const TraceCard& card, DocFormat format, size_t max_bytes = 1536);
 
 }  // namespace clawtrace

@@ -17,11 +17,13 @@ steps:
 )";
 
 TEST(TraceCardTest, CardOfTheLiteratureRoundTrips) {
-  auto card = DecodeCard("session_id: 7f3e\noutcome: success\ntotal_cost_usd: 0.42\nsteps:\n"
-                         "- {id: 1, kind: tool_use, tool: read_file, cost_usd: 0.001}\n"
-                         "- {id: 2, kind: llm_call, model: opus, cost_usd: 0.18, redundant: true}\n"
-                         "- {id: 3, kind: tool_use, tool: grep, cost_usd: 0.002}\n"
-                         "- {id: 4, kind: llm_call, model: sonnet, cost_usd: 0.04}\n", "card.yaml");
+  auto card = DecodeCard(
+      "session_id: 7f3e\noutcome: success\ntotal_cost_usd: 0.42\nsteps:\n"
+      "- {id: 1, kind: tool_use, tool: read_file, cost_usd: 0.001}\n"
+      "- {id: 2, kind: llm_call, model: opus, cost_usd: 0.18, redundant: true}\n"
+      "- {id: 3, kind: tool_use, tool: grep, cost_usd: 0.002}\n"
+      "- {id: 4, kind: llm_call, model: sonnet, cost_usd: 0.04}\n",
+      "card.yaml");
   ASSERT_TRUE(card) << card.error().message;
   EXPECT_EQ(card->outcome, Verdict::kSuccess);
   EXPECT_TRUE(card->steps[1].redundant);
@@ -48,9 +50,17 @@ TraceCard Huge() {
     card.coverage->notes.push_back("note-" + std::to_string(i) + std::string(100, 'x'));
     card.coverage->unpriced_models.push_back(std::string(200, static_cast<char>('a' + i % 26)));
     CardStep step;
-    step.id = std::to_string(i), step.model = std::string(90, 'm'), step.cost_usd = Usd::Pico(1'000'000'000 + i);
+    step.id = std::to_string(i), step.model = std::string(90, 'm'),
+    step.cost_usd = Usd::Pico(1'000'000'000 + i);
     card.steps.push_back(step);
-    card.redundant_tool_calls.push_back({.tool = "read", .reason = "exact_repeat", .grade = "C0", .target = std::string(300, 't'), .first = "1", .steps = {"2", "3"}, .call_ids = {"a", "b"}, .wasted_usd = Usd::Pico(5)});
+    card.redundant_tool_calls.push_back({.tool = "read",
+                                         .reason = "exact_repeat",
+                                         .grade = "C0",
+                                         .target = std::string(300, 't'),
+                                         .first = "1",
+                                         .steps = {"2", "3"},
+                                         .call_ids = {"a", "b"},
+                                         .wasted_usd = Usd::Pico(5)});
     FailedStep failed;
     failed.step = "9", failed.error = std::string(300, 'e');
     card.failed_or_repaired_steps.push_back(failed);

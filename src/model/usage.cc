@@ -14,7 +14,8 @@ Usage& Usage::operator+=(const Usage& other) {
 }
 
 bool IsPlausible(const Usage& u) {
-  for (int64_t n : {u.uncached_input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.cache_write_unknown, u.output, u.reasoning}) {
+  for (int64_t n : {u.uncached_input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.cache_write_unknown,
+                    u.output, u.reasoning}) {
     if (n < 0 || n > kMaxTokensPerBucket) return false;
   }
   return true;

@@ -13,8 +13,8 @@ class Usd {
  public:
   constexpr Usd() = default;
   static constexpr Usd Pico(int64_t pico) { return Usd(pico); }
-  // "12", "0.0825", "2.5e-05", "-1.5": decimal, more than 12 places are rounded half up. nullopt when it is none
-  // or out of range.
+  // "12", "0.0825", "2.5e-05", "-1.5": decimal, more than 12 places are rounded half up. nullopt when it is
+  // none or out of range.
   static std::optional<Usd> Parse(std::string_view decimal);
   // From a binary floating point number as JSON logs carry it: rounded to the nearest pico-dollar.
   static std::optional<Usd> FromDouble(double dollars);
@@ -29,7 +29,8 @@ class Usd {
   Usd Times(int64_t count) const;
   constexpr auto operator<=>(const Usd&) const = default;
 
-  // Plain decimal without exponent, up to 12 places, no trailing zeros, at least one place ("0.0", "0.000155").
+  // Plain decimal without exponent, up to 12 places, no trailing zeros, at least one place ("0.0",
+  // "0.000155").
   std::string ToDecimal() const;
   // Rounded half away from zero to that many places.
   std::string ToDecimal(int places) const;

@@ -16,7 +16,8 @@ TEST(UsdTest, ParsesDecimals) {
   EXPECT_EQ(pico("0.0000000000004"), 0);
   EXPECT_EQ(Usd::Parse("-1.5")->pico(), -1'500'000'000'000);
   EXPECT_EQ(pico("0.30000000000000004"), 300'000'000'000) << "binary noise beyond 12 places vanishes";
-  for (std::string_view bad : {"", ".", "-", "1.2.3", "1e", "abc", "1e9999", "99999999999999", "0x1"}) EXPECT_FALSE(Usd::Parse(bad)) << bad;
+  for (std::string_view bad : {"", ".", "-", "1.2.3", "1e", "abc", "1e9999", "99999999999999", "0x1"})
+    EXPECT_FALSE(Usd::Parse(bad)) << bad;
 }
 
 TEST(UsdTest, SpellsDecimals) {

@@ -1,5 +1,6 @@
 #pragma once
-// Where tests find recordings: our own committed ones, and the shared collection beside the checkout when it is there.
+// Where tests find recordings: our own committed ones, and the shared collection beside the checkout when it
+// is there.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -17,9 +18,9 @@ inline std::filesystem::path SharedData() {
   return std::filesystem::is_directory(path) ? path : std::filesystem::path();
 }
 
-#define CT_NEEDS_SHARED_DATA()                                                                              \
-  if (clawtrace::test::SharedData().empty()) {                                                              \
-    GTEST_SKIP() << "needs the shared recordings: ../shared/data or CLAWTRACE_SHARED_DATA is not there";    \
+#define CT_NEEDS_SHARED_DATA()                                                                           \
+  if (clawtrace::test::SharedData().empty()) {                                                           \
+    GTEST_SKIP() << "needs the shared recordings: ../shared/data or CLAWTRACE_SHARED_DATA is not there"; \
   }
 
 }  // namespace clawtrace::test

@@ -25,7 +25,9 @@ Result<CardFormat> FormatOf(const Arguments& arguments) {
   format.format = arguments.Has("--json") ? DocFormat::kJson : DocFormat::kYaml;
   if (arguments.Has("--max-bytes")) {
     auto bytes = ParseInt(arguments.Value("--max-bytes"));
-    if (!bytes || *bytes <= 0) return Fail(ErrorCode::kInvalidInput, fmt::format("--max-bytes {} is not a number of bytes", arguments.Value("--max-bytes")));
+    if (!bytes || *bytes <= 0)
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("--max-bytes {} is not a number of bytes", arguments.Value("--max-bytes")));
     format.max_bytes = static_cast<size_t>(*bytes);
   }
   return format;
@@ -42,7 +44,8 @@ void Print(const World& world, std::string_view text, const CardFormat& format, 
   if (!text.ends_with('\n')) *world.out << '\n';
 }
 
-int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book, const World& world) {
+int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book,
+             const World& world) {
   auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession&) {
     if (auto text = Spell(item.card, format)) item.text = std::move(*text);
     DropSteps(item);
@@ -50,8 +53,13 @@ int PrintAll(const Selection& selection, const CardFormat& format, const PriceBo
   if (!all) return Report(world, all.error());
   int code = kDone;
   for (Compiled& item : *all) {
-    if (item.text.empty()) code = Report(world, {ErrorCode::kLimit, fmt::format("card of session {} does not fit {} bytes", item.card.session_id, format.max_bytes), "raise --max-bytes"});
-    else Print(world, item.text, format, all->size() > 1);
+    if (item.text.empty())
+      code = Report(world, {ErrorCode::kLimit,
+                            fmt::format("card of session {} does not fit {} bytes", item.card.session_id,
+                                        format.max_bytes),
+                            "raise --max-bytes"});
+    else
+      Print(world, item.text, format, all->size() > 1);
   }
   return code;
 }
@@ -69,8 +77,10 @@ const PricedSession* Descend(const PricedSession& root, std::string_view path) {
   return at;
 }
 
-int PrintSelected(const Selection& selection, const CardFormat& format, const PriceBook& book, const World& world) {
-  auto all = CompileAll(selection.inputs, book, world, [](Compiled& item, const PricedSession&) { DropSteps(item); });
+int PrintSelected(const Selection& selection, const CardFormat& format, const PriceBook& book,
+                  const World& world) {
+  auto all = CompileAll(selection.inputs, book, world,
+                        [](Compiled& item, const PricedSession&) { DropSteps(item); });
   if (!all) return Report(world, all.error());
   struct Wanted {
     std::string id, source, path;
@@ -81,9 +91,11 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
     auto found = Match(*all, selector.substr(0, slash));
     if (!found) return Report(world, found.error());
     const Compiled& item = (*all)[found->front()];
-    wanted.push_back({item.card.session_id, item.source, slash == std::string::npos ? "" : selector.substr(slash + 1)});
+    wanted.push_back(
+        {item.card.session_id, item.source, slash == std::string::npos ? "" : selector.substr(slash + 1)});
   }
-  std::vector<Result<std::string>> texts(wanted.size(), Fail(ErrorCode::kNotFound, "session vanished while reading"));
+  std::vector<Result<std::string>> texts(wanted.size(),
+                                         Fail(ErrorCode::kNotFound, "session vanished while reading"));
   World quiet = world;  // problems were told in the first pass
   std::ostream nowhere(nullptr);
   quiet.err = &nowhere, quiet.err_is_terminal = false, quiet.threads = 1;
@@ -91,8 +103,13 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i].id != item.card.session_id || wanted[i].source != item.source) continue;
       const PricedSession* target = wanted[i].path.empty() ? &priced : Descend(priced, wanted[i].path);
-      if (target) texts[i] = Spell(target == &priced ? item.card : compile::CompileCard(*target, book), format);
-      else texts[i] = Fail(ErrorCode::kNotFound, fmt::format("step {} of session {} spawned no agent whose log is present", wanted[i].path, wanted[i].id), "clawtrace card --full shows the steps");
+      if (target)
+        texts[i] = Spell(target == &priced ? item.card : compile::CompileCard(*target, book), format);
+      else
+        texts[i] = Fail(ErrorCode::kNotFound,
+                        fmt::format("step {} of session {} spawned no agent whose log is present",
+                                    wanted[i].path, wanted[i].id),
+                        "clawtrace card --full shows the steps");
     }
     DropSteps(item);
   });
@@ -122,9 +139,12 @@ const Command kCard = {
     .summary = "the TraceCard of each session: cost per step, waste, failures",
     .usage = "card [--full] [--json] [PATH|SESSION[/STEP]]...",
     .details =
-        "PATH is a log file, a folder, a glob or - for standard input; SESSION a full id, a unique prefix of 6 characters or\n"
-        "more, or agent:id. SESSION/3 is the card of the sub-agent that step 3 spawned. Without PATH the logs of the known\n"
-        "agents of this user are searched. Several YAML cards are separated by ---; with --json each is one line.",
+        "PATH is a log file, a folder, a glob or - for standard input; SESSION a full id, a unique prefix of "
+        "6 characters or\n"
+        "more, or agent:id. SESSION/3 is the card of the sub-agent that step 3 spawned. Without PATH the "
+        "logs of the known\n"
+        "agents of this user are searched. Several YAML cards are separated by ---; with --json each is one "
+        "line.",
     .flags = kFlags,
     .run = Run,
 };

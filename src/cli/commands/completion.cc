@@ -20,12 +20,16 @@ std::string FlagsOf(const Command& command) {
 void Bash(std::ostream& out) {
   out << "# bash completion for clawtrace\n_clawtrace() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n";
-  out << fmt::format("    COMPREPLY=($(compgen -W \"{} --help --version\" -- \"$cur\"))\n    return\n  fi\n", Names());
+  out << fmt::format("    COMPREPLY=($(compgen -W \"{} --help --version\" -- \"$cur\"))\n    return\n  fi\n",
+                     Names());
   out << "  local flags=\n  case ${COMP_WORDS[1]} in\n";
-  for (const Command* command : Commands()) out << fmt::format("    {}) flags=\"{}\" ;;\n", command->name, FlagsOf(*command));
+  for (const Command* command : Commands())
+    out << fmt::format("    {}) flags=\"{}\" ;;\n", command->name, FlagsOf(*command));
   out << "  esac\n  if [[ $cur == -* ]]; then\n    COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\"))\n"
-         "  elif [ \"${COMP_WORDS[1]}\" = completion ]; then\n    COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$cur\"))\n"
-         "  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n  fi\n}\ncomplete -o filenames -F _clawtrace clawtrace\n";
+         "  elif [ \"${COMP_WORDS[1]}\" = completion ]; then\n    COMPREPLY=($(compgen -W \"bash zsh fish\" "
+         "-- \"$cur\"))\n"
+         "  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n  fi\n}\ncomplete -o filenames -F _clawtrace "
+         "clawtrace\n";
 }
 
 std::string Quoted(std::string_view text) {
@@ -44,16 +48,27 @@ std::string Escaped(std::string_view text, std::string_view special) {
 }
 
 void Zsh(std::ostream& out) {
-  out << "#compdef clawtrace\n# zsh completion for clawtrace\n_clawtrace() {\n  local -a commands\n  commands=(\n";
-  for (const Command* command : Commands()) out << "    " << Quoted(fmt::format("{}:{}", command->name, Escaped(command->summary, ":"))) << "\n";
-  out << "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n  case $words[2] in\n";
+  out << "#compdef clawtrace\n# zsh completion for clawtrace\n_clawtrace() {\n  local -a commands\n  "
+         "commands=(\n";
+  for (const Command* command : Commands())
+    out << "    " << Quoted(fmt::format("{}:{}", command->name, Escaped(command->summary, ":"))) << "\n";
+  out << "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n  case "
+         "$words[2] in\n";
   for (const Command* command : Commands()) {
     out << fmt::format("    {})\n      _arguments", command->name);
     for (const Flag& flag : command->flags) {
-      std::string argument = flag.kind == FlagKind::kSwitch ? "" : fmt::format(":{}:{}", flag.value_name, flag.kind == FlagKind::kPath ? "_files" : "");
-      out << " \\\n        " << Quoted(fmt::format("{}[{}]{}", flag.name, Escaped(flag.help, "[]:"), argument));
+      std::string argument =
+          flag.kind == FlagKind::kSwitch
+              ? ""
+              : fmt::format(":{}:{}", flag.value_name, flag.kind == FlagKind::kPath ? "_files" : "");
+      out << " \\\n        "
+          << Quoted(fmt::format("{}[{}]{}", flag.name, Escaped(flag.help, "[]:"), argument));
     }
-    out << " \\\n        " << Quoted(command->positional_paths ? "*:path:_files" : command->name == "completion" ? "1:shell:(bash zsh fish)" : "*:name:") << "\n      ;;\n";
+    out << " \\\n        "
+        << Quoted(command->positional_paths       ? "*:path:_files"
+                  : command->name == "completion" ? "1:shell:(bash zsh fish)"
+                                                  : "*:name:")
+        << "\n      ;;\n";
   }
   out << "  esac\n}\n_clawtrace \"$@\"\n";
 }
@@ -61,12 +76,14 @@ void Zsh(std::ostream& out) {
 void Fish(std::ostream& out) {
   out << "# fish completion for clawtrace\n";
   for (const Command* command : Commands()) {
-    out << fmt::format("complete -c clawtrace -n __fish_use_subcommand -f -a {} -d {}\n", command->name, Quoted(command->summary));
+    out << fmt::format("complete -c clawtrace -n __fish_use_subcommand -f -a {} -d {}\n", command->name,
+                       Quoted(command->summary));
   }
   for (const Command* command : Commands()) {
     for (const Flag& flag : command->flags) {
-      out << fmt::format("complete -c clawtrace -n '__fish_seen_subcommand_from {}' -l {}{} -d {}\n", command->name, flag.name.substr(2),
-                         flag.kind == FlagKind::kSwitch ? "" : " -r", Quoted(flag.help));
+      out << fmt::format("complete -c clawtrace -n '__fish_seen_subcommand_from {}' -l {}{} -d {}\n",
+                         command->name, flag.name.substr(2), flag.kind == FlagKind::kSwitch ? "" : " -r",
+                         Quoted(flag.help));
     }
   }
   out << "complete -c clawtrace -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
@@ -74,10 +91,16 @@ void Fish(std::ostream& out) {
 
 int Run(const Arguments& arguments, const World& world) {
   std::string shell = arguments.positional.size() == 1 ? arguments.positional[0] : "";
-  if (shell == "bash") Bash(*world.out);
-  else if (shell == "zsh") Zsh(*world.out);
-  else if (shell == "fish") Fish(*world.out);
-  else return Report(world, {ErrorCode::kInvalidInput, "completion needs the name of one shell: bash, zsh or fish", "clawtrace completion bash > ~/.local/share/bash-completion/completions/clawtrace"});
+  if (shell == "bash")
+    Bash(*world.out);
+  else if (shell == "zsh")
+    Zsh(*world.out);
+  else if (shell == "fish")
+    Fish(*world.out);
+  else
+    return Report(world,
+                  {ErrorCode::kInvalidInput, "completion needs the name of one shell: bash, zsh or fish",
+                   "clawtrace completion bash > ~/.local/share/bash-completion/completions/clawtrace"});
   return kDone;
 }
 

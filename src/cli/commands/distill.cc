@@ -1,8 +1,9 @@
+#include "distill/distill.h"
+
 #include <fmt/core.h>
 
 #include "base/doc_writer.h"
 #include "cli/inputs.h"
-#include "distill/distill.h"
 #include "skill/skill.h"
 
 namespace clawtrace::cli {
@@ -25,12 +26,15 @@ void PrintPatches(const std::vector<Patch>& patches, bool json, std::ostream& ou
 }
 
 int Run(const Arguments& arguments, const World& world) {
-  if (!arguments.Has("--skill")) return Report(world, {ErrorCode::kInvalidInput, "distill needs a skill directory", "--skill DIR; it is created when it does not exist"});
+  if (!arguments.Has("--skill"))
+    return Report(world, {ErrorCode::kInvalidInput, "distill needs a skill directory",
+                          "--skill DIR; it is created when it does not exist"});
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = CompileAll(selection->inputs, *book, world, [](Compiled& item, const PricedSession&) { DropSteps(item); });
+  auto all = CompileAll(selection->inputs, *book, world,
+                        [](Compiled& item, const PricedSession&) { DropSteps(item); });
   if (!all) return Report(world, all.error());
   std::vector<TraceCard> cards;
   if (selection->selectors.empty()) {
@@ -55,8 +59,10 @@ int Run(const Arguments& arguments, const World& world) {
   }
   auto applied = ApplyPatches(base, patches);
   if (!applied) return Report(world, applied.error());
-  if (arguments.Has("--patches")) PrintPatches(patches, arguments.Has("--json"), *world.out);
-  else *world.out << DiffSkills(base, applied->skill);
+  if (arguments.Has("--patches"))
+    PrintPatches(patches, arguments.Has("--json"), *world.out);
+  else
+    *world.out << DiffSkills(base, applied->skill);
   for (const std::string& line : applied->report) *world.err << line << "\n";
   *world.err << fmt::format("{} sessions, {} patches, skill {}\n", cards.size(), patches.size(), target);
   if (arguments.Has("--dry-run")) return kDone;
@@ -72,8 +78,10 @@ const Command kDistill = {
     .summary = "turn waste and repairs seen in sessions into rules of a skill",
     .usage = "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run]",
     .details =
-        "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same session go under\n"
-        "\"Candidates (unproven)\" with their true grade; text of others is never touched. The diff is printed. Which steps\n"
+        "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same "
+        "session go under\n"
+        "\"Candidates (unproven)\" with their true grade; text of others is never touched. The diff is "
+        "printed. Which steps\n"
         "justify a rule stands in DIR/.clawtrace/provenance.json.",
     .flags = kFlags,
     .run = Run,

@@ -18,21 +18,30 @@ int Run(const Arguments& arguments, const World& world) {
   };
   *world.out << "clawtrace " CLAWTRACE_VERSION "\n";
   auto book = LoadPrices(arguments, world);
-  if (book) tell(true, fmt::format("price book {}: {} rows from {}", book->id(), book->rows().size(), world.data_dir));
-  else tell(false, book.error().message, book.error().hint);
+  if (book)
+    tell(true,
+         fmt::format("price book {}: {} rows from {}", book->id(), book->rows().size(), world.data_dir));
+  else
+    tell(false, book.error().message, book.error().hint);
   *world.out << "\nformats read:\n";
   std::vector<std::vector<std::string>> rows;
-  for (const capture::Importer* importer : capture::Importers()) rows.push_back({"  " + std::string(importer->name), std::string(importer->summary)});
+  for (const capture::Importer* importer : capture::Importers())
+    rows.push_back({"  " + std::string(importer->name), std::string(importer->summary)});
   PrintTable(*world.out, {{"  name"}, {"what"}}, rows);
   *world.out << "\nlogs of this user:\n";
   auto roots = capture::KnownRoots(world.home);
-  if (roots.empty()) *world.out << "  none found below " << world.home << "; name files or folders on the command line\n";
+  if (roots.empty())
+    *world.out << "  none found below " << world.home << "; name files or folders on the command line\n";
   for (const std::string& root : roots) {
     capture::Plan plan = capture::PlanInputs({root});
     size_t files = 0;
     for (const capture::Unit& unit : plan.units) files += unit.files.size();
-    tell(plan.unusable.empty(), fmt::format("{}: {} logs in {} groups, {} other files", root, files, plan.units.size(), plan.unrecognised_files),
-         plan.unusable.empty() ? "" : fmt::format("{} could not be read, the first: {}: {}", plan.unusable.size(), plan.unusable.front().path, plan.unusable.front().reason));
+    tell(plan.unusable.empty(),
+         fmt::format("{}: {} logs in {} groups, {} other files", root, files, plan.units.size(),
+                     plan.unrecognised_files),
+         plan.unusable.empty() ? ""
+                               : fmt::format("{} could not be read, the first: {}: {}", plan.unusable.size(),
+                                             plan.unusable.front().path, plan.unusable.front().reason));
   }
   return healthy ? kDone : kNo;
 }

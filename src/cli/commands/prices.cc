@@ -27,7 +27,8 @@ std::string DayOf(const std::optional<int64_t>& ns) { return ns ? FormatIsoTime(
 std::string Tiers(const PriceRow& row) {
   std::string text;
   for (const PriceTier& tier : row.tiers) {
-    text += fmt::format("{}{}k: {}/{}", text.empty() ? "" : ", ", tier.above / 1000, PerMillion(tier.rates.input), PerMillion(tier.rates.output));
+    text += fmt::format("{}{}k: {}/{}", text.empty() ? "" : ", ", tier.above / 1000,
+                        PerMillion(tier.rates.input), PerMillion(tier.rates.output));
   }
   return text;
 }
@@ -35,11 +36,26 @@ std::string Tiers(const PriceRow& row) {
 void PrintRows(const std::vector<const PriceRow*>& rows, std::ostream& out) {
   std::vector<std::vector<std::string>> cells;
   for (const PriceRow* row : rows) {
-    cells.push_back({row->model, row->provider, DayOf(row->effective_from_ns), DayOf(row->effective_to_ns), PerMillion(row->rates.input), PerMillion(row->rates.output),
-                     PerMillion(row->rates.cache_read), PerMillion(row->rates.cache_write_5m), PerMillion(row->rates.cache_write_1h), Tiers(*row), row->user ? "override" : row->source});
+    cells.push_back({row->model, row->provider, DayOf(row->effective_from_ns), DayOf(row->effective_to_ns),
+                     PerMillion(row->rates.input), PerMillion(row->rates.output),
+                     PerMillion(row->rates.cache_read), PerMillion(row->rates.cache_write_5m),
+                     PerMillion(row->rates.cache_write_1h), Tiers(*row),
+                     row->user ? "override" : row->source});
   }
   out << "USD per million tokens\n";
-  PrintTable(out, {{"model"}, {"provider"}, {"from"}, {"to"}, {"input", true}, {"output", true}, {"cache read", true}, {"write 5m", true}, {"write 1h", true}, {"above"}, {"source"}}, cells);
+  PrintTable(out,
+             {{"model"},
+              {"provider"},
+              {"from"},
+              {"to"},
+              {"input", true},
+              {"output", true},
+              {"cache read", true},
+              {"write 5m", true},
+              {"write 1h", true},
+              {"above"},
+              {"source"}},
+             cells);
 }
 
 void PutRate(DocWriter& w, std::string_view key, const std::optional<Usd>& rate) {
@@ -48,8 +64,10 @@ void PutRate(DocWriter& w, std::string_view key, const std::optional<Usd>& rate)
 
 void PutRates(DocWriter& w, const Rates& rates) {
   w.BeginObject();
-  PutRate(w, "input", rates.input), PutRate(w, "output", rates.output), PutRate(w, "cache_read", rates.cache_read);
-  PutRate(w, "cache_write_5m", rates.cache_write_5m), PutRate(w, "cache_write_1h", rates.cache_write_1h), PutRate(w, "reasoning", rates.reasoning);
+  PutRate(w, "input", rates.input), PutRate(w, "output", rates.output),
+      PutRate(w, "cache_read", rates.cache_read);
+  PutRate(w, "cache_write_5m", rates.cache_write_5m), PutRate(w, "cache_write_1h", rates.cache_write_1h),
+      PutRate(w, "reasoning", rates.reasoning);
   w.EndObject();
 }
 
@@ -61,7 +79,9 @@ void PutRow(DocWriter& w, const PriceRow& row) {
   w.Key("usd_per_mtok"), PutRates(w, row.rates);
   if (!row.tiers.empty()) {
     w.Key("tiers"), w.BeginArray();
-    for (const PriceTier& tier : row.tiers) w.BeginObject(), w.Field("above_prompt_tokens", tier.above), w.Key("usd_per_mtok"), PutRates(w, tier.rates), w.EndObject();
+    for (const PriceTier& tier : row.tiers)
+      w.BeginObject(), w.Field("above_prompt_tokens", tier.above), w.Key("usd_per_mtok"),
+          PutRates(w, tier.rates), w.EndObject();
     w.EndArray();
   }
   if (row.batch) w.Key("batch"), PutRates(w, *row.batch);
@@ -73,7 +93,8 @@ void PutRow(DocWriter& w, const PriceRow& row) {
   w.EndObject();
 }
 
-int Explain(const Arguments& arguments, const PriceBook& book, std::optional<int64_t> at, const World& world) {
+int Explain(const Arguments& arguments, const PriceBook& book, std::optional<int64_t> at,
+            const World& world) {
   int code = kDone;
   DocWriter w(DocWriter::Format::kJson);
   if (arguments.Has("--json")) w.BeginArray();
@@ -86,11 +107,13 @@ int Explain(const Arguments& arguments, const PriceBook& book, std::optional<int
       if (match.row) w.Field("matched_by", match.how), w.Key("row"), PutRow(w, *match.row);
       w.EndObject();
     } else if (match.row) {
-      *world.out << fmt::format("{}: {} of {} ({})\n", Printable(model), match.row->model, match.row->provider, match.how);
+      *world.out << fmt::format("{}: {} of {} ({})\n", Printable(model), match.row->model,
+                                match.row->provider, match.how);
       PrintRows({match.row}, *world.out);
       if (!match.row->notes.empty()) *world.out << "note: " << match.row->notes << "\n";
     } else {
-      *world.out << fmt::format("{}: unpriced, no row of the book matches this id{}\n", Printable(model), match.how.empty() ? "" : " (" + match.how + ")");
+      *world.out << fmt::format("{}: unpriced, no row of the book matches this id{}\n", Printable(model),
+                                match.how.empty() ? "" : " (" + match.how + ")");
     }
   }
   if (arguments.Has("--json")) w.EndArray(), *world.out << w.Take() << '\n';
@@ -103,12 +126,14 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   std::optional<int64_t> at;
   if (arguments.Has("--at") && !(at = ParseIsoTime(arguments.Value("--at")))) {
-    return Report(world, {ErrorCode::kInvalidInput, fmt::format("--at {} is no date", arguments.Value("--at")), "use YYYY-MM-DD"});
+    return Report(world, {ErrorCode::kInvalidInput,
+                          fmt::format("--at {} is no date", arguments.Value("--at")), "use YYYY-MM-DD"});
   }
   if (!arguments.positional.empty()) return Explain(arguments, *book, at, world);
   std::vector<const PriceRow*> rows;
   for (const PriceRow& row : book->rows()) {
-    bool in_force = !at || ((!row.effective_from_ns || *row.effective_from_ns <= *at) && (!row.effective_to_ns || *at < *row.effective_to_ns));
+    bool in_force = !at || ((!row.effective_from_ns || *row.effective_from_ns <= *at) &&
+                            (!row.effective_to_ns || *at < *row.effective_to_ns));
     bool wanted = !arguments.Has("--provider") || row.provider == arguments.Value("--provider");
     if (in_force && wanted) rows.push_back(&row);
   }
@@ -132,7 +157,9 @@ const Command kPrices = {
     .name = "prices",
     .summary = "list the price book, or explain how a model id is priced",
     .usage = "prices [--at DATE] [--provider NAME] [--prices FILE] [--json] [MODEL]...",
-    .details = "Without MODEL: all rows with their dates and sources. With MODEL: the row it matches and by which rule; exit code 1\nwhen one is unpriced.",
+    .details =
+        "Without MODEL: all rows with their dates and sources. With MODEL: the row it matches and by which "
+        "rule; exit code 1\nwhen one is unpriced.",
     .flags = kFlags,
     .positional_paths = false,
     .run = Run,

@@ -60,10 +60,15 @@ std::map<std::string, Row> Group(const std::vector<Compiled>& all, std::string_v
   for (const Compiled& item : all) {
     std::map<std::string, bool> counted;
     for (const Compiled::Spend& spend : item.spend) {
-      std::string key = by == "day" ? spend.day : by == "model" ? spend.model : by == "agent" ? item.card.agent : by == "project" ? ProjectOf(item) : "total";
+      std::string key = by == "day"       ? spend.day
+                        : by == "model"   ? spend.model
+                        : by == "agent"   ? item.card.agent
+                        : by == "project" ? ProjectOf(item)
+                                          : "total";
       Row& row = rows[key];
       if (!std::exchange(counted[key], true)) ++row.sessions;
-      row.calls += spend.calls, row.unpriced += spend.unpriced, row.tokens += spend.tokens, row.cost += spend.cost;
+      row.calls += spend.calls, row.unpriced += spend.unpriced, row.tokens += spend.tokens,
+          row.cost += spend.cost;
     }
   }
   return rows;
@@ -73,15 +78,18 @@ std::vector<WasteRow> TopWaste(const std::vector<Compiled>& all, size_t top) {
   std::vector<WasteRow> rows;
   for (const Compiled& item : all) {
     for (const RedundantGroup& group : item.card.redundant_tool_calls) {
-      rows.push_back({group.reason, item.card.session_id, group.target, static_cast<int64_t>(group.steps.size()), group.wasted_usd.value_or(Usd())});
+      rows.push_back({group.reason, item.card.session_id, group.target,
+                      static_cast<int64_t>(group.steps.size()), group.wasted_usd.value_or(Usd())});
     }
     for (const FailedStep& failed : item.card.failed_or_repaired_steps) {
       std::string what = "failed: " + failed.error_class;
-      rows.push_back({what, item.card.session_id, failed.tool, 1 + static_cast<int64_t>(failed.retries.size()), failed.cost_usd.value_or(Usd())});
+      rows.push_back({what, item.card.session_id, failed.tool,
+                      1 + static_cast<int64_t>(failed.retries.size()), failed.cost_usd.value_or(Usd())});
     }
   }
   std::sort(rows.begin(), rows.end(), [](const WasteRow& a, const WasteRow& b) {
-    return a.cost != b.cost ? a.cost > b.cost : std::tie(a.session, a.what, a.target) < std::tie(b.session, b.what, b.target);
+    return a.cost != b.cost ? a.cost > b.cost
+                            : std::tie(a.session, a.what, a.target) < std::tie(b.session, b.what, b.target);
   });
   if (rows.size() > top) rows.resize(top);
   return rows;
@@ -103,10 +111,13 @@ Figures Sum(const std::vector<Compiled>& all) {
     if (!item.card.coverage) continue;
     const Coverage& c = *item.card.coverage;
     Coverage& sum = figures.coverage;
-    sum.priced += c.priced, sum.reported += c.reported, sum.unpriced += c.unpriced, sum.included += c.included;
+    sum.priced += c.priced, sum.reported += c.reported, sum.unpriced += c.unpriced,
+        sum.included += c.included;
     sum.skipped_records += c.skipped_records;
     for (const std::string& model : c.unpriced_models) {
-      if (std::find(sum.unpriced_models.begin(), sum.unpriced_models.end(), model) == sum.unpriced_models.end()) sum.unpriced_models.push_back(model);
+      if (std::find(sum.unpriced_models.begin(), sum.unpriced_models.end(), model) ==
+          sum.unpriced_models.end())
+        sum.unpriced_models.push_back(model);
     }
   }
   std::sort(figures.coverage.unpriced_models.begin(), figures.coverage.unpriced_models.end());
@@ -115,17 +126,22 @@ Figures Sum(const std::vector<Compiled>& all) {
 
 std::vector<std::pair<std::string, Row>> Sorted(const std::map<std::string, Row>& rows, std::string_view by) {
   std::vector<std::pair<std::string, Row>> list(rows.begin(), rows.end());
-  if (by != "day") std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.second.cost != b.second.cost ? a.second.cost > b.second.cost : a.first < b.first; });
+  if (by != "day")
+    std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
+      return a.second.cost != b.second.cost ? a.second.cost > b.second.cost : a.first < b.first;
+    });
   return list;
 }
 
 void PutRow(DocWriter& w, const Row& row) {
-  w.Field("sessions", row.sessions), w.Field("llm_call_count", row.calls), w.Field("unpriced_calls", row.unpriced);
+  w.Field("sessions", row.sessions), w.Field("llm_call_count", row.calls),
+      w.Field("unpriced_calls", row.unpriced);
   w.Key("cost_usd"), w.Number(row.cost.ToDecimal());
   w.Key("tokens"), WriteArchive(&w).Put(row.tokens);
 }
 
-void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top, std::ostream& out) {
+void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top,
+               std::ostream& out) {
   Figures figures = Sum(all);
   DocWriter w(DocWriter::Format::kJson);
   w.BeginObject();
@@ -133,20 +149,23 @@ void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_v
   w.Key("wasted_usd"), w.Number(figures.wasted.ToDecimal());
   for (std::string_view key : by) {
     w.Key(fmt::format("by_{}", key)), w.BeginArray();
-    for (auto& [name, row] : Sorted(Group(all, key), key)) w.BeginObject(), w.Field(key, std::string_view(name)), PutRow(w, row), w.EndObject();
+    for (auto& [name, row] : Sorted(Group(all, key), key))
+      w.BeginObject(), w.Field(key, std::string_view(name)), PutRow(w, row), w.EndObject();
     w.EndArray();
   }
   w.Key("top_waste"), w.BeginArray();
   for (const WasteRow& row : TopWaste(all, top)) {
     w.BeginObject();
-    w.Field("what", row.what), w.Field("target", row.target), w.Field("session_id", row.session), w.Field("times", row.times);
+    w.Field("what", row.what), w.Field("target", row.target), w.Field("session_id", row.session),
+        w.Field("times", row.times);
     w.Key("cost_usd"), w.Number(row.cost.ToDecimal());
     w.EndObject();
   }
   w.EndArray();
   const Coverage& c = figures.coverage;
   w.Key("coverage"), w.BeginObject();
-  w.Field("priced", c.priced), w.Field("reported", c.reported), w.Field("unpriced", c.unpriced), w.Field("included", c.included);
+  w.Field("priced", c.priced), w.Field("reported", c.reported), w.Field("unpriced", c.unpriced),
+      w.Field("included", c.included);
   w.Field("skipped_records", c.skipped_records);
   w.Key("unpriced_models"), WriteArchive(&w).Put(c.unpriced_models);
   w.EndObject();
@@ -154,27 +173,48 @@ void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_v
   out << w.Take() << '\n';
 }
 
-void PrintText(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top, std::ostream& out) {
+void PrintText(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top,
+               std::ostream& out) {
   Figures figures = Sum(all);
-  out << fmt::format("{} sessions, {} LLM calls, {} tokens, {} USD; waste and failures: {} USD of it (suspected, grade C0)\n", figures.total.sessions, figures.total.calls,
-                     figures.total.tokens.total(), figures.total.cost.ToDecimal(4), figures.wasted.ToDecimal(4));
+  out << fmt::format(
+      "{} sessions, {} LLM calls, {} tokens, {} USD; waste and failures: {} USD of it (suspected, grade "
+      "C0)\n",
+      figures.total.sessions, figures.total.calls, figures.total.tokens.total(),
+      figures.total.cost.ToDecimal(4), figures.wasted.ToDecimal(4));
   for (std::string_view key : by) {
     out << '\n';
     std::vector<std::vector<std::string>> rows;
     for (auto& [name, row] : Sorted(Group(all, key), key)) {
-      rows.push_back({Printable(name), std::to_string(row.sessions), std::to_string(row.calls), std::to_string(row.tokens.prompt()), std::to_string(row.tokens.cache_read),
-                      std::to_string(row.tokens.output), std::to_string(row.unpriced), row.calls == row.unpriced && row.calls ? "unpriced" : row.cost.ToDecimal(4)});
+      rows.push_back({Printable(name), std::to_string(row.sessions), std::to_string(row.calls),
+                      std::to_string(row.tokens.prompt()), std::to_string(row.tokens.cache_read),
+                      std::to_string(row.tokens.output), std::to_string(row.unpriced),
+                      row.calls == row.unpriced && row.calls ? "unpriced" : row.cost.ToDecimal(4)});
     }
-    PrintTable(out, {{std::string(key)}, {"sessions", true}, {"calls", true}, {"input", true}, {"of it cached", true}, {"output", true}, {"unpriced", true}, {"USD", true}}, rows);
+    PrintTable(out,
+               {{std::string(key)},
+                {"sessions", true},
+                {"calls", true},
+                {"input", true},
+                {"of it cached", true},
+                {"output", true},
+                {"unpriced", true},
+                {"USD", true}},
+               rows);
   }
   std::vector<std::vector<std::string>> rows;
   constexpr size_t kTarget = 60, kShortId = 13;
   for (const WasteRow& row : TopWaste(all, top)) {
-    rows.push_back({row.what, Printable(PrefixUtf8(row.target, kTarget)), std::to_string(row.times), row.cost.ToDecimal(4), Printable(PrefixUtf8(row.session, kShortId))});
+    rows.push_back({row.what, Printable(PrefixUtf8(row.target, kTarget)), std::to_string(row.times),
+                    row.cost.ToDecimal(4), Printable(PrefixUtf8(row.session, kShortId))});
   }
-  if (!rows.empty()) out << "\ntop waste (billed cost of the turns that did nothing else)\n", PrintTable(out, {{"what"}, {"target"}, {"times", true}, {"USD", true}, {"session"}}, rows);
+  if (!rows.empty())
+    out << "\ntop waste (billed cost of the turns that did nothing else)\n",
+        PrintTable(out, {{"what"}, {"target"}, {"times", true}, {"USD", true}, {"session"}}, rows);
   const Coverage& c = figures.coverage;
-  out << fmt::format("\ncoverage: {} calls priced, {} as reported by the client, {} unpriced, {} included in a subscription; {} records skipped\n", c.priced, c.reported, c.unpriced, c.included, c.skipped_records);
+  out << fmt::format(
+      "\ncoverage: {} calls priced, {} as reported by the client, {} unpriced, {} included in a "
+      "subscription; {} records skipped\n",
+      c.priced, c.reported, c.unpriced, c.included, c.skipped_records);
   for (const std::string& model : c.unpriced_models) out << "  unpriced model: " << Printable(model) << '\n';
 }
 
@@ -183,11 +223,14 @@ int Run(const Arguments& arguments, const World& world) {
   std::vector<std::string_view> by = Split(list, ',');
   for (std::string_view key : by) {
     if (key != "day" && key != "agent" && key != "model" && key != "project") {
-      return Report(world, {ErrorCode::kInvalidInput, fmt::format("--by {}: not a known view", key), "day, agent, model or project"});
+      return Report(world, {ErrorCode::kInvalidInput, fmt::format("--by {}: not a known view", key),
+                            "day, agent, model or project"});
     }
   }
   int64_t top = arguments.Has("--top") ? ParseInt(arguments.Value("--top")).value_or(-1) : 10;
-  if (top < 0) return Report(world, {ErrorCode::kInvalidInput, fmt::format("--top {} is not a number", arguments.Value("--top")), ""});
+  if (top < 0)
+    return Report(world, {ErrorCode::kInvalidInput,
+                          fmt::format("--top {} is not a number", arguments.Value("--top")), ""});
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
@@ -197,8 +240,10 @@ int Run(const Arguments& arguments, const World& world) {
     DropSteps(item);
   });
   if (!all) return Report(world, all.error());
-  if (arguments.Has("--json")) PrintJson(*all, by, static_cast<size_t>(top), *world.out);
-  else PrintText(*all, by, static_cast<size_t>(top), *world.out);
+  if (arguments.Has("--json"))
+    PrintJson(*all, by, static_cast<size_t>(top), *world.out);
+  else
+    PrintText(*all, by, static_cast<size_t>(top), *world.out);
   return kDone;
 }
 

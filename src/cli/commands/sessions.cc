@@ -19,13 +19,18 @@ void PrintJson(const std::vector<Compiled>& all, std::ostream& out) {
     w.BeginObject();
     w.Field("session_id", card.session_id), w.Field("agent", card.agent);
     w.Key("task_id");
-    if (card.task_id.empty()) w.Null();
-    else w.String(card.task_id);
+    if (card.task_id.empty())
+      w.Null();
+    else
+      w.String(card.task_id);
     w.Field("outcome", std::string(NameOf(card.outcome.value_or(Verdict::kUnknown))));
-    w.Field("llm_call_count", card.llm_call_count.value_or(0)), w.Field("tool_call_count", card.tool_call_count.value_or(0));
+    w.Field("llm_call_count", card.llm_call_count.value_or(0)),
+        w.Field("tool_call_count", card.tool_call_count.value_or(0));
     w.Key("total_cost_usd");
-    if (card.total_cost_usd) w.Number(card.total_cost_usd->ToDecimal());
-    else w.Null();
+    if (card.total_cost_usd)
+      w.Number(card.total_cost_usd->ToDecimal());
+    else
+      w.Null();
     w.Field("cost_status", std::string(NameOf(card.cost_status.value_or(CostStatus::kUnpriced))));
     w.Key("total_tokens");
     WriteArchive(&w).Put(card.total_tokens.value_or(Usage{}));
@@ -49,11 +54,24 @@ void PrintText(const std::vector<Compiled>& all, std::ostream& out) {
     std::string started = card.started_ms ? FormatIsoTime(*card.started_ms * 1'000'000).substr(0, 16) : "";
     size_t failed = card.failed_or_repaired_steps.size(), repeated = 0;
     for (const RedundantGroup& group : card.redundant_tool_calls) repeated += group.steps.size();
-    rows.push_back({Printable(PrefixUtf8(card.session_id, kShortId)), Printable(card.agent), started, std::to_string(card.llm_call_count.value_or(0)),
-                    std::to_string(card.tool_call_count.value_or(0)), std::to_string(repeated), std::to_string(failed),
-                    std::to_string(card.total_tokens.value_or(Usage{}).total()), Cost(card), Printable(card.task_id)});
+    rows.push_back({Printable(PrefixUtf8(card.session_id, kShortId)), Printable(card.agent), started,
+                    std::to_string(card.llm_call_count.value_or(0)),
+                    std::to_string(card.tool_call_count.value_or(0)), std::to_string(repeated),
+                    std::to_string(failed), std::to_string(card.total_tokens.value_or(Usage{}).total()),
+                    Cost(card), Printable(card.task_id)});
   }
-  PrintTable(out, {{"session"}, {"agent"}, {"started (UTC)"}, {"calls", true}, {"tools", true}, {"repeats", true}, {"failed", true}, {"tokens", true}, {"USD", true}, {"task"}}, rows);
+  PrintTable(out,
+             {{"session"},
+              {"agent"},
+              {"started (UTC)"},
+              {"calls", true},
+              {"tools", true},
+              {"repeats", true},
+              {"failed", true},
+              {"tokens", true},
+              {"USD", true},
+              {"task"}},
+             rows);
 }
 
 int Run(const Arguments& arguments, const World& world) {
@@ -61,7 +79,8 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = CompileAll(selection->inputs, *book, world, [](Compiled& item, const PricedSession&) { DropSteps(item); });
+  auto all = CompileAll(selection->inputs, *book, world,
+                        [](Compiled& item, const PricedSession&) { DropSteps(item); });
   if (!all) return Report(world, all.error());
   if (!selection->selectors.empty()) {
     std::vector<Compiled> chosen;
@@ -72,8 +91,10 @@ int Run(const Arguments& arguments, const World& world) {
     }
     *all = std::move(chosen);
   }
-  if (arguments.Has("--json")) PrintJson(*all, *world.out);
-  else PrintText(*all, *world.out);
+  if (arguments.Has("--json"))
+    PrintJson(*all, *world.out);
+  else
+    PrintText(*all, *world.out);
   return kDone;
 }
 
@@ -84,7 +105,9 @@ const Command kSessions = {
     .name = "sessions",
     .summary = "list sessions with calls, tokens and cost, sub-agents included",
     .usage = "sessions [--json] [PATH|SESSION]...",
-    .details = "One row a root session, by start time. \"+?\" after an amount: some calls have no known price. --json prints one array.",
+    .details =
+        "One row a root session, by start time. \"+?\" after an amount: some calls have no known price. "
+        "--json prints one array.",
     .flags = kFlags,
     .run = Run,
 };

@@ -1,7 +1,7 @@
-// Exact repeat (DESIGN 6.1): same tool, same canonical arguments, equal result or the agent's own "unchanged" mark, and
-// no write to the touched resource in between. Equal results of a named file show that it did not change, so only
-// a write that names it speaks against the repeat. Commands on clock, network or processes are never repeats, nor are
-// commands that name a write: doing them twice may be meant.
+// Exact repeat (DESIGN 6.1): same tool, same canonical arguments, equal result or the agent's own "unchanged"
+// mark, and no write to the touched resource in between. Equal results of a named file show that it did not
+// change, so only a write that names it speaks against the repeat. Commands on clock, network or processes
+// are never repeats, nor are commands that name a write: doing them twice may be meant.
 #include <map>
 #include <tuple>
 
@@ -11,7 +11,8 @@ namespace clawtrace::compile {
 namespace {
 
 bool MayRepeat(const Step& step, const ToolMeaning& meaning) {
-  if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned || step.tool.args_broken) return false;
+  if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned || step.tool.args_broken)
+    return false;
   if (meaning.volatile_result || step.result.status != ToolStatus::kOk) return false;
   if (meaning.read_only) return meaning.tool_class != ToolClass::kPlan;
   if (meaning.tool_class != ToolClass::kExec || meaning.shell.mutates) return false;
@@ -30,12 +31,14 @@ std::vector<Finding> Find(const Scene& scene) {
   const auto& steps = scene.session.steps;
   for (size_t i = 0; i < steps.size(); ++i) {
     if (!MayRepeat(steps[i], scene.meanings[i])) continue;
-    auto key = std::tuple(std::string_view(steps[i].tool.name), steps[i].tool.args_hash, steps[i].tool.args_bytes, std::string_view(steps[i].tool.cwd));
+    auto key = std::tuple(std::string_view(steps[i].tool.name), steps[i].tool.args_hash,
+                          steps[i].tool.args_bytes, std::string_view(steps[i].tool.cwd));
     auto [it, first_time] = seen.emplace(key, Seen{i, std::nullopt});
     if (first_time) continue;
     Seen& before = it->second;
     const ToolResult &old_result = steps[before.step].result, &result = steps[i].result;
-    bool equal = result.unchanged || (result.output_hash == old_result.output_hash && result.output_bytes == old_result.output_bytes);
+    bool equal = result.unchanged || (result.output_hash == old_result.output_hash &&
+                                      result.output_bytes == old_result.output_bytes);
     if (!equal || MayHaveChanged(scene, before.step, i)) {
       before = {i, std::nullopt};
       continue;

@@ -1,5 +1,5 @@
-// Retry without change: a failed call made again with the same arguments while nothing was written in between, and it
-// failed again. A retry that succeeds is a flaky failure, not waste.
+// Retry without change: a failed call made again with the same arguments while nothing was written in
+// between, and it failed again. A retry that succeeds is a flaky failure, not waste.
 #include <map>
 #include <tuple>
 
@@ -26,9 +26,11 @@ std::vector<Finding> Find(const Scene& scene) {
   };
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
-    bool is_failure = step.kind == StepKind::kToolUse && !step.result_only && !step.abandoned && step.result.status == ToolStatus::kError;
+    bool is_failure = step.kind == StepKind::kToolUse && !step.result_only && !step.abandoned &&
+                      step.result.status == ToolStatus::kError;
     if (!is_failure || scene.meanings[i].volatile_result) continue;
-    auto key = std::tuple(std::string_view(step.tool.name), step.tool.args_hash, step.tool.args_bytes, std::string_view(step.tool.cwd));
+    auto key = std::tuple(std::string_view(step.tool.name), step.tool.args_hash, step.tool.args_bytes,
+                          std::string_view(step.tool.cwd));
     auto [it, first_time] = failed.emplace(key, Seen{i, std::nullopt});
     if (first_time) continue;
     Seen& before = it->second;
@@ -37,8 +39,10 @@ std::vector<Finding> Find(const Scene& scene) {
       before.finding = findings.size();
       findings.push_back({before.step, {}, scene.meanings[i].target});
     }
-    if (unchanged) findings[*before.finding].steps.push_back(i);
-    else before.finding.reset();
+    if (unchanged)
+      findings[*before.finding].steps.push_back(i);
+    else
+      before.finding.reset();
     before.step = i;
   }
   return findings;

@@ -183,7 +183,6 @@ size_t JsonSplitter::FindEnd(std::string_view text, bool* broken) {
 }
 
 bool LooksLikeOtlpJson(std::string_view head) {
-  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
   int depth = 0;
   bool key_next = false, in_string = false;
   size_t string_start = 0;

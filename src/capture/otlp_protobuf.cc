@@ -205,8 +205,10 @@ void ReadScopeSpans(std::string_view bytes, const char* begin, const OtlpAttribu
     Decoder texts;
     OtlpSpan span;
     int64_t offset = reader.bytes().data() - begin;
-    if (!texts.Span(reader.bytes(), &span)) {
-      visitor->OnUnusable(offset, reader.cut() ? "truncated-span" : "bad-span");
+    if (reader.cut()) {
+      visitor->OnUnusable(offset, "truncated-span");
+    } else if (!texts.Span(reader.bytes(), &span)) {
+      visitor->OnUnusable(offset, "bad-span");
     } else if (span.trace_id.empty() || span.span_id.empty()) {
       visitor->OnUnusable(offset, "bad-span-id");
     } else {

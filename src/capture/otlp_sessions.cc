@@ -68,17 +68,26 @@ class Assigner {
     return node.children.empty() ? "unknown" : AgentOf(Node(node.children.front()).span);
   }
 
+  // What all agents of one run share; the ids of nested sub-agents are built on it, not on each other.
+  std::string RunId(int index) const {
+    const SpanSession& session = sessions_[At(index)];
+    if (!session.conversation.empty()) return session.conversation;
+    return session.id.substr(0, session.id.find('/'));
+  }
+
   int Sub(int parent, const std::string& id, const std::string& call, const std::string& name) {
     bool added = false;
-    int index =
-        Find("sub " + sessions_[At(parent)].conversation + '\x1f' +
-                 (sessions_[At(parent)].conversation.empty() ? sessions_[At(parent)].id : "") + '\x1f' + id,
-             &added);
+    if (sessions_[At(parent)].depth >= kMaxAgentDepth) {
+      sessions_[At(parent)].notes["agent_depth_limit"] = 0;
+      return parent;
+    }
+    int index = Find("sub " + RunId(parent) + '\x1f' + id, &added);
     SpanSession& session = sessions_[At(index)];
     if (added) {
       session.id = id;
       session.conversation = sessions_[At(parent)].conversation;
       session.agent = sessions_[At(parent)].agent;
+      session.depth = sessions_[At(parent)].depth + 1;
     }
     if (session.parent < 0 && index != parent) session.parent = parent;
     if (session.parent_call.empty() && !call.empty()) session.parent = parent, session.parent_call = call;
@@ -115,8 +124,9 @@ class Assigner {
     int outer = node->tool >= 0 ? Node(node->tool).session : node->session;
     int inner = Root(*node, own);
     SpanSession& session = sessions_[At(inner)];
-    if (inner != outer && session.parent < 0) {
+    if (inner != outer && session.parent < 0 && sessions_[At(outer)].depth < kMaxAgentDepth) {
       session.parent = outer;
+      session.depth = sessions_[At(outer)].depth + 1;
       if (node->tool >= 0)
         session.parent_call = CallId(Node(node->tool)), session.agent_name = Node(node->tool).span.agent_name;
     }
@@ -141,13 +151,12 @@ class Assigner {
         !IsSameCall(*node)) {
       if (is_agent && !node->calls_below && !span.llm) return;
       const SpanNode& tool = Node(node->tool);
-      std::string id = sessions_[At(node->session)].id + '/' + (is_agent ? span.span_id : CallId(tool));
+      std::string id = RunId(node->session) + '/' + (is_agent ? span.span_id : CallId(tool));
       node->session = Sub(node->session, id, CallId(tool), is_agent ? span.agent_name : tool.span.agent_name);
     } else if (is_agent && node->agent >= 0 && Node(node->agent).session == node->session &&
                node->calls_below && !span.agent_name.empty() && !Node(node->agent).span.agent_name.empty() &&
                span.agent_name != Node(node->agent).span.agent_name) {
-      node->session =
-          Sub(node->session, sessions_[At(node->session)].id + '/' + span.span_id, "", span.agent_name);
+      node->session = Sub(node->session, RunId(node->session) + '/' + span.span_id, "", span.agent_name);
     }
   }
 
@@ -190,7 +199,7 @@ class Assigner {
         if (!other_prompt && (is_llm || !spawned.contains(open[i]))) continue;
         node.session = spawned.contains(open[i])
                            ? spawned[open[i]]
-                           : Sub(session, sessions_[At(session)].id + '/' + CallId(tool), CallId(tool), "");
+                           : Sub(session, RunId(session) + '/' + CallId(tool), CallId(tool), "");
         spawned[open[i]] = node.session;
         sessions_[At(node.session)].notes["parent_by_time"] = 0;
       }
@@ -209,7 +218,8 @@ class Assigner {
       auto child = by_id.find(node.span.result->child_session);
       if (child == by_id.end() || child->second == node.session) continue;
       SpanSession& session = sessions_[At(child->second)];
-      if (session.parent < 0) session.parent = node.session, session.parent_call = CallId(node);
+      // The result is more exact than a place in the tree without a tool call.
+      if (session.parent_call.empty()) session.parent = node.session, session.parent_call = CallId(node);
     }
   }
 

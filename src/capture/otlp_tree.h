@@ -32,6 +32,8 @@ struct SpanNode {
   bool auxiliary = false;
 };
 
+inline constexpr int kMaxAgentDepth = 32;
+
 struct SpanTree {
   std::vector<SpanNode> nodes;
   std::vector<int> order;     // parents before children, else by (start, id)
@@ -46,6 +48,7 @@ struct SpanSession {
   std::string parent_call;
   std::string agent_name;
   int parent = -1;        // index of parent_id's session
+  int depth = 0;          // sub-agents deeper than kMaxAgentDepth stay with their parent
   bool by_trace = false;  // nothing names it: the trace is the session
   std::map<std::string, int64_t> notes;
 };

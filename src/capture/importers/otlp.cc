@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kMaxRequestBytes = size_t{512} << 20;
 constexpr size_t kMaxSkipsPerRequest = 100;
 constexpr char kFirstKey = 0x0a;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 class OtlpReader final : public LogReader, OtlpVisitor {
  public:
@@ -23,8 +24,6 @@ class OtlpReader final : public LogReader, OtlpVisitor {
 
   void Feed(std::string_view bytes) final {
     while (!bytes.empty()) {
-      // The first byte of a protobuf request is the key of its first field.
-      if (mode_ == Mode::kUnknown) mode_ = bytes.front() == kFirstKey ? Mode::kProtobuf : Mode::kJson;
       // In pieces, so that a huge chunk of small records is not held twice.
       std::string_view piece = bytes.substr(0, size_t{1} << 20);
       bytes.remove_prefix(piece.size());
@@ -33,19 +32,19 @@ class OtlpReader final : public LogReader, OtlpVisitor {
         continue;
       }
       pending_.append(piece);
+      if (mode_ == Mode::kUnknown && !Detect(false)) continue;
       if (mode_ == Mode::kJson) TakeDocuments();
-      if (pending_.size() > kMaxRequestBytes) {
-        sink_->Skip(mode_ == Mode::kJson ? line_ : 0, offset_, "too-large");
-        offset_ += static_cast<int64_t>(pending_.size());
-        pending_ = std::string();
-        splitter_.Reset();
-        dropping_ = true;
-      }
+      // Only what is new can hold the first line end of the record that stays.
+      bool taken = pending_.size() < piece.size();
+      std::string_view fresh = taken ? std::string_view(pending_) : piece;
+      several_lines_ = (!taken && several_lines_) || fresh.find('\n') != std::string_view::npos;
+      if (TooLong(pending_.size(), several_lines_)) GiveUp();
     }
   }
 
   void Finish() final {
     if (dropping_) return;
+    if (mode_ == Mode::kUnknown) Detect(true);
     if (mode_ == Mode::kJson) {
       TakeDocuments();
       std::string_view rest = Trim(pending_);
@@ -53,7 +52,7 @@ class OtlpReader final : public LogReader, OtlpVisitor {
     } else if (mode_ == Mode::kProtobuf) {
       skips_ = 0;
       line_ = 0;
-      if (!ReadOtlpProtobuf(pending_, this)) sink_->Skip(0, 0, "not-otlp-traces");
+      if (!ReadOtlpProtobuf(pending_, this)) sink_->Skip(0, offset_, "not-otlp-traces");
     }
     pending_ = std::string();
   }
@@ -61,9 +60,40 @@ class OtlpReader final : public LogReader, OtlpVisitor {
  private:
   enum class Mode { kUnknown, kJson, kProtobuf };
 
+  // The first byte of a protobuf request is the key of its first field; tools that touched the file may have
+  // put a byte order mark before it. False: too little is there to tell.
+  bool Detect(bool at_end) {
+    if (!at_end && pending_.size() <= kByteOrderMark.size() && kByteOrderMark.starts_with(pending_))
+      return false;
+    if (pending_.starts_with(kByteOrderMark)) {
+      pending_.erase(0, kByteOrderMark.size());
+      offset_ += static_cast<int64_t>(kByteOrderMark.size());
+    }
+    mode_ = pending_.starts_with(kFirstKey) ? Mode::kProtobuf : Mode::kJson;
+    return true;
+  }
+
+  // One-line records keep to every format's line limit; a document or protobuf request may be larger.
+  bool TooLong(size_t size, bool several_lines) const {
+    return size > (mode_ == Mode::kJson && !several_lines ? kMaxLineBytes : kMaxRequestBytes);
+  }
+  std::string_view TooLongReason(bool several_lines) const {
+    return mode_ == Mode::kJson && !several_lines ? "line-too-long" : "too-large";
+  }
+
+  void GiveUp() {
+    sink_->Skip(mode_ == Mode::kJson ? line_ : 0, offset_, TooLongReason(several_lines_));
+    offset_ += static_cast<int64_t>(pending_.size());
+    pending_ = std::string();
+    splitter_.Reset();
+    dropping_ = true;
+    // Inside of a pretty-printed document no line begins anything.
+    to_the_end_ = mode_ == Mode::kProtobuf || several_lines_;
+  }
+
   // The rest of a record that was too long: lines come back at the next line end.
   void Drop(std::string_view piece) {
-    size_t end = mode_ == Mode::kJson ? piece.find('\n') : std::string_view::npos;
+    size_t end = to_the_end_ ? std::string_view::npos : piece.find('\n');
     if (end == std::string_view::npos) {
       offset_ += static_cast<int64_t>(piece.size());
       return;
@@ -78,7 +108,7 @@ class OtlpReader final : public LogReader, OtlpVisitor {
     size_t taken = 0;
     for (;;) {
       std::string_view rest = std::string_view(pending_).substr(taken);
-      size_t blank = std::min(rest.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), rest.size());
+      size_t blank = std::min(rest.find_first_not_of(" \t\r\n"), rest.size());
       if (blank > 0) {
         Advance(rest.substr(0, blank));
         taken += blank;
@@ -90,7 +120,10 @@ class OtlpReader final : public LogReader, OtlpVisitor {
       if (end == std::string_view::npos) break;
       splitter_.Reset();
       std::string_view document = rest.substr(0, end);
-      if (broken)
+      bool lines = document.size() > kMaxLineBytes && document.find('\n') != std::string_view::npos;
+      if (TooLong(document.size(), lines))
+        sink_->Skip(line_, offset_, TooLongReason(lines));
+      else if (broken)
         sink_->Skip(line_, offset_, "not-json");
       else
         ReadDocument(document);
@@ -138,15 +171,18 @@ class OtlpReader final : public LogReader, OtlpVisitor {
   Mode mode_ = Mode::kUnknown;
   std::string pending_;
   JsonSplitter splitter_;
-  JsonParser parser_;  // of requests
-  JsonParser texts_;   // of JSON inside attributes
+  JsonParser parser_;           // of requests
+  JsonParser texts_;            // of JSON inside attributes
+  bool several_lines_ = false;  // pending_ holds a line end
   bool dropping_ = false;
+  bool to_the_end_ = false;  // dropping, and nothing usable can follow
   int64_t line_ = 1;
   int64_t offset_ = 0;  // of pending_'s first byte; of the current document while it is read
   size_t skips_ = 0;
 };
 
 bool Sniff(std::string_view head) {
+  if (head.starts_with(kByteOrderMark)) head.remove_prefix(kByteOrderMark.size());
   return head.starts_with(kFirstKey) ? LooksLikeOtlpProtobuf(head) : LooksLikeOtlpJson(head);
 }
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Runs clang-tidy-19 over the sources of a built tree, skipping those that passed before with the same inputs.
 
-The inputs of a source are the files that its object was compiled from (asked of ninja), its compile command and the
-.clang-tidy file: tools/tidy.py BUILD_DIR [--jobs N] [PATH_PREFIX...].
+Functions named in tools/function_exceptions.txt may be larger than the limits. The inputs of a source are the files that its
+object was compiled from (asked of ninja), its compile command and the settings: tools/tidy.py BUILD_DIR [--jobs N] [PATH_PREFIX...].
 """
 import argparse
+import collections
 import concurrent.futures
+import functools
 import hashlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -16,6 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TIDY = "clang-tidy-19"
+EXCEPTIONS = "tools/function_exceptions.txt"
 
 
 def parse_deps(text):
@@ -29,11 +33,46 @@ def parse_deps(text):
     return deps
 
 
+@functools.cache
+def digest_of(path, _size, _mtime_ns):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).digest()
+
+
 def key_of(inputs, options):
     digest = hashlib.sha256(options.encode())
     for path in inputs:
-        digest.update(str(path).encode() + b"\0" + hashlib.sha256(pathlib.Path(path).read_bytes()).digest())
+        state = os.stat(path)
+        digest.update(str(path).encode() + b"\0" + digest_of(path, state.st_size, state.st_mtime_ns))
     return digest.hexdigest()
+
+
+def read_exceptions(text):
+    """Path -> functions that may be larger."""
+    allowed = collections.defaultdict(set)
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            words = line.split(None, 2)
+            if len(words) < 3:
+                sys.exit(f"{EXCEPTIONS}:{number}: expected PATH FUNCTION REASON")
+            allowed[words[0]].add(words[1])
+    return allowed
+
+
+def findings(output, name, allowed):
+    """The diagnostics in what clang-tidy printed, less the allowed ones; entries that nothing needs any more."""
+    kept, unused = [], set(allowed.get(name, ()))
+    for block in re.split(r"^(?=[^\s:]+:\d+:\d+: (?:error|warning): )", output, flags=re.M):
+        head = re.match(r"([^\s:]+):\d+:\d+: (?:error|warning): (.*)", block)
+        if not head:
+            continue
+        path = pathlib.Path(head.group(1))
+        path = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+        function = re.match(r"function '([^']+)'", head.group(2))
+        if function and ("readability-function-" in block) and function.group(1) in allowed.get(path, ()):
+            unused.discard(function.group(1))
+        else:
+            kept.append(block.strip())
+    return kept + [f"{EXCEPTIONS}: {name} {function} is within the limits: take the line out" for function in sorted(unused)]
 
 
 def units(build, prefixes):
@@ -57,15 +96,18 @@ def main():
     passed.mkdir(exist_ok=True)
     version = subprocess.run([TIDY, "--version"], capture_output=True, text=True, check=True).stdout
     settings = version + (ROOT / ".clang-tidy").read_text()
+    allowed = read_exceptions((ROOT / EXCEPTIONS).read_text())
     deps = parse_deps(subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=True).stdout)
 
     work = []
     for name, target, command in units(build, options.prefixes):
+        # Exceptions name functions of sources, so only the source's own are among its inputs.
+        own = " ".join(sorted(allowed.get(name, ())))
         if target not in deps:
             if options.built:
                 continue
             sys.exit(f"{name} is not built in {build}: build it first")
-        stamp = passed / key_of([build / path for path in deps[target]], settings + command)
+        stamp = passed / key_of([build / path for path in deps[target]], settings + command + own)
         work.append((name, stamp))
     todo = [(name, stamp) for name, stamp in work if not stamp.exists()]
     keep = {stamp.name for _, stamp in work}
@@ -73,16 +115,18 @@ def main():
     def run(item):
         name, stamp = item
         done = subprocess.run([TIDY, "-p", build, "--quiet", ROOT / name], capture_output=True, text=True)
-        if done.returncode == 0:
+        found = findings(done.stdout, name, allowed)
+        if done.returncode and not done.stdout:
+            found = [done.stderr]
+        if not found:
             stamp.touch()
-        return name, done.returncode, done.stdout + (done.stderr if done.returncode and not done.stdout else "")
+        return found
 
     start, failed = time.monotonic(), 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for name, code, output in pool.map(run, todo):
-            if code:
-                failed += 1
-                print(output.strip() or f"{name}: clang-tidy ended with {code}")
+        for found in pool.map(run, todo):
+            failed += bool(found)
+            print("\n".join(found), end="\n" if found else "")
     for old in passed.iterdir():
         if old.name not in keep:
             old.unlink()

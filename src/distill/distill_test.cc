@@ -94,6 +94,9 @@ TEST(PruneTest, NeedsTwoTasks) {
   ASSERT_THAT(patch.target_steps, SizeIs(6));
   EXPECT_EQ(patch.target_steps[0], (PatchStep{"s1", "call_a", "6", "hash-s1"}));
   EXPECT_EQ(patch.target_steps[1], (PatchStep{"s1", "call_b", "4", "hash-s1"}));
+  cards.push_back(cards[0]), cards.back().session_id = "s4", cards.back().task_id = "c";
+  EXPECT_EQ(ProposePatches(cards)[0].evidence_grade, "E1")
+      << "three tasks make no more than a suspicion of it";
   // Cards of sessions that do not say their task may all be of one task.
   for (TraceCard& card : cards) card.task_id.clear();
   EXPECT_THAT(ProposePatches(cards), IsEmpty());
@@ -169,6 +172,7 @@ TEST(RepairTest, RulesFollowFromTheDifference) {
             "`mkdir -p <dir>`"},
            {Failed("missing_directory", Shell("echo > out/a"), Shell("echo > out/a"), {Shell("mkdir out")}),
             "`mkdir -p <dir>`"},
+           {Failed("missing_directory", Shell("mkdir a/b"), Shell("mkdir -p a/b")), "`mkdir -p <dir>`"},
            {Failed("missing_directory", Shell("echo > out/a"), write), "file-writing tool"},
            {Failed("missing_file", Shell("cat a.txt"), Shell("cat b.txt")), "Look a path up"},
            {Failed("missing_file", Shell("cat a.txt"), Shell("cd sub && cat a.txt")), "`cd <dir>`"},
@@ -207,6 +211,10 @@ TEST(RepairTest, SuppressesWhatTeachesNothing) {
   FailedStep model = Failed("missing_directory", same, same, {"mkdir x"});
   model.tool.clear();
   EXPECT_EQ(RuleFor(model), "") << "an LLM call";
+  EXPECT_EQ(RuleFor(Failed("missing_directory", Shell("mkdir -p a && echo > b/c"),
+                           Shell("mkdir -p a && echo > a/c"))),
+            "")
+      << "the folder was made both times";
   EXPECT_EQ(RuleFor(Failed("nonzero_exit", Shell("a"), Shell("b"))), "")
       << "no difference that a rule could name";
 }
@@ -216,6 +224,11 @@ TEST(RepairTest, RetriesOfFailuresFeedRepair) {
   failed.retries = {"10"};
   std::vector<TraceCard> cards = In(2, failed);
   EXPECT_THAT(ProposePatches(cards), IsEmpty()) << "no group says that nothing had changed";
+  for (TraceCard& card : cards) {
+    card.redundant_tool_calls = {Repeat("other x")};
+    card.redundant_tool_calls[0].reason = "near_repeat", card.redundant_tool_calls[0].steps = {"10"};
+  }
+  EXPECT_THAT(ProposePatches(cards), IsEmpty()) << "a group of another kind";
   for (TraceCard& card : cards) {
     card.redundant_tool_calls = {Repeat("exec make a")};
     card.redundant_tool_calls[0].reason = "retry_unchanged", card.redundant_tool_calls[0].steps = {"10"},
@@ -326,6 +339,8 @@ TEST(LexiconTest, ReadsCommandLines) {
   ASSERT_THAT(commands, SizeIs(4));
   EXPECT_THAT(commands[1].words, ElementsAre("python3", "-m", "pytest", "a b"));
   EXPECT_THAT(commands[2].words, ElementsAre("grep", "x;y"));
+  EXPECT_THAT(SplitCommand("python3 - <<'EOF' > out\nmake all\nEOF"), SizeIs(1));
+  EXPECT_THAT(SplitCommand("python3 a\nmake all"), SizeIs(2));
   for (const char* odd : {"", "'", "\"\\", ">", "2>", "|||", "\\", "<<", "sudo", "A=1"}) SplitCommand(odd);
   EXPECT_EQ(KindOf("cd x && cat a | sort | head -2"), CommandKind::kRead);
   EXPECT_EQ(KindOf("ls -la ."), CommandKind::kList);

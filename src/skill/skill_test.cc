@@ -217,8 +217,9 @@ TEST(ApplyTest, KeepsForeignTextByteForByte) {
     }
     EXPECT_GE(headings, 1u) << after;
     EXPECT_LT(place, after.find(kReadOnce, place)) << after;
-    if (text.find("\r\n") != std::string::npos)
+    if (text.find("\r\n") != std::string::npos) {
       EXPECT_THAT(after, HasSubstr("\r\n- " + kReadOnce + "\r\n")) << after;
+    }
     ApplyResult twice = Apply(once.skill, Three());
     EXPECT_EQ(twice.skill.files, once.skill.files) << "not idempotent for\n" << text;
   }
@@ -405,7 +406,9 @@ TEST(DiffTest, GitTurnsOneVersionIntoTheOther) {
     ASSERT_EQ(std::system(command.c_str()), 0) << *ReadFile(folder / "git.log") << "\n"
                                                << DiffSkills(before, after);
     for (const auto& [path, bytes] : after.files) {
-      if (!path.starts_with(".clawtrace")) EXPECT_EQ(*ReadFile(folder / path), bytes) << path;
+      if (!path.starts_with(".clawtrace")) {
+        EXPECT_EQ(*ReadFile(folder / path), bytes) << path;
+      }
     }
     EXPECT_FALSE(fs::exists(folder / "old.md"));
   }
@@ -523,10 +526,11 @@ TEST(ApplyTest, KeepsThirdPartySkillsByteForByte) {
     ApplyResult once = Apply(*base, Three());
     for (const auto& [path, bytes] : base->files) {
       const std::string& after = once.skill.files.at(path);
-      if (path == "SKILL.md")
+      if (path == "SKILL.md") {
         EXPECT_TRUE(after.starts_with(bytes) && after.size() > bytes.size()) << entry.path();
-      else
+      } else {
         EXPECT_EQ(after, bytes) << path;
+      }
     }
     EXPECT_EQ(Apply(once.skill, Three()).skill.files, once.skill.files);
     ++skills;

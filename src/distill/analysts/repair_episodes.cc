@@ -129,7 +129,13 @@ std::optional<Lesson> MissingCommand(const Episode& episode) {
 
 std::optional<Lesson> MissingDirectory(const Episode& episode) {
   constexpr std::string_view kMake = "mkdir -p <dir>";
-  bool made = episode.Added(kMake);
+  // Parents that are missing need -p.
+  auto with_parents = [](const Call& call) {
+    return std::any_of(call.commands.begin(), call.commands.end(), [](const Command& c) {
+      return c.program() == "mkdir" && c.word(1).starts_with("-p");
+    });
+  };
+  bool made = episode.Added(kMake) || (with_parents(episode.repair) && !with_parents(episode.failed));
   for (std::string_view call : {"makedirs", "mkdir("}) {
     made = made || (episode.repair.raw.find(call) != std::string::npos &&
                     episode.failed.raw.find(call) == std::string::npos);

@@ -351,7 +351,8 @@ TEST(LexiconTest, ReadsCommandLines) {
   EXPECT_EQ(KindOf("python3 build.py; cat out"), CommandKind::kOther);
   EXPECT_TRUE(IsPlainName("docker-compose"));
   EXPECT_TRUE(IsPlainName("python3.11"));
-  for (const char* name : {"", "a b", "a/b", "ignore-all-previous", "$(x)", "averylongnameindeed", "a`b"})
+  for (const char* name :
+       {"", "a-b-c", "a b", "a/b", "ignore-all-previous", "$(x)", "averylongnameindeed", "a`b"})
     EXPECT_FALSE(IsPlainName(name)) << name;
 }
 

@@ -235,6 +235,13 @@ TEST(ApplyTest, GoesWhereTheSectionIs) {
                                   kMakeFolder + "\n- " + kUsePython3 + "\n\n### Notes\n\nkeep\n\n## Next\n");
   EXPECT_EQ(Text(Apply(WithText("# T"), {Three()[0]}).skill),
             "# T\n\n## Candidates (unproven)\n\n- " + kReadOnce + "\n");
+  EXPECT_EQ(Text(Apply(WithText("## Candidates (unproven)\ntext\n## Next\n"), {Three()[0]}).skill),
+            "## Candidates (unproven)\ntext\n\n- " + kReadOnce + "\n\n## Next\n");
+  // New rules join ours, whatever the user wrote below them.
+  SkillDir noted = Apply(WithText("# T\n"), {Three()[0]}).skill;
+  noted.files["SKILL.md"] += "\nA note.\n";
+  EXPECT_THAT(Text(Apply(noted, Three()).skill),
+              HasSubstr("- " + kReadOnce + "\n- " + kMakeFolder + "\n- " + kUsePython3 + "\n\nA note.\n"));
 }
 
 TEST(ApplyTest, RefusesToHideRulesInAnOpenBlock) {
@@ -260,6 +267,12 @@ TEST(ApplyTest, RespectsEditsAndRemovals) {
   EXPECT_THAT(second.report, Contains("repair-cc: removed by user: not added again"));
   EXPECT_THAT(second.skill.files.at(".clawtrace/provenance.json"), HasSubstr("\"removed_by_user\""));
   EXPECT_EQ(Apply(second.skill, Three()).skill.files, second.skill.files);
+  // Another rule of ours is not an edit, however alike the two are.
+  std::vector<Patch> alike = {MakePatch("repair-bb", kMakeFolder),
+                              MakePatch("repair-dd", kMakeFolder + " Always.")};
+  SkillDir one = Apply(WithText("# T\n"), alike).skill;
+  one.files["SKILL.md"] = "# T\n\n## Candidates (unproven)\n\n- " + kMakeFolder + "\n";
+  EXPECT_THAT(Apply(one, alike).report, Contains("repair-dd: removed by user: not added again"));
   // A rule that is put back is ours again.
   SkillDir restored = second.skill;
   restored.files["SKILL.md"] = Text(first.skill);
@@ -376,6 +389,8 @@ TEST(DiffTest, WritesWhatGitApplies) {
   EXPECT_EQ(DiffSkills(WithText("1\n2\n3\n4\n5\n"), WithText("1\n2\n3\n4\nfive\n")),
             "diff --git a/SKILL.md b/SKILL.md\n--- a/SKILL.md\n+++ b/SKILL.md\n@@ -2,4 +2,4 @@\n 2\n 3\n "
             "4\n-5\n+five\n");
+  EXPECT_THAT(DiffSkills({"demo", {{"a b", "1\n"}}}, {"demo", {{"a b", "2\n"}}}),
+              HasSubstr("--- a/a b\t\n+++ b/a b\t\n"));
   SkillDir recorded = WithText("a\n");
   recorded.files[".clawtrace/provenance.json"] = "{}";
   EXPECT_EQ(DiffSkills(WithText("a\n"), recorded), "# .clawtrace: 1 files added, 0 changed, 0 removed\n");

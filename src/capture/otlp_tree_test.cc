@@ -159,6 +159,24 @@ TEST(OtlpTree, SubAgentBelowAToolIsASessionOfItsOwn) {
   }
 }
 
+// Sessions nest in sessions all the way to the report; input must not choose how deep.
+TEST(OtlpTree, AgentsNestToALimit) {
+  std::vector<S> spans;
+  for (int i = 1; i <= 200; ++i) {
+    auto attributes = i % 2 ? Tool(fmt::format("c{}", i)) : Chat(1, 1);
+    if (i % 2 == 0) attributes.resize(2);
+    spans.push_back({.id = i, .parent = i - 1, .start = i, .end = 1000 - i, .attributes = attributes});
+  }
+  auto sessions = Sessions(Resolved(spans));
+  EXPECT_EQ(sessions.size(), static_cast<size_t>(kMaxAgentDepth) + 1);
+  int64_t limited = 0;
+  for (auto& [id, session] : sessions) {
+    limited += std::ranges::count(session.info.notes, "agent_depth_limit");
+    EXPECT_LT(id.size(), 60u);
+  }
+  EXPECT_EQ(limited, 1);
+}
+
 TEST(OtlpTree, AnotherConversationBelowIsASubAgent) {
   auto conversation = [](std::vector<std::pair<std::string, std::string>> attributes, const std::string& id) {
     attributes.emplace_back("gen_ai.conversation.id", "'" + id);

@@ -157,6 +157,34 @@ TEST(OtlpUsage, CacheAboveInputProvesExclusive) {
   EXPECT_TRUE(got.reclassified);
 }
 
+// Few cached tokens fit into the input in either reading: only the emitter tells.
+TEST(OtlpUsage, TheEmitterDecidesWhereNumbersDoNot) {
+  std::initializer_list<Entry> openinference = {{"llm.token_count.prompt", 5000},
+                                                {"llm.token_count.prompt_details.cache_read", 100},
+                                                {"llm.token_count.completion", 5}};
+  std::initializer_list<Entry> ai = {
+      {"ai.usage.inputTokens", 5000}, {"ai.usage.cachedInputTokens", 100}, {"ai.usage.outputTokens", 5}};
+  auto uncached = [](const OtlpUsage& got) { return got.usage ? got.usage->uncached_input : -1; };
+  EXPECT_EQ(uncached(Read("com.anthropic.claude_code.tracing", "anthropic",
+                          {{"input_tokens", 5000}, {"cache_read_tokens", 100}, {"output_tokens", 5}})),
+            5000);
+  EXPECT_EQ(uncached(Read("openinference.instrumentation.claude_agent_sdk", "", openinference)), 5000);
+  EXPECT_EQ(uncached(Read("openinference.instrumentation.bedrock", "", openinference)), 5000);
+  EXPECT_EQ(uncached(Read("openinference.instrumentation.openai", "", openinference)), 4900);
+  EXPECT_EQ(uncached(Read("ai", "anthropic", ai)), 5000);
+  EXPECT_EQ(uncached(Read("ai", "openai", ai)), 4900);
+  EXPECT_EQ(uncached(Read("langfuse-sdk", "",
+                          {{"langfuse.observation.usage_details",
+                            R"({"input":5000,"input_cached_tokens":100,"output":5})"}})),
+            5000);
+  std::initializer_list<Entry> dotted = {{"gen_ai.usage.input_tokens", 5000},
+                                         {"gen_ai.usage.cache_read.input_tokens", 100},
+                                         {"gen_ai.usage.output_tokens", 5}};
+  EXPECT_EQ(uncached(Read("opentelemetry.instrumentation.bedrock", "", dotted)), 5000);
+  EXPECT_EQ(uncached(Read("strands.telemetry.tracer", "", dotted)), 5000);
+  EXPECT_EQ(uncached(Read("gen_ai", "anthropic", dotted)), 4900);
+}
+
 // Call C: writes for an hour.
 TEST(OtlpUsage, HourWrites) {
   auto got = Read("com.anthropic.claude_code", "anthropic",

@@ -99,6 +99,7 @@ void Check(const test::fs::path& root, const Known& known) {
       attempts += llm.attempts;
       EXPECT_NE(llm.model, "") << call;
     }
+    EXPECT_LE(session.prompts.size(), 1u) << "one task was given";
     if (sub) {
       ASSERT_TRUE(sessions.contains(session.info.parent_session));
       EXPECT_TRUE(sessions.at(session.info.parent_session).uses.contains(session.info.parent_call))

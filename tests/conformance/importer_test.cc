@@ -504,8 +504,8 @@ TEST_P(ImporterTest, HugeLineIsSkippedWithoutBeingHeld) {
   EXPECT_NE(WEXITSTATUS(status), 3) << "the records around it were lost";
 }
 
-INSTANTIATE_TEST_SUITE_P(Importers, ImporterTest, testing::ValuesIn(Importers()), [](const auto& info) {
-  std::string name(info.param->name);
+INSTANTIATE_TEST_SUITE_P(Importers, ImporterTest, testing::ValuesIn(Importers()), [](const auto& param) {
+  std::string name(param.param->name);
   std::ranges::replace(name, '-', '_');
   return name;
 });

@@ -235,7 +235,15 @@ TEST(OpenClawTest, RealLogsGiveEveryCall) {
   }
   EXPECT_GT(files, 10);
   EXPECT_GT(total.calls, 100);
-  // The collection's own sum of usage.cost.total.
+  // Independently summed over the collection's 17 files.
+  if (files == 17) {
+    EXPECT_EQ(total.calls + total.errors, 192);
+    EXPECT_EQ(total.input, 2264);
+    EXPECT_EQ(total.read, 10181493);
+    EXPECT_EQ(total.write, 922974);
+    EXPECT_EQ(total.output, 274125);
+    EXPECT_EQ(reported.ToDecimal(7), "10.6342674");
+  }
   RecordProperty("calls", std::to_string(total.calls));
   RecordProperty("reported_usd", reported.ToDecimal());
 }
@@ -431,6 +439,23 @@ TEST(OpenClawTest, LineOrderDoesNotMatter) {
   }
 }
 
+// Editing the first prompt starts a second branch at the log's beginning.
+TEST(OpenClawTest, EntriesWithoutParentAreBranchesOfOneConversation) {
+  std::string log = R"({"type":"session","version":3,"id":"s","timestamp":"2026-05-02T08:00:00Z","cwd":"/w"}
+{"type":"message","id":"a1","parentId":null,"timestamp":"2026-05-02T08:00:01Z","message":{"role":"user","content":"x"}}
+{"type":"message","id":"a2","parentId":"a1","timestamp":"2026-05-02T08:00:02Z","message":{"role":"assistant","content":"first"}}
+{"type":"message","id":"b1","parentId":null,"timestamp":"2026-05-02T08:00:03Z","message":{"role":"user","content":"y"}}
+{"type":"message","id":"b2","parentId":"b1","timestamp":"2026-05-02T08:00:04Z","message":{"role":"assistant","content":"second"}}
+)";
+  Read read = ReadText(log);
+  EXPECT_EQ(read.Of(FactKind::kSession)[0]->session->agent, "pi");
+  auto sessions = AssembleSessions(read.facts);
+  ASSERT_EQ(sessions.size(), 1u);
+  ASSERT_EQ(sessions[0].steps.size(), 2u);
+  EXPECT_TRUE(sessions[0].steps[0].abandoned);
+  EXPECT_FALSE(sessions[0].steps[1].abandoned);
+}
+
 TEST(OpenClawTest, SessionIndexLinksSubAgents) {
   std::string index = R"({"agent:main:main":{"sessionId":"8a1de3c0-0000-4000-8000-000000000002"},
     "agent:main:subagent:0c0ffee0-0000-4000-8000-000000000000":{"sessionId":"child-1","spawnedBy":"agent:main:main"}})";
@@ -472,6 +497,7 @@ TEST(OpenClawTest, SeveralSubAgentsInOneResult) {
   EXPECT_EQ(child.session->parent_session, "s");
   EXPECT_EQ(child.session->parent_call, "c");
   EXPECT_EQ(child.session->agent_name, "scout");
+  ASSERT_EQ(read.Of(FactKind::kLlmCall).size(), 2u);
   EXPECT_EQ(read.Of(FactKind::kLlmCall)[0]->llm->model, "small");
   EXPECT_EQ(read.Of(FactKind::kLlmCall)[0]->llm->provider, "acme");
   EXPECT_THAT(read.skips, ElementsAre("2:subagent-without-messages"));

@@ -172,8 +172,7 @@ void Json::AppendCanonical(std::string* out) const {
       return;
     case Kind::kUint: {
       uint64_t value = 0;
-      (void)Element(document_, index_).get(value);
-      out->append(std::to_string(value));
+      if (Element(document_, index_).get(value) == simdjson::SUCCESS) out->append(std::to_string(value));
       return;
     }
     case Kind::kDouble:

@@ -337,16 +337,10 @@ struct Place {
   size_t step = 0;
 };
 
-bool NamesChild(std::string_view reference, std::string_view id) {
-  if (reference == id) return true;
-  return reference.size() > id.size() && reference.ends_with(id) &&
-         reference[reference.size() - id.size() - 1] == ':';
-}
-
 // The spawning step of a child, or the parent session alone, or nothing.
 std::optional<Place> FindParent(const std::vector<Draft>& drafts,
                                 const std::multimap<std::string_view, Place>& calls,
-                                const std::vector<Place>& spawns,
+                                const std::multimap<std::string_view, Place>& spawns,
                                 const std::map<std::pair<std::string_view, std::string_view>, int>& by_id,
                                 int child) {
   const SessionInfo& info = drafts[child].session.info;
@@ -363,10 +357,10 @@ std::optional<Place> FindParent(const std::vector<Draft>& drafts,
     }
     if (found) return found;
   }
-  for (const Place& place : spawns) {
-    const Draft& draft = drafts[place.draft];
-    if (place.draft == child || draft.source != drafts[child].source) continue;
-    if (NamesChild(draft.session.steps[place.step].result.child_session, drafts[child].id)) return place;
+  auto [from, to] = spawns.equal_range(drafts[child].id);
+  for (auto it = from; it != to; ++it) {
+    if (it->second.draft != child && drafts[it->second.draft].source == drafts[child].source)
+      return it->second;
   }
   if (!info.parent_session.empty()) {
     auto parent = by_id.find({drafts[child].source, info.parent_session});
@@ -375,33 +369,37 @@ std::optional<Place> FindParent(const std::vector<Draft>& drafts,
   return std::nullopt;
 }
 
-bool IsAncestor(const std::vector<Draft>& drafts, int maybe_ancestor, int of) {
-  for (int at = of; at >= 0; at = drafts[at].parent) {
-    if (at == maybe_ancestor) return true;
-  }
-  return false;
-}
-
 // Real agents nest a few levels; a longer chain is hostile or broken input and would exhaust the stack of
 // whoever walks the tree. Every kMaxDepth-th link is cut and its child stands as a root.
 void CutDeepChains(std::vector<Draft>& drafts, std::vector<std::optional<Place>>& places) {
   constexpr int kMaxDepth = 48;
-  std::vector<size_t> cut;
+  std::vector<int> depth(drafts.size(), -1);
+  std::vector<size_t> chain;
   for (size_t d = 0; d < drafts.size(); ++d) {
-    int depth = 0;
-    for (int at = drafts[d].parent; at >= 0; at = drafts[at].parent) ++depth;
-    if (depth > 0 && depth % kMaxDepth == 0) cut.push_back(d);
+    size_t at = d;
+    while (depth[at] < 0 && drafts[at].parent >= 0)
+      chain.push_back(at), at = static_cast<size_t>(drafts[at].parent);
+    if (depth[at] < 0) depth[at] = 0;
+    for (int below = depth[at]; !chain.empty(); chain.pop_back()) depth[chain.back()] = ++below;
   }
-  for (size_t d : cut) {
+  for (size_t d = 0; d < drafts.size(); ++d) {
+    if (depth[d] == 0 || depth[d] % kMaxDepth != 0) continue;
     drafts[d].parent = -1;
     places[d].reset();
     Note(drafts[d], "nested_too_deep");
   }
 }
 
+// The root of what a session is linked to so far; shortens the ways it goes (union-find).
+int RootOf(std::vector<int>& above, int at) {
+  while (above[at] != at) at = above[at] = above[above[at]];
+  return at;
+}
+
 std::vector<std::optional<Place>> LinkChildren(std::vector<Draft>& drafts) {
   std::multimap<std::string_view, Place> calls;
-  std::vector<Place> spawns;
+  std::multimap<std::string_view, Place>
+      spawns;  // by the child's id, also without an "agent:main:" before it
   std::map<std::pair<std::string_view, std::string_view>, int> by_id;
   for (size_t d = 0; d < drafts.size(); ++d) {
     by_id[{drafts[d].source, drafts[d].id}] = static_cast<int>(d);
@@ -409,18 +407,23 @@ std::vector<std::optional<Place>> LinkChildren(std::vector<Draft>& drafts) {
       const Step& step = drafts[d].session.steps[s];
       if (step.kind == StepKind::kLlmCall || step.result_only) continue;
       calls.emplace(step.call_id, Place{static_cast<int>(d), s});
-      if (!step.result.child_session.empty()) spawns.push_back({static_cast<int>(d), s});
+      std::string_view child = step.result.child_session;
+      for (; !child.empty(); child = child.substr(std::min(child.find(':'), child.size() - 1) + 1)) {
+        spawns.emplace(child, Place{static_cast<int>(d), s});
+      }
     }
   }
   std::vector<std::optional<Place>> places(drafts.size());
+  std::vector<int> above(drafts.size());
+  std::iota(above.begin(), above.end(), 0);
   for (size_t d = 0; d < drafts.size(); ++d) {
     auto place = FindParent(drafts, calls, spawns, by_id, static_cast<int>(d));
     if (!place) continue;
-    if (IsAncestor(drafts, static_cast<int>(d), place->draft)) {
+    if (RootOf(above, place->draft) == static_cast<int>(d)) {
       Note(drafts[d], "cyclic_subagents");
       continue;
     }
-    drafts[d].parent = place->draft;
+    above[d] = drafts[d].parent = place->draft;
     places[d] = place;
   }
   CutDeepChains(drafts, places);

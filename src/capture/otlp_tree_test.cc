@@ -308,7 +308,9 @@ TEST(OtlpTree, HttpRequestsBelowACallAreItsAttempts) {
   SpanTree tree = BuildTree(spans);
   auto sessions = AssignSessions(&tree);
   for (const Fact& fact : EmitFacts(tree, sessions)) {
-    if (fact.kind == FactKind::kLlmCall) EXPECT_EQ(fact.llm->attempts, 2);
+    if (fact.kind == FactKind::kLlmCall) {
+      EXPECT_EQ(fact.llm->attempts, 2);
+    }
   }
 }
 

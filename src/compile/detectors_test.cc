@@ -117,6 +117,16 @@ TEST(ExactRepeatTest, CheckAgainWithAndWithoutAnEditBetween) {
               IsEmpty());
 }
 
+TEST(ExactRepeatTest, UnknownArgumentsAndUnknownResultsAreNoRepeat) {
+  Session session = Make({{"read", R"({"path":"a"})", "x"}, {"read", R"({"path":"a"})", "x"}});
+  Session no_args = session, no_results = session;
+  for (Step& step : no_args.steps) step.tool.args.clear(), step.tool.args_bytes = 0, step.tool.args_hash = 0;
+  for (Step& step : no_results.steps) step.result.output_hash = 0, step.result.output_bytes = 0;
+  EXPECT_THAT(Flags(session), ElementsAre("exact_repeat:2"));
+  EXPECT_THAT(Flags(no_args), IsEmpty());
+  EXPECT_THAT(Flags(no_results), IsEmpty());
+}
+
 TEST(RetryTest, FailedAgainUnchanged) {
   Line fail{"bash", R"({"command":"python3 a.py"})", "boom", ToolStatus::kError, 1};
   Line ok = fail;

@@ -100,7 +100,7 @@ std::string MissingPathClass(const ToolMeaning& meaning, std::string_view text) 
 }
 
 bool SameArguments(const Step& a, const Step& b) {
-  return a.tool.name == b.tool.name && a.tool.args_hash == b.tool.args_hash &&
+  return a.tool.name == b.tool.name && a.tool.args_bytes > 0 && a.tool.args_hash == b.tool.args_hash &&
          a.tool.args_bytes == b.tool.args_bytes;
 }
 

@@ -13,6 +13,8 @@ namespace {
 bool MayRepeat(const Step& step, const ToolMeaning& meaning) {
   if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned || step.tool.args_broken)
     return false;
+  // Without recorded arguments (some emitters of spans leave them out) two calls cannot be told apart.
+  if (step.tool.args_bytes == 0) return false;
   if (meaning.volatile_result || step.result.status != ToolStatus::kOk) return false;
   if (meaning.read_only) return meaning.tool_class != ToolClass::kPlan;
   if (meaning.tool_class != ToolClass::kExec || meaning.shell.mutates) return false;
@@ -37,8 +39,10 @@ std::vector<Finding> Find(const Scene& scene) {
     if (first_time) continue;
     Seen& before = it->second;
     const ToolResult &old_result = steps[before.step].result, &result = steps[i].result;
-    bool equal = result.unchanged || (result.output_hash == old_result.output_hash &&
-                                      result.output_bytes == old_result.output_bytes);
+    // A hash of 0 is a result that the source did not show.
+    bool equal =
+        result.unchanged || (result.output_hash != 0 && result.output_hash == old_result.output_hash &&
+                             result.output_bytes == old_result.output_bytes);
     if (!equal || MayHaveChanged(scene, before.step, i)) {
       before = {i, std::nullopt};
       continue;

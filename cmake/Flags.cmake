@@ -4,6 +4,8 @@ function(clawtrace_flags target)
     -Wno-sign-conversion -Wno-missing-field-initializers -Wswitch-enum -Wunused-const-variable -Werror)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_definitions(${target} PRIVATE CLAWTRACE_VERSION="${PROJECT_VERSION}")
+  # A release names its sources by their path in the project, not by where it was built.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=>)
   if(CLAWTRACE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${CLAWTRACE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${CLAWTRACE_SANITIZE})

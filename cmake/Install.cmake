@@ -1,6 +1,7 @@
 # What `cmake --install` puts where, and the Debian package made of it (cpack -G DEB). The program finds its data in
 # ../share/clawtrace beside its own folder, so the installed tree may be moved as a whole.
 include(GNUInstallDirs)
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # installing needs the program, not the tests
 
 install(TARGETS clawtrace RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/data/prices.tsv DESTINATION ${CMAKE_INSTALL_DATADIR}/clawtrace)

@@ -33,6 +33,7 @@ struct Sums {
   std::vector<std::string> models;
   std::optional<Usd> included, reported, wasted;
   std::optional<int64_t> llm_ms, tool_ms;
+  int64_t failed_attempts = 0;
 };
 
 void Merge(Sums& into, const Sums& from) {
@@ -49,6 +50,7 @@ void Merge(Sums& into, const Sums& from) {
   }
   Add(into.included, from.included), Add(into.reported, from.reported), Add(into.wasted, from.wasted);
   Add(into.llm_ms, from.llm_ms), Add(into.tool_ms, from.tool_ms);
+  into.failed_attempts += from.failed_attempts;
 }
 
 // What each LLM call was for, by what it produced. Only the conversation's last call without tools is its
@@ -156,6 +158,12 @@ class Compiler {
     if (!row->error.empty()) row->status = ToolStatus::kError;
     Add(sums->llm_ms, row->duration_ms);
     if (!step.llm.billed) return;  // a local message: shown, not counted as a call
+    if (!step.llm.error.empty() && !step.llm.usage) {
+      // A request that no model answered: a failure, not a call. What it cost, if anything, nobody said.
+      ++sums->failed_attempts;
+      row->cost_status.reset(), row->cost_usd.reset();
+      return;
+    }
     ++sums->totals.llm_calls;
     Add(sums->totals.cost_usd, price.billed);
     if (step.llm.usage) sums->totals.tokens += *step.llm.usage;
@@ -338,6 +346,8 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book) {
   if (session.outcome.source != OutcomeSource::kNone) card.outcome_source = session.outcome.source;
   card.coverage = Coverage{};
   Sums sums = Compiler(&card).Run(priced, "");
+  if (sums.failed_attempts)
+    card.coverage->notes.push_back(fmt::format("failed_llm_attempts:{}", sums.failed_attempts));
   SetTotals(sums, &card);
   std::sort(card.coverage->notes.begin(), card.coverage->notes.end());
   card.skipped_input = session.skipped;

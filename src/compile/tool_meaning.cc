@@ -84,6 +84,7 @@ ToolClass ClassOf(std::string_view name) {
 }
 
 std::string CommandOf(Json args) {
+  if (auto text = args.string()) return std::string(*text);  // a tool's only argument, recorded bare
   for (std::string_view key : {"command", "cmd", "script"}) {
     Json value = args[key];
     if (auto text = value.string()) return std::string(*text);
@@ -136,6 +137,9 @@ void FillExec(Json args, std::string_view cwd, ToolMeaning* meaning) {
 }
 
 void FillFile(Json args, std::string_view raw_args, std::string_view cwd, ToolMeaning* meaning) {
+  // A tool's only argument, recorded bare; an edit's is the patch itself.
+  if (auto bare = args.string(); bare && meaning->tool_class != ToolClass::kEdit)
+    meaning->path = NormalisePath(*bare, cwd);
   for (std::string_view key : {"path", "file_path", "filePath", "absolute_path", "filename", "file",
                                "dir_path", "directory", "url", "query", "pattern"}) {
     if (auto text = args[key].string()) {

@@ -50,5 +50,7 @@ int main(int argc, char** argv) {
   FindData(&world);
   int code = clawtrace::cli::Main(argc, argv, world);
   std::cout.flush();
-  return std::cout ? code : clawtrace::cli::kCouldNot;
+  if (std::cout) return code;
+  std::cerr << "clawtrace: cannot write the output\n";
+  return clawtrace::cli::kCouldNot;
 }

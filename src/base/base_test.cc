@@ -31,6 +31,18 @@ TEST(JsonTest, CanonicalSortsAndNormalises) {
             R"({"a":{"y":"q\n","z":[1,2]},"b":1})");
 }
 
+TEST(JsonTest, HiddenCharactersAreEscaped) {
+  std::string out;
+  AppendJsonString(
+      "a\xC2\x9B"
+      "b\xE2\x80\xAE"
+      "c\xE2\x80\xA8"
+      "d\x1b\xEF\xBB\xBF"
+      "\xC3\xA9\xE2\x82\xAC\"\\",
+      &out);
+  EXPECT_EQ(out, "\"a\\u009bb\\u202ec\\u2028d\\u001b\\ufeff\xC3\xA9\xE2\x82\xAC\\\"\\\\\"");
+}
+
 TEST(JsonTest, BrokenInputIsAnError) {
   JsonParser parser;
   for (std::string_view bad : {"", "{", "{\"a\":}", "nul", "\"\xff\"", "{}{}"})

@@ -256,30 +256,27 @@ void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
   size_t plain = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+    char c = text[i];
+    bool ascii = c >= 0x20 && c != 0x7f;
+    if (ascii && c != '"' && c != '\\') continue;
+    uint32_t code = 0;
+    size_t hidden = HiddenAtStart(text.substr(i), &code);
+    if (hidden == 0 && c != '"' && c != '\\') continue;
     out->append(text.substr(plain, i - plain));
+    i += hidden > 1 ? hidden - 1 : 0;
     plain = i + 1;
-    switch (c) {
-      case '"':
-        out->append("\\\"");
-        break;
-      case '\\':
-        out->append("\\\\");
-        break;
-      case '\n':
-        out->append("\\n");
-        break;
-      case '\r':
-        out->append("\\r");
-        break;
-      case '\t':
-        out->append("\\t");
-        break;
-      default:
-        out->append("\\u00");
-        out->push_back(kHex[c >> 4]);
-        out->push_back(kHex[c & 15]);
+    if (c == '"' || c == '\\') {
+      out->push_back('\\');
+      out->push_back(c);
+    } else if (c == '\n') {
+      out->append("\\n");
+    } else if (c == '\r') {
+      out->append("\\r");
+    } else if (c == '\t') {
+      out->append("\\t");
+    } else {
+      out->append("\\u");
+      for (int shift = 12; shift >= 0; shift -= 4) out->push_back(kHex[code >> shift & 15]);
     }
   }
   out->append(text.substr(plain));

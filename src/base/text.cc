@@ -107,6 +107,26 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
   return out;
 }
 
+size_t HiddenAtStart(std::string_view text, uint32_t* code) {
+  auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  unsigned b0 = byte(0);
+  if (!text.empty() && (b0 < 0x20 || b0 == 0x7f)) {
+    *code = b0;
+    return 1;
+  }
+  if (b0 == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) {
+    *code = byte(1);
+    return 2;
+  }
+  if (b0 != 0xE2 && b0 != 0xEF) return 0;
+  uint32_t c = (b0 & 0x0Fu) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+  bool hidden = (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+                (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF || c >= 0xFFFE;
+  if (text.size() < 3 || !hidden) return 0;
+  *code = c;
+  return 3;
+}
+
 std::string_view PrefixUtf8(std::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   while (max_bytes > 0 && (static_cast<unsigned char>(text[max_bytes]) & 0xC0) == 0x80) --max_bytes;

@@ -17,6 +17,10 @@ bool ContainsIgnoreCase(std::string_view text, std::string_view needle);
 
 bool IsValidUtf8(std::string_view text);
 std::string ReplaceInvalidUtf8(std::string_view text);  // each bad byte becomes U+FFFD
+// Characters that a reader does not see and a terminal or YAML parser may act on: C0 and C1 controls, DEL,
+// line and paragraph separators, zero-width and bidirectional marks. Bytes of the one at the start of valid
+// UTF-8 text, 0 when there is none; code is set then.
+size_t HiddenAtStart(std::string_view text, uint32_t* code);
 // The longest prefix of at most max_bytes that does not cut a code point.
 std::string_view PrefixUtf8(std::string_view text, size_t max_bytes);
 

@@ -31,16 +31,17 @@ struct Descriptor {
 
 constexpr uint64_t kMaxStandardInput = uint64_t{1} << 30;
 
-std::string ReadAll(int fd) {
-  std::string bytes;
+bool ReadAll(int fd, std::string* out) {
+  std::string& bytes = *out;
   std::array<char, 65536> block;
   while (bytes.size() < kMaxStandardInput) {
     ssize_t n = ::read(fd, block.data(), block.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
+    if (n < 0) return false;
+    if (n == 0) break;
     bytes.append(block.data(), static_cast<size_t>(n));
   }
-  return bytes;
+  return true;
 }
 
 // Walks what the user named once, each real file and folder one time whatever links lead to it.
@@ -50,9 +51,22 @@ class Walker {
 
   void Add(const std::string& argument) {
     if (argument == "-") {
-      plan_.standard_input = ReadAll(STDIN_FILENO);
-      Classify("-", plan_.standard_input.size(), std::string_view(plan_.standard_input).substr(0, kHeadBytes),
-               true);
+      if (!ReadAll(STDIN_FILENO, &plan_.standard_input)) {
+        plan_.unusable.push_back({"-", "cannot read standard input", true});
+        return;
+      }
+      std::string_view all = plan_.standard_input, head = all.substr(0, kHeadBytes);
+      const Importer* importer = SniffImporter(head);
+      if (!importer && all.size() > head.size()) {
+        sample_ = ShortLines([&](char* to, size_t size) {
+          size_t n = all.copy(to, size);
+          all.remove_prefix(n);
+          return static_cast<ssize_t>(n);
+        });
+        head = sample_;
+        importer = SniffImporter(head);
+      }
+      Classify("-", plan_.standard_input.size(), head, importer, true);
       return;
     }
     struct stat info{};
@@ -64,6 +78,11 @@ class Walker {
   }
 
   std::map<std::string, Unit>& units() { return units_; }
+  // Files that are no log and describe none.
+  int64_t unrecognised_files() const {
+    return std::count_if(unrecognised_.begin(), unrecognised_.end(),
+                         [&](const std::string& path) { return !sidecars_.contains(path); });
+  }
 
  private:
   bool AddGlob(const std::string& pattern) {
@@ -119,18 +138,54 @@ class Walker {
       if (n <= 0) break;
       have += static_cast<size_t>(n);
     }
-    Classify(path, bytes, std::string_view(head_).substr(0, have), named);
+    std::string_view head = std::string_view(head_).substr(0, have);
+    const Importer* importer = SniffImporter(head);
+    bool may_hold_lines = Trim(head).starts_with('{') && have == kHeadBytes;
+    if (!importer && may_hold_lines && ::lseek(file.fd, 0, SEEK_SET) == 0) {
+      sample_ = ShortLines([&](char* to, size_t size) { return ::read(file.fd, to, size); });
+      head = sample_;
+      importer = SniffImporter(head);
+    }
+    Classify(path, bytes, head, importer, named);
   }
 
-  void Classify(const std::string& path, uint64_t bytes, std::string_view head, bool named) {
-    const Importer* importer = head.empty() ? nullptr : SniffImporter(head);
+  // The first complete lines that are not huge: a log may begin with a prompt of megabytes, and what tells
+  // its format stands in the lines around it.
+  template <class Read>
+  static std::string ShortLines(Read&& read) {
+    constexpr size_t kShort = size_t{512} << 10, kEnough = kHeadBytes, kBlock = size_t{64} << 10;
+    constexpr uint64_t kMaxScanned = uint64_t{512} << 20;
+    std::string lines, line, block(kBlock, '\0');
+    bool dropping = false;
+    for (uint64_t scanned = 0; lines.size() < kEnough && scanned < kMaxScanned;) {
+      ssize_t n = read(block.data(), block.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      scanned += static_cast<uint64_t>(n);
+      std::string_view rest(block.data(), static_cast<size_t>(n));
+      while (!rest.empty()) {
+        size_t end = rest.find('\n');
+        if (!dropping) line.append(rest.substr(0, end));
+        if (line.size() > kShort) dropping = true, line.clear();
+        if (end == std::string_view::npos) break;
+        if (!dropping) lines.append(line).push_back('\n');
+        line.clear(), dropping = false;
+        rest.remove_prefix(end + 1);
+      }
+    }
+    return lines;
+  }
+
+  void Classify(const std::string& path, uint64_t bytes, std::string_view head, const Importer* importer,
+                bool named) {
     if (!importer && !(named && head.empty())) {
       if (named)
         plan_.unusable.push_back({path, "not a known session log", true});
       else
-        ++plan_.unrecognised_files;
+        unrecognised_.insert(path);
       return;
     }
+    if (importer && importer->sidecar_path) sidecars_.insert(importer->sidecar_path(path));
     std::string key = importer && importer->unit_key ? importer->unit_key(path, head) : "";
     std::string full_key =
         importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
@@ -143,7 +198,8 @@ class Walker {
   Plan& plan_;
   std::map<std::string, Unit> units_;
   std::set<std::pair<dev_t, ino_t>> seen_;
-  std::string head_;
+  std::set<std::string> unrecognised_, sidecars_;
+  std::string head_, sample_;
 };
 
 // Facts of one unit, and for each file which session it first spoke of.
@@ -250,6 +306,7 @@ Plan PlanInputs(const std::vector<std::string>& paths) {
   Plan plan;
   Walker walker(&plan);
   for (const std::string& path : paths) walker.Add(path);
+  plan.unrecognised_files = walker.unrecognised_files();
   for (auto& [key, unit] : walker.units()) {
     std::sort(unit.files.begin(), unit.files.end(),
               [](const InputFile& a, const InputFile& b) { return a.path < b.path; });

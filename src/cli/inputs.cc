@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <mutex>
 #include <set>
@@ -66,7 +67,8 @@ void PreferLogs(std::vector<Compiled>& all, const World& world) {
 
 bool Exists(const std::string& path) {
   struct stat info{};
-  return ::lstat(path.c_str(), &info) == 0;
+  // A path that cannot even be looked at was meant as one: reading it says why.
+  return ::lstat(path.c_str(), &info) == 0 || errno == EACCES || errno == ELOOP || errno == ENOTDIR;
 }
 
 }  // namespace
@@ -86,6 +88,20 @@ Result<PriceBook> LoadPrices(const Arguments& arguments, const World& world) {
   return book;
 }
 
+namespace {
+
+Error NoSuch(const std::string& word) {
+  return {ErrorCode::kNotFound, fmt::format("no file and no session named {}", word.empty() ? "\"\"" : word),
+          "clawtrace sessions lists the sessions that are there"};
+}
+
+}  // namespace
+
+Error InTermsOf(const Selection& selection, Error error) {
+  bool nothing_read = error.code == ErrorCode::kNotFound && !selection.selectors.empty();
+  return nothing_read ? NoSuch(selection.selectors[0]) : error;
+}
+
 Result<Selection> Select(const Arguments& arguments, const World& world) {
   Selection selection;
   for (const std::string& word : arguments.positional) {
@@ -101,6 +117,8 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
       }
     }
     selection.inputs = capture::KnownRoots(world.home);
+    if (selection.inputs.empty() && !selection.selectors.empty())
+      return std::unexpected(NoSuch(selection.selectors[0]));
     if (selection.inputs.empty()) {
       return Fail(ErrorCode::kNotFound, "no agent logs found in the known folders of this user",
                   "name a file or folder, or see clawtrace doctor");
@@ -150,6 +168,10 @@ Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs,
     return std::tie(a.path, a.reason) < std::tie(b.path, b.reason);
   });
   TellProblems(world, problems);
+  if (plan.unrecognised_files > 0 && !all.empty()) {
+    *world.err << fmt::format("clawtrace: {} other files in the folders are no log of a known agent\n",
+                              plan.unrecognised_files);
+  }
   if (all.empty()) {
     std::string hint = plan.unrecognised_files ? fmt::format(
                                                      "{} files were looked at, none is a log of a known "

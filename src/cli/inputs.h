@@ -25,6 +25,8 @@ struct Selection {
   std::vector<std::string> inputs;
   std::vector<std::string> selectors;
 };
+// An error of reading the inputs, said in terms of what the user named: a selector that is no file either.
+Error InTermsOf(const Selection& selection, Error error);
 Result<Selection> Select(const Arguments& arguments, const World& world);
 
 // A compiled session and what is needed to order and address it.

@@ -16,13 +16,12 @@ size_t Width(std::string_view text) {
 }  // namespace
 
 std::string Printable(std::string_view text) {
-  std::string out = ReplaceInvalidUtf8(text);
-  for (size_t i = 0; i < out.size(); ++i) {
-    unsigned char c = static_cast<unsigned char>(out[i]);
-    // C1 controls are two bytes in UTF-8: C2 80..9F.
-    if (c < 0x20 || c == 0x7f) out[i] = '?';
-    if (c == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0)
-      out.replace(i, 2, "?");
+  std::string valid = ReplaceInvalidUtf8(text), out;
+  for (size_t i = 0; i < valid.size();) {
+    uint32_t code = 0;
+    size_t hidden = HiddenAtStart(std::string_view(valid).substr(i), &code);
+    out.push_back(hidden ? '?' : valid[i]);
+    i += hidden ? hidden : 1;
   }
   return out;
 }

@@ -297,15 +297,10 @@ bool IsKnownProgram(std::string_view name) { return Has(kPrograms, name); }
 bool IsInterpreter(std::string_view name) { return Has(kInterpreters, name); }
 
 bool IsPlainName(std::string_view name) {
-  constexpr size_t kMaxName = 32, kMaxUnknown = 16;
-  if (name.empty() || name.size() > kMaxName) return false;
-  size_t parts = 1;
-  for (char c : name) {
-    bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!word && c != '.' && c != '_' && c != '+' && c != '-') return false;
-    parts += !word;
-  }
-  return IsKnownProgram(name) || (parts <= 2 && name.size() <= kMaxUnknown);
+  // A known program, or a version of one: python3.11.
+  std::string_view base = name.substr(0, name.find_last_not_of("0123456789.") + 1);
+  constexpr size_t kMaxVersion = 8;
+  return IsKnownProgram(name) || (IsKnownProgram(base) && name.size() - base.size() <= kMaxVersion);
 }
 
 std::string_view ActionOf(const Command& command) {

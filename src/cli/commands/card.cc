@@ -50,7 +50,7 @@ int PrintAll(const Selection& selection, const CardFormat& format, const PriceBo
     if (auto text = Spell(item.card, format)) item.text = std::move(*text);
     DropSteps(item);
   });
-  if (!all) return Report(world, all.error());
+  if (!all) return Report(world, InTermsOf(selection, all.error()));
   int code = kDone;
   for (Compiled& item : *all) {
     if (item.text.empty())
@@ -81,7 +81,7 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
                   const World& world) {
   auto all = CompileAll(selection.inputs, book, world,
                         [](Compiled& item, const PricedSession&) { DropSteps(item); });
-  if (!all) return Report(world, all.error());
+  if (!all) return Report(world, InTermsOf(selection, all.error()));
   struct Wanted {
     std::string id, source, path;
   };

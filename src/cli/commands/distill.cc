@@ -25,6 +25,12 @@ void PrintPatches(const std::vector<Patch>& patches, bool json, std::ostream& ou
   }
 }
 
+// Only its presence: what stands in it is its owner's.
+bool HasFrontMatter(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  return text.starts_with("---") && text.find("\n---", 3) != std::string_view::npos;
+}
+
 int Run(const Arguments& arguments, const World& world) {
   if (!arguments.Has("--skill"))
     return Report(world, {ErrorCode::kInvalidInput, "distill needs a skill directory",
@@ -35,7 +41,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!selection) return Report(world, selection.error());
   auto all = CompileAll(selection->inputs, *book, world,
                         [](Compiled& item, const PricedSession&) { DropSteps(item); });
-  if (!all) return Report(world, all.error());
+  if (!all) return Report(world, InTermsOf(*selection, all.error()));
   std::vector<TraceCard> cards;
   if (selection->selectors.empty()) {
     for (Compiled& item : *all) cards.push_back(std::move(item.card));
@@ -54,7 +60,13 @@ int Run(const Arguments& arguments, const World& world) {
     // The skill's name follows its directory; an earlier result there is what this run deepens.
     auto earlier = LoadSkill(target);
     if (!earlier) return Report(world, earlier.error());
-    if (!earlier->files.empty()) base = *earlier;
+    bool ours = earlier->files.contains(".clawtrace/provenance.json");
+    if (!earlier->files.empty() && !ours) {
+      return Report(world, {ErrorCode::kAlreadyExists,
+                            fmt::format("{} is not empty and holds no earlier result", target),
+                            "name a new directory for --out, or deepen this one with --skill"});
+    }
+    if (ours) base = *earlier;
     base.name = earlier->name;
   }
   auto applied = ApplyPatches(base, patches);
@@ -65,6 +77,13 @@ int Run(const Arguments& arguments, const World& world) {
     *world.out << DiffSkills(base, applied->skill);
   for (const std::string& line : applied->report) *world.err << line << "\n";
   *world.err << fmt::format("{} sessions, {} patches, skill {}\n", cards.size(), patches.size(), target);
+  auto text = applied->skill.files.find("SKILL.md");
+  if (text != applied->skill.files.end() && !HasFrontMatter(text->second)) {
+    *world.err << fmt::format(
+        "clawtrace: {}/SKILL.md has no complete front matter; agents will not load it until it "
+        "begins with name and description between --- lines\n",
+        target);
+  }
   if (arguments.Has("--dry-run")) return kDone;
   if (auto saved = SaveSkill(applied->skill, target); !saved) return Report(world, saved.error());
   return kDone;

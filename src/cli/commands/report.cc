@@ -28,7 +28,7 @@ struct Row {
 struct WasteRow {
   std::string what, session, target;
   int64_t times = 0;
-  Usd cost;
+  std::optional<Usd> cost;  // nullopt: unpriced, or the turns also did something else
 };
 
 std::vector<Compiled::Spend> SpendOf(const TraceCard& card) {
@@ -79,12 +79,12 @@ std::vector<WasteRow> TopWaste(const std::vector<Compiled>& all, size_t top) {
   for (const Compiled& item : all) {
     for (const RedundantGroup& group : item.card.redundant_tool_calls) {
       rows.push_back({group.reason, item.card.session_id, group.target,
-                      static_cast<int64_t>(group.steps.size()), group.wasted_usd.value_or(Usd())});
+                      static_cast<int64_t>(group.steps.size()), group.wasted_usd});
     }
     for (const FailedStep& failed : item.card.failed_or_repaired_steps) {
       std::string what = "failed: " + failed.error_class;
       rows.push_back({what, item.card.session_id, failed.tool,
-                      1 + static_cast<int64_t>(failed.retries.size()), failed.cost_usd.value_or(Usd())});
+                      1 + static_cast<int64_t>(failed.retries.size()), failed.cost_usd});
     }
   }
   std::sort(rows.begin(), rows.end(), [](const WasteRow& a, const WasteRow& b) {
@@ -158,7 +158,11 @@ void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_v
     w.BeginObject();
     w.Field("what", row.what), w.Field("target", row.target), w.Field("session_id", row.session),
         w.Field("times", row.times);
-    w.Key("cost_usd"), w.Number(row.cost.ToDecimal());
+    w.Key("cost_usd");
+    if (row.cost)
+      w.Number(row.cost->ToDecimal());
+    else
+      w.Null();
     w.EndObject();
   }
   w.EndArray();
@@ -176,11 +180,13 @@ void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_v
 void PrintText(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top,
                std::ostream& out) {
   Figures figures = Sum(all);
+  bool priced = figures.total.calls == 0 || figures.total.calls > figures.total.unpriced;
   out << fmt::format(
       "{} sessions, {} LLM calls, {} tokens, {} USD; waste and failures: {} USD of it (suspected, grade "
       "C0)\n",
       figures.total.sessions, figures.total.calls, figures.total.tokens.total(),
-      figures.total.cost.ToDecimal(4), figures.wasted.ToDecimal(4));
+      priced ? figures.total.cost.ToDecimal(4) : "unpriced",
+      priced ? figures.wasted.ToDecimal(4) : "unpriced");
   for (std::string_view key : by) {
     out << '\n';
     std::vector<std::vector<std::string>> rows;
@@ -205,7 +211,7 @@ void PrintText(const std::vector<Compiled>& all, const std::vector<std::string_v
   constexpr size_t kTarget = 60, kShortId = 13;
   for (const WasteRow& row : TopWaste(all, top)) {
     rows.push_back({row.what, Printable(PrefixUtf8(row.target, kTarget)), std::to_string(row.times),
-                    row.cost.ToDecimal(4), Printable(PrefixUtf8(row.session, kShortId))});
+                    row.cost ? row.cost->ToDecimal(4) : "-", Printable(PrefixUtf8(row.session, kShortId))});
   }
   if (!rows.empty())
     out << "\ntop waste (billed cost of the turns that did nothing else)\n",
@@ -239,7 +245,7 @@ int Run(const Arguments& arguments, const World& world) {
     item.spend = SpendOf(item.card);
     DropSteps(item);
   });
-  if (!all) return Report(world, all.error());
+  if (!all) return Report(world, InTermsOf(*selection, all.error()));
   if (arguments.Has("--json"))
     PrintJson(*all, by, static_cast<size_t>(top), *world.out);
   else

@@ -81,7 +81,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!selection) return Report(world, selection.error());
   auto all = CompileAll(selection->inputs, *book, world,
                         [](Compiled& item, const PricedSession&) { DropSteps(item); });
-  if (!all) return Report(world, all.error());
+  if (!all) return Report(world, InTermsOf(*selection, all.error()));
   if (!selection->selectors.empty()) {
     std::vector<Compiled> chosen;
     for (const std::string& selector : selection->selectors) {

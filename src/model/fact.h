@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/boxed.h"
 #include "model/usage.h"
 
 namespace clawtrace {
@@ -126,12 +127,12 @@ struct Fact {
   std::optional<int64_t> end_ns;
 
   // Exactly the member that belongs to kind is meaningful.
-  std::optional<SessionInfo> session;
-  std::optional<UserTurn> user;
-  std::optional<LlmCall> llm;
-  std::optional<ToolUse> tool;
-  std::optional<ToolResult> result;
-  std::optional<Outcome> outcome;
+  Boxed<SessionInfo> session;
+  Boxed<UserTurn> user;
+  Boxed<LlmCall> llm;
+  Boxed<ToolUse> tool;
+  Boxed<ToolResult> result;
+  Boxed<Outcome> outcome;
 
   bool operator==(const Fact&) const = default;
 };

@@ -269,6 +269,9 @@ void NoteGaps(Draft& draft, const std::vector<Tool>& tools) {
     if (!tool.has_result) Note(draft, "missing_result");
     if (!tool.has_use) Note(draft, "result_without_call");
   }
+}
+
+void NoteClock(Draft& draft) {
   int64_t previous = INT64_MIN;
   for (const Step& step : draft.session.steps) {
     if (step.kind != StepKind::kLlmCall || !step.start_ns || step.abandoned) continue;
@@ -319,10 +322,10 @@ void BuildSteps(Draft& draft) {
   }
   SetTimes(draft);
   SetPrompt(draft, order);
-  std::vector<Tool> gaps = tools;
+  NoteGaps(draft, tools);
   if (calls.empty()) Note(draft, "no_model_call");
   draft.session.steps = Interleave(std::move(calls), std::move(tools));
-  NoteGaps(draft, gaps);
+  NoteClock(draft);
   for (auto& [fact, hash] : draft.facts) {
     if (fact->kind != FactKind::kSession || !fact->session) continue;
     for (const std::string& note : fact->session->notes) draft.notes.emplace(note, 0);

@@ -167,16 +167,17 @@ class Tidy(Tree):
         self.assertEqual(tidy.parse_deps(text), {"x/a.cc.o": ["../a.cc", "../a.h"], "x/b.cc.o": ["../b.cc"]})
 
     def test_exceptions_by_function(self):
-        allowed = tidy.read_exceptions("# why\nsrc/a.cc Long a table\nsrc/a.cc Short was long once\n")
+        allowed = tidy.read_exceptions("# why\nsrc/a.cc Long a table\nsrc/a.cc Short was long once\nsrc/a.cc bugprone-y known\n")
         output = (f"{tidy.ROOT}/src/a.cc:3:1: error: function 'Long' has cognitive complexity of 30 [readability-function-cognitive-complexity]\n"
                   "    3 | void Long() {\nsrc/a.cc:9:1: note: +1\n"
                   f"{tidy.ROOT}/src/a.cc:8:1: error: function 'Other' exceeds [readability-function-size]\n"
-                  f"{tidy.ROOT}/src/a.cc:9:1: error: variable 'Long' is bad [bugprone-x]\n")
+                  f"{tidy.ROOT}/src/a.cc:9:1: error: function 'Long' is bad [bugprone-x,-warnings-as-errors]\n"
+                  f"{tidy.ROOT}/src/a.cc:9:1: error: known [bugprone-y,-warnings-as-errors]\n")
         found = tidy.findings(output, "src/a.cc", allowed)
         self.assertEqual(len(found), 3)
         self.assertIn("'Other'", found[0])
         self.assertIn("bugprone-x", found[1])
-        self.assertIn("Short is within the limits", found[2])
+        self.assertIn("Short is not needed", found[2])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs clang-tidy-19 over the sources of a built tree, skipping those that passed before with the same inputs.
 
-Functions named in tools/function_exceptions.txt may be larger than the limits. The inputs of a source are the files that its
+tools/tidy_exceptions.txt names functions that may be larger and findings that stand for now. Tests are left out: their
+tables of cases are long by right. The inputs of a source are the files that its
 object was compiled from (asked of ninja), its compile command and the settings: tools/tidy.py BUILD_DIR [--jobs N] [PATH_PREFIX...].
 """
 import argparse
@@ -19,7 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TIDY = "clang-tidy-19"
-EXCEPTIONS = "tools/function_exceptions.txt"
+EXCEPTIONS = "tools/tidy_exceptions.txt"
 
 
 def parse_deps(text):
@@ -47,13 +48,13 @@ def key_of(inputs, options):
 
 
 def read_exceptions(text):
-    """Path -> functions that may be larger."""
+    """Path -> functions that may be larger, and checks whose findings stand."""
     allowed = collections.defaultdict(set)
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
             words = line.split(None, 2)
             if len(words) < 3:
-                sys.exit(f"{EXCEPTIONS}:{number}: expected PATH FUNCTION REASON")
+                sys.exit(f"{EXCEPTIONS}:{number}: expected PATH FUNCTION|CHECK REASON")
             allowed[words[0]].add(words[1])
     return allowed
 
@@ -67,12 +68,14 @@ def findings(output, name, allowed):
             continue
         path = pathlib.Path(head.group(1))
         path = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
-        function = re.match(r"function '([^']+)'", head.group(2))
-        if function and ("readability-function-" in block) and function.group(1) in allowed.get(path, ()):
-            unused.discard(function.group(1))
+        function = re.match(r"function '([^']+)'.*\[readability-function-", head.group(2))
+        check = re.search(r"\[([a-z][a-z0-9.-]+)(?:,[^\]]*)?\]$", head.group(2))
+        words = {match.group(1) for match in (function, check) if match} & set(allowed.get(path, ()))
+        if words:
+            unused -= words
         else:
             kept.append(block.strip())
-    return kept + [f"{EXCEPTIONS}: {name} {function} is within the limits: take the line out" for function in sorted(unused)]
+    return kept + [f"{EXCEPTIONS}: {name} {word} is not needed: take the line out" for word in sorted(unused)]
 
 
 def units(build, prefixes):
@@ -80,7 +83,7 @@ def units(build, prefixes):
     for entry in json.loads((build / "compile_commands.json").read_text()):
         source = pathlib.Path(entry["file"])
         name = source.relative_to(ROOT).as_posix() if source.is_relative_to(ROOT) else ""
-        if name.startswith(tuple(prefixes)):
+        if name.startswith(tuple(prefixes)) and not name.endswith("_test.cc"):
             yield name, re.search(r" -o (\S+)", entry["command"]).group(1), entry["command"]
 
 

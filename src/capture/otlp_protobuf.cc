@@ -290,7 +290,7 @@ bool WireReader::Varint(uint64_t* value) {
 bool WireReader::Fixed(size_t size) {
   if (rest_.size() < size) {
     cut_ = failed_ = true;
-    rest_ = {};
+    rest_.remove_prefix(rest_.size());  // offset() still counts from the message's begin
     return false;
   }
   number_ = 0;

@@ -42,6 +42,7 @@ std::string Request(const std::string& spans) {
 
 struct Seen : OtlpVisitor {
   std::vector<std::string> spans, unusable;
+  std::vector<int64_t> offsets;  // of what is unusable
   void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) override {
     std::string line = std::string(TextOf(resource, "service.name")) + " " + std::string(scope.name) + " " +
                        std::string(scope.version) + " " + span.trace_id + " " + span.span_id + " '" +
@@ -55,7 +56,10 @@ struct Seen : OtlpVisitor {
       line += " event " + std::string(event.name) + std::to_string(event.attributes.size());
     spans.push_back(line);
   }
-  void OnUnusable(int64_t, std::string_view reason) override { unusable.emplace_back(reason); }
+  void OnUnusable(int64_t offset, std::string_view reason) override {
+    unusable.emplace_back(reason);
+    offsets.push_back(offset);
+  }
 };
 
 Seen Read(const std::string& bytes) {
@@ -127,6 +131,19 @@ TEST(OtlpProtobuf, EveryTruncationEndsAndSaysSo) {
     EXPECT_LE(seen.spans.size(), 1u);
   }
   EXPECT_EQ(Read(whole).spans.size(), 2u);
+}
+
+// Found by fuzzing: the offset was taken from a pointer that the failed read had cleared.
+TEST(OtlpProtobuf, OffsetsOfBrokenFieldsLieInTheInput) {
+  // A fixed64, a fixed32 and a length, each cut off by the end of its message.
+  for (const std::string& cut :
+       {Varint(7 * 8 + 1) + "ab", Varint(7 * 8 + 5) + "a", Varint(7 * 8 + 2) + "\xff"}) {
+    std::string request = Request(Bytes(2, Span(kTrace, kSpan, "")) + cut);
+    auto seen = Read(request);
+    EXPECT_EQ(seen.unusable, std::vector<std::string>{"bad-protobuf"});
+    ASSERT_EQ(seen.offsets.size(), 1u);
+    EXPECT_EQ(seen.offsets[0], static_cast<int64_t>(request.size()));
+  }
 }
 
 TEST(OtlpProtobuf, MalformedFieldsEnd) {

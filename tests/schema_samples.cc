@@ -51,6 +51,9 @@ LlmCall FullCall() {
   call.billed = false;
   call.auxiliary = true;
   call.attempts = call.text_bytes = call.thinking_bytes = 1;
+  call.aliases = {"x"};
+  call.web_searches = 1;
+  call.other_reading = FullUsage();
   return call;
 }
 
@@ -77,6 +80,8 @@ Outcome FullOutcome() {
       .verdict = Verdict::kPartial, .source = OutcomeSource::kVerifier, .score_ppm = 500'000, .judge = "x"};
 }
 
+SkillUse FullSkill() { return {.name = "x", .stage = SkillStage::kLoaded, .path = "x", .call = "x"}; }
+
 void PrintFacts() {
   Fact fact;
   for (auto field : {&Fact::source, &Fact::session_id, &Fact::id, &Fact::node, &Fact::parent_node})
@@ -88,6 +93,7 @@ void PrintFacts() {
   fact.tool = FullTool();
   fact.result = FullResult();
   fact.outcome = FullOutcome();
+  fact.skill = FullSkill();
   for (const auto& [kind, name] : EnumNames(FactKind{})) {
     fact.kind = kind;
     Print("fact", EncodeFact(fact));
@@ -102,6 +108,7 @@ void PrintSessions() {
   session.info = FullInfo();
   session.outcome = FullOutcome();
   session.start_ns = session.end_ns = 1;
+  session.skills = {FullSkill()};
   session.notes = {"n"};
   session.skipped = {{.file = "f", .line = 1, .offset = 0, .reason = "not-json"}};
   Step call;
@@ -164,6 +171,7 @@ void FillLists(TraceCard* card) {
                                      .retries = {"3"},
                                      .cost_usd = Usd::Pico(1),
                                      .wasted_usd = Usd::Pico(1)}};
+  card->skills = {FullSkill()};
   card->sub_agents = {{.step = "3",
                        .session_id = "x",
                        .agent = "x",
@@ -202,7 +210,7 @@ void PrintCards() {
                      &TraceCard::spawn_count, &TraceCard::own_llm_call_count, &TraceCard::own_tool_call_count,
                      &TraceCard::wall_ms, &TraceCard::llm_ms, &TraceCard::tool_ms, &TraceCard::more_steps,
                      &TraceCard::more_redundant, &TraceCard::more_failed, &TraceCard::more_sub_agents,
-                     &TraceCard::more_skipped}) {
+                     &TraceCard::more_skipped, &TraceCard::more_skills}) {
     card.*field = 1;
   }
   card.usd_rounded = true;

@@ -340,6 +340,7 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book) {
   card.task_id = session.task_id;
   card.source_hash = HexOf(session.source_hash);
   card.price_book = book.id();
+  card.skills = session.skills;
   if (session.start_ns) card.started_ms = *session.start_ns / 1'000'000;
   card.wall_ms = MillisBetween(session.start_ns, session.end_ns);
   card.outcome = session.outcome.verdict;

@@ -72,6 +72,7 @@ Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> 
   step.call_id = id;
   step.llm = *best->first->llm;
   step.llm.text.clear();
+  step.llm.aliases.clear();
   step.llm.text_bytes = step.llm.thinking_bytes = 0;
   // Blocks of one answer come on lines of their own, each with its own node; a node's versions are not added
   // up.
@@ -82,6 +83,8 @@ Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> 
     if (best->first->llm->model.empty()) MergeText(step.llm.model, fact->llm->model);
     if (best->first->llm->provider.empty()) MergeText(step.llm.provider, fact->llm->provider);
     TakeLater(step.llm.reported_cost, fact->llm->reported_cost);
+    step.llm.web_searches = std::max(step.llm.web_searches, fact->llm->web_searches);
+    step.llm.aliases.insert(step.llm.aliases.end(), fact->llm->aliases.begin(), fact->llm->aliases.end());
     step.llm.attempts = std::max(step.llm.attempts, fact->llm->attempts);
     if (best->first->llm->stop_reason.empty()) MergeText(step.llm.stop_reason, fact->llm->stop_reason);
     FactRef& block = blocks[{order.Position(fact->node), fact->node}];
@@ -90,6 +93,9 @@ Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> 
       block = fact;
     }
   }
+  std::ranges::sort(step.llm.aliases);
+  auto repeated = std::ranges::unique(step.llm.aliases);
+  step.llm.aliases.erase(repeated.begin(), repeated.end());
   for (auto& [key, fact] : blocks) {
     step.llm.text_bytes += fact->llm->text_bytes;
     step.llm.thinking_bytes += fact->llm->thinking_bytes;
@@ -163,6 +169,17 @@ void TakeOutcome(Session& session, const Fact& fact) {
   } else if (other.source == now.source && other.verdict != now.verdict &&
              now.source != OutcomeSource::kNone) {
     now.verdict = Verdict::kPartial;
+  }
+}
+
+// The furthest stage of each skill; of equal stages the least path, so that arrival does not matter.
+void TakeSkill(Session& session, const SkillUse& use) {
+  auto at = std::ranges::lower_bound(session.skills, use.name, {}, &SkillUse::name);
+  if (at == session.skills.end() || at->name != use.name) {
+    session.skills.insert(at, use);
+  } else if (use.stage > at->stage ||
+             (use.stage == at->stage && std::tie(use.path, use.call) < std::tie(at->path, at->call))) {
+    *at = use;
   }
 }
 
@@ -291,6 +308,7 @@ void BuildSteps(Draft& draft) {
     if (fact->kind == FactKind::kSession && fact->session) MergeInfo(draft, *fact->session);
     if (fact->kind == FactKind::kCompaction) ++draft.session.compactions;
     if (fact->kind == FactKind::kOutcome && fact->outcome) TakeOutcome(draft.session, *fact);
+    if (fact->kind == FactKind::kSkill && fact->skill) TakeSkill(draft.session, *fact->skill);
     if (fact->kind == FactKind::kLlmCall && fact->llm) versions[fact->id].emplace_back(fact, hash);
     if (fact->kind == FactKind::kToolUse && fact->tool)
       TakeUse(tools_by_id[fact->id], *fact, KeyOf(*fact, order));

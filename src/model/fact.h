@@ -29,6 +29,7 @@ enum class FactKind {
   kLink,        // a record that only carries the conversation's parent chain on
   kCompaction,  // history was replaced by a summary
   kOutcome,     // somebody judged the session
+  kSkill,       // an agent skill was offered to the agent, loaded or opened by it
 };
 
 // What a tool use came to. kUnknown: no result was recorded.
@@ -66,8 +67,15 @@ struct LlmCall {
   std::string service_tier;  // "batch", "priority", "flex", "fast" when stated
   bool billed = true;        // false: a local message in an answer's shape (e.g. model "<synthetic>")
   bool auxiliary = false;    // title generation and the like
-  int64_t attempts = 0;      // requests it took when known, else 0
-  int64_t text_bytes = 0;    // visible answer text
+  // What else this call is known by: the provider's response id, request ids. Facts of other sources that
+  // share one of these, or its id, within a session are the same call.
+  std::vector<std::string> aliases;
+  int64_t web_searches = 0;  // charged apart from tokens
+  // The emitter's convention is not known: usage under the other reading (cached tokens beside the input
+  // instead of within it, or the reverse). The two prices are the bounds of the true one.
+  std::optional<Usage> other_reading;
+  int64_t attempts = 0;    // requests it took when known, else 0
+  int64_t text_bytes = 0;  // visible answer text
   int64_t thinking_bytes = 0;
   std::string text;  // start of the visible text, at most kMaxText bytes
   bool operator==(const LlmCall&) const = default;
@@ -108,6 +116,20 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
+enum class SkillStage {
+  kListed,
+  kLoaded,
+  kOpened
+};  // ascending: offered; its text was read; a file below it
+
+struct SkillUse {
+  std::string name;
+  SkillStage stage = SkillStage::kListed;
+  std::string path;  // of what was read, when the source says it
+  std::string call;  // id of the tool call that did it, "" when the client did
+  bool operator==(const SkillUse&) const = default;
+};
+
 // Longest texts kept in a fact; hashes and sizes always cover the whole.
 inline constexpr size_t kMaxText = 2048;
 inline constexpr size_t kMaxArgs = 16384;
@@ -133,6 +155,7 @@ struct Fact {
   Boxed<ToolUse> tool;
   Boxed<ToolResult> result;
   Boxed<Outcome> outcome;
+  Boxed<SkillUse> skill;
 
   bool operator==(const Fact&) const = default;
 };
@@ -154,7 +177,7 @@ Result<Fact> DecodeFact(std::string_view line);
 template <class E, size_t N>
 using EnumTable = std::array<std::pair<E, std::string_view>, N>;
 
-constexpr EnumTable<FactKind, 8> EnumNames(FactKind) {
+constexpr EnumTable<FactKind, 9> EnumNames(FactKind) {
   return {{{FactKind::kSession, "session"},
            {FactKind::kUser, "user"},
            {FactKind::kLlmCall, "llm_call"},
@@ -162,13 +185,18 @@ constexpr EnumTable<FactKind, 8> EnumNames(FactKind) {
            {FactKind::kToolResult, "tool_result"},
            {FactKind::kLink, "link"},
            {FactKind::kCompaction, "compaction"},
-           {FactKind::kOutcome, "outcome"}}};
+           {FactKind::kOutcome, "outcome"},
+           {FactKind::kSkill, "skill"}}};
 }
 constexpr EnumTable<ToolStatus, 4> EnumNames(ToolStatus) {
   return {{{ToolStatus::kUnknown, "unknown"},
            {ToolStatus::kOk, "ok"},
            {ToolStatus::kError, "error"},
            {ToolStatus::kAborted, "aborted"}}};
+}
+constexpr EnumTable<SkillStage, 3> EnumNames(SkillStage) {
+  return {
+      {{SkillStage::kListed, "listed"}, {SkillStage::kLoaded, "loaded"}, {SkillStage::kOpened, "opened"}}};
 }
 constexpr EnumTable<Verdict, 5> EnumNames(Verdict) {
   return {{{Verdict::kUnknown, "unknown"},
@@ -208,6 +236,8 @@ void Describe(A& a, LlmCall& c) {
   c.billed = !not_billed;
   a.Field("auxiliary", c.auxiliary), a.Field("attempts", c.attempts), a.Field("text_bytes", c.text_bytes);
   a.Field("thinking_bytes", c.thinking_bytes), a.Field("text", c.text);
+  a.Field("aliases", c.aliases), a.CountField("web_searches", c.web_searches);
+  a.Field("other_reading", c.other_reading);
 }
 template <class A>
 void Describe(A& a, ToolUse& t) {
@@ -232,13 +262,18 @@ void Describe(A& a, Outcome& o) {
       a.Field("judge", o.judge);
 }
 template <class A>
+void Describe(A& a, SkillUse& s) {
+  a.Field("name", s.name), a.Field("stage", s.stage), a.Field("path", s.path), a.Field("call", s.call);
+}
+constexpr bool IsRow(const SkillUse&) { return true; }
+template <class A>
 void Describe(A& a, Fact& f) {
   a.Field("kind", f.kind), a.Field("source", f.source), a.Field("session_id", f.session_id),
       a.Field("id", f.id);
   a.Field("node", f.node), a.Field("parent_node", f.parent_node), a.Field("ordinal", f.ordinal);
   a.Field("start_ns", f.start_ns), a.Field("end_ns", f.end_ns);
   a.Field("session", f.session), a.Field("user", f.user), a.Field("llm", f.llm), a.Field("tool", f.tool);
-  a.Field("result", f.result), a.Field("outcome", f.outcome);
+  a.Field("result", f.result), a.Field("outcome", f.outcome), a.Field("skill", f.skill);
 }
 template <class A>
 void Describe(A& a, Skipped& s) {

@@ -19,6 +19,9 @@ class HashArchive {
       Put(value);
     }
   }
+  void CountField(std::string_view name, int64_t count) {
+    if (count != 0) Field(name, count);
+  }
   uint64_t hash() const { return hash_; }
 
  private:

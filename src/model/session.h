@@ -48,6 +48,7 @@ struct Session {
   std::vector<Step> steps;
   std::optional<int64_t> start_ns, end_ns;
   int64_t compactions = 0;
+  std::vector<SkillUse> skills;    // by name, each with the furthest stage it came to
   uint64_t source_hash = 0;        // over the set of facts; equal for any order and repetition of the input
   std::vector<std::string> notes;  // coverage: stable words, sorted, e.g. "no_model_call", "missing_result:2"
   std::vector<Skipped> skipped;    // places of the input files that could not be used
@@ -72,7 +73,8 @@ void Describe(A& a, Session& s) {
   int64_t hash = static_cast<int64_t>(s.source_hash);
   a.Field("compactions", s.compactions), a.Field("source_hash", hash);
   s.source_hash = static_cast<uint64_t>(hash);
-  a.Field("notes", s.notes), a.Field("skipped", s.skipped), a.Field("steps", s.steps);
+  a.Field("skills", s.skills), a.Field("notes", s.notes), a.Field("skipped", s.skipped);
+  a.Field("steps", s.steps);
 }
 template <class A>
 void Describe(A& a, Step& s) {

@@ -88,6 +88,7 @@ void Describe(A& a, TraceCard& c) {
   a.Field("redundant_tool_calls", c.redundant_tool_calls), a.Field("more_redundant", c.more_redundant);
   a.Field("failed_or_repaired_steps", c.failed_or_repaired_steps), a.Field("more_failed", c.more_failed);
   a.Field("sub_agents", c.sub_agents), a.Field("more_sub_agents", c.more_sub_agents);
+  a.Field("skills", c.skills), a.Field("more_skills", c.more_skills);
   a.Field("coverage", c.coverage), a.Field("skipped_input", c.skipped_input),
       a.Field("more_skipped", c.more_skipped);
   a.Field("price_book", c.price_book), a.Field("source_hash", c.source_hash), a.Field("steps", c.steps);
@@ -146,6 +147,7 @@ void ShortenSteps(TraceCard& card) {
         f.wasted_usd.reset();
     Round(f.cost_usd);
   }
+  for (SkillUse& s : card.skills) s.name = Shorten(s.name, kNameBytes), s.path.clear(), s.call.clear();
   for (SubAgent& s : card.sub_agents) {
     s.session_id = Shorten(s.session_id, kNameBytes), s.agent = Shorten(s.agent, kNameBytes);
     Round(s.cost_usd);
@@ -222,6 +224,7 @@ bool DropOne(TraceCard& card) {
   constexpr size_t kFew = 3;
   if (card.skipped_input.size() > kFew) return drop(card.skipped_input, card.more_skipped);
   if (drop(card.top_cost_spans, card.more_steps)) return true;
+  if (drop(card.skills, card.more_skills)) return true;
   if (drop(card.failed_or_repaired_steps, card.more_failed)) return true;
   if (drop(card.redundant_tool_calls, card.more_redundant)) return true;
   if (drop(card.sub_agents, card.more_sub_agents)) return true;
@@ -253,6 +256,7 @@ Result<std::string> EncodeCompactCard(const TraceCard& full, DocFormat format, s
   Keep(card.failed_or_repaired_steps, most, card.more_failed);
   Keep(card.redundant_tool_calls, most, card.more_redundant);
   Keep(card.sub_agents, most, card.more_sub_agents);
+  Keep(card.skills, most, card.more_skills);
   Keep(card.skipped_input, most, card.more_skipped);
   while (true) {
     SetMoreCost(full, card);

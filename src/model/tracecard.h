@@ -117,12 +117,13 @@ struct TraceCard {
   std::vector<RedundantGroup> redundant_tool_calls;
   std::vector<FailedStep> failed_or_repaired_steps;
   std::vector<SubAgent> sub_agents;
+  std::vector<SkillUse> skills;
   std::optional<Coverage> coverage;
   std::vector<Skipped> skipped_input;
   std::optional<bool> usd_rounded;   // compact cards: amounts are rounded to 6 places
   std::optional<Usd> more_cost_usd;  // billed cost of the steps that a compact card does not list
-  std::optional<int64_t> more_steps, more_redundant, more_failed, more_sub_agents,
-      more_skipped;  // left out of a compact card
+  std::optional<int64_t> more_steps, more_redundant, more_failed, more_sub_agents, more_skipped,
+      more_skills;  // left out of a compact card
   bool operator==(const TraceCard&) const = default;
 };
 
@@ -132,9 +133,9 @@ std::string EncodeCard(const TraceCard& card, DocFormat format);
 Result<TraceCard> DecodeCard(std::string_view text, std::string_view name);
 
 // The same card within max_bytes in the given format: ids and names cut at 64 bytes with an ellipsis and 8
-// hex digits of their hash, USD rounded to 6 places, and lists dropped in a fixed order (steps, repairs,
-// redundant, sub-agents), each leaving its more_* count. Totals, outcome and coverage always stay. kLimit if
-// even those do not fit.
+// hex digits of their hash, USD rounded to 6 places, and lists dropped in a fixed order (steps, skills,
+// repairs, redundant, sub-agents), each leaving its more_* count. Totals, outcome and coverage always stay.
+// kLimit if even those do not fit.
 Result<std::string> EncodeCompactCard(const TraceCard& card, DocFormat format, size_t max_bytes = 1536);
 
 }  // namespace clawtrace

@@ -8,35 +8,6 @@
 
 namespace clawtrace::capture {
 
-namespace {
-
-// The parser refuses integers beyond 64 bits and with them the whole record. As floating point numbers they
-// are just values that no count accepts.
-std::string WithoutHugeIntegers(std::string_view text) {
-  constexpr size_t kMostDigits = 18;
-  std::string out;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size();) {
-    char c = text[i];
-    if (in_string && c == '\\' && i + 1 < text.size()) {
-      out.append(text.substr(i, 2)), i += 2;
-      continue;
-    }
-    if (c == '"') in_string = !in_string;
-    size_t end = i;
-    while (!in_string && end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
-    bool huge =
-        end - i > kMostDigits && (end == text.size() || (text[end] != '.' && (text[end] | 0x20) != 'e'));
-    if (end == i) ++end;
-    out.append(text.substr(i, end - i));
-    if (huge) out.append("e0");
-    i = end;
-  }
-  return out;
-}
-
-}  // namespace
-
 void JsonLineReader::Feed(std::string_view bytes) {
   while (!bytes.empty()) {
     size_t end = bytes.find('\n');
@@ -88,23 +59,13 @@ void JsonLineReader::OnLine(std::string_view line, bool terminated) {
   if (line_ == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
   std::string_view text = Trim(line);
   if (text.empty()) return;
-  raw_ = text;
   auto record = parser_.Parse(text);
-  std::string repaired;
-  if (!record && !IsValidUtf8(text)) {
-    repaired = ReplaceInvalidUtf8(text);
-    raw_ = repaired;
-    record = parser_.Parse(repaired);
-    if (record) Skip("invalid-utf8-repaired");
-  }
-  if (!record && terminated) {
-    repaired = WithoutHugeIntegers(text);
-    if (repaired.size() != text.size()) record = parser_.Parse(repaired);
-  }
+  raw_ = parser_.parsed();
   if (!record) {
-    if (text.find('\0') != std::string_view::npos) return Skip("nul-bytes");
-    return Skip(terminated ? "not-json" : "truncated-line");
+    bool cut = !terminated && parser_.why() == "not-json";
+    return Skip(cut ? "truncated-line" : parser_.why());
   }
+  if (parser_.repaired()) Skip("invalid-utf8-repaired");
   if (!record->is_object()) return Skip("not-an-object");
   OnRecord(*record);
 }

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "capture/importer.h"
+#include "capture/lenient_json.h"
 
 namespace clawtrace::capture {
 
@@ -36,7 +37,7 @@ class JsonLineReader : public LogReader {
   void OnLine(std::string_view line, bool terminated);
 
   FactSink* sink_;
-  JsonParser parser_;
+  LenientJson parser_;
   std::string pending_;    // start of a line whose end has not arrived; padded on use
   bool dropping_ = false;  // inside a line that is too long
   int64_t line_ = 0;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "capture/importer.h"
+#include "capture/lenient_json.h"
 #include "capture/otlp_json.h"
 #include "capture/otlp_protobuf.h"
 #include "capture/otlp_record.h"
@@ -141,15 +142,8 @@ class OtlpReader final : public LogReader, OtlpVisitor {
   void ReadDocument(std::string_view document) {
     skips_ = 0;
     auto request = parser_.Parse(document);
-    std::string repaired;
-    if (!request && !IsValidUtf8(document)) {
-      repaired = ReplaceInvalidUtf8(document);
-      request = parser_.Parse(repaired);
-      if (request) sink_->Skip(line_, offset_, "invalid-utf8-repaired");
-    }
-    if (!request)
-      return sink_->Skip(line_, offset_,
-                         document.find('\0') == std::string_view::npos ? "not-json" : "nul-bytes");
+    if (!request) return sink_->Skip(line_, offset_, parser_.why());
+    if (parser_.repaired()) sink_->Skip(line_, offset_, "invalid-utf8-repaired");
     if (ReadOtlpJson(*request, this)) return;
     // The collector may write all signals into one file.
     if ((*request)["resourceLogs"] || (*request)["resourceMetrics"])
@@ -171,7 +165,7 @@ class OtlpReader final : public LogReader, OtlpVisitor {
   Mode mode_ = Mode::kUnknown;
   std::string pending_;
   JsonSplitter splitter_;
-  JsonParser parser_;           // of requests
+  LenientJson parser_;          // of requests
   JsonParser texts_;            // of JSON inside attributes
   bool several_lines_ = false;  // pending_ holds a line end
   bool dropping_ = false;

@@ -114,7 +114,7 @@ void PrintSessions() {
   Step call;
   call.call_id = "c";
   call.start_ns = call.end_ns = 1;
-  call.abandoned = call.result_only = true;
+  call.abandoned = call.inherited = call.result_only = true;
   call.llm = FullCall();
   Step spawn;
   spawn.kind = StepKind::kSubagentSpawn;
@@ -140,7 +140,7 @@ CardStep FullStep(StepKind kind) {
   step.cost_status = CostStatus::kIncluded;
   step.tokens = FullUsage();
   step.status = ToolStatus::kError;
-  step.redundant = step.suspected = step.abandoned = true;
+  step.redundant = step.suspected = step.abandoned = step.inherited = true;
   return step;
 }
 

@@ -289,6 +289,20 @@ void AttachSkipped(UnitSink* sink, UnitResult* result) {
   for (Session& session : result->sessions) std::sort(session.skipped.begin(), session.skipped.end());
 }
 
+void ReadFileInto(const InputFile& file, const Plan& plan, const std::function<void(uint64_t)>& on_bytes,
+                  UnitSink* sink, UnitResult* result) {
+  sink->StartFile(file.path);
+  auto reader = file.importer->open({file.path, Sidecar(file)}, sink);
+  Status status;
+  if (file.path == "-")
+    reader->Feed(plan.standard_input);
+  else
+    status = ReadInto(file.path, reader.get(), on_bytes);
+  reader->Finish();
+  sink->EndFile();
+  if (!status) result->unusable.push_back({file.path, status.error().message, false});
+}
+
 // A file that holds no usable fact still gives a card that says so.
 Session EmptySession(const Unit& unit, std::vector<Skipped> skipped) {
   Session session;
@@ -332,29 +346,29 @@ std::vector<std::string> KnownRoots(const std::string& home) {
 }
 
 UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void(uint64_t)>& on_bytes) {
+  const Unit* one = &unit;
+  return ReadUnits({&one, 1}, plan, on_bytes);
+}
+
+UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
+                     const std::function<void(uint64_t)>& on_bytes) {
   UnitResult result;
-  if (!unit.importer) {
-    result.sessions.push_back(EmptySession(unit, {}));
-    return result;
+  UnitSink all;
+  for (const Unit* unit : units) {
+    if (!unit->importer) continue;
+    // Facts are resolved within their unit, so each unit gathers its own.
+    std::vector<Fact> before = std::exchange(all.facts, {});
+    for (const InputFile& file : unit->files) ReadFileInto(file, plan, on_bytes, &all, &result);
+    if (unit->importer->resolve) unit->importer->resolve(&all.facts);
+    if (before.empty()) continue;
+    before.insert(before.end(), std::make_move_iterator(all.facts.begin()),
+                  std::make_move_iterator(all.facts.end()));
+    all.facts = std::move(before);
   }
-  UnitSink sink;
-  for (const InputFile& file : unit.files) {
-    sink.StartFile(file.path);
-    auto reader = unit.importer->open({file.path, Sidecar(file)}, &sink);
-    Status status;
-    if (file.path == "-") {
-      reader->Feed(plan.standard_input);
-    } else {
-      status = ReadInto(file.path, reader.get(), on_bytes);
-    }
-    reader->Finish();
-    sink.EndFile();
-    if (!status) result.unusable.push_back({file.path, status.error().message, false});
-  }
-  if (unit.importer->resolve) unit.importer->resolve(&sink.facts);
-  result.sessions = AssembleSessions(std::move(sink.facts));
-  AttachSkipped(&sink, &result);
-  if (result.sessions.empty()) result.sessions.push_back(EmptySession(unit, std::move(sink.orphaned)));
+  result.sessions = AssembleSessions(std::move(all.facts));
+  AttachSkipped(&all, &result);
+  if (result.sessions.empty())
+    result.sessions.push_back(EmptySession(*units.front(), std::move(all.orphaned)));
   return result;
 }
 

@@ -3,6 +3,7 @@
 // reads each, which belong together, and what could not be used.
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,5 +53,8 @@ struct UnitResult {
   std::vector<Unusable> unusable;
 };
 UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void(uint64_t)>& on_bytes);
+// The same of several units that turned out to tell of the same sessions: their facts are assembled together.
+UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
+                     const std::function<void(uint64_t)>& on_bytes);
 
 }  // namespace clawtrace::capture

@@ -4,66 +4,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <chrono>
-#include <mutex>
-#include <set>
-#include <thread>
 
 #include "base/file.h"
+#include "capture/gather.h"
 
 namespace clawtrace::cli {
 namespace {
-
-// Shows "read 120 of 480 MB" on a terminal once a run takes longer than a second.
-class Progress {
- public:
-  Progress(const World& world, uint64_t total) : world_(world), total_(total) {}
-  ~Progress() {
-    if (shown_) *world_.err << "\r\x1b[K" << std::flush;
-  }
-  void Add(uint64_t bytes) {
-    done_ += bytes;
-    if (!world_.err_is_terminal) return;
-    auto now = std::chrono::steady_clock::now();
-    std::lock_guard lock(mutex_);
-    if (now - start_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(100)) return;
-    last_ = now, shown_ = true;
-    *world_.err << fmt::format("\rread {} of {} MB\x1b[K", done_.load() >> 20, total_ >> 20) << std::flush;
-  }
-
- private:
-  const World& world_;
-  uint64_t total_;
-  std::atomic<uint64_t> done_ = 0;
-  std::mutex mutex_;
-  bool shown_ = false;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_ = start_;
-};
-
-void TellProblems(const World& world, const std::vector<capture::Unusable>& problems) {
-  constexpr size_t kShown = 10;
-  for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
-    *world.err << fmt::format("clawtrace: skipped {}: {}\n", problems[i].path, problems[i].reason);
-  }
-  if (problems.size() > kShown)
-    *world.err << fmt::format("clawtrace: skipped {} more\n", problems.size() - kShown);
-}
-
-// A session both logged and traced: spans give way to the log, which shows more.
-void PreferLogs(std::vector<Compiled>& all, const World& world) {
-  std::set<std::string, std::less<>> logged;
-  for (const Compiled& item : all) {
-    if (item.source != "otlp") logged.insert(item.card.session_id);
-  }
-  size_t doubled = std::erase_if(all, [&](const Compiled& item) {
-    return item.source == "otlp" && logged.contains(item.card.session_id);
-  });
-  if (doubled)
-    *world.err << fmt::format(
-        "clawtrace: {} sessions are present both as logs and as spans; the logs were used\n", doubled);
-}
 
 bool Exists(const std::string& path) {
   struct stat info{};
@@ -128,72 +75,6 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
 }
 
 void DropSteps(Compiled& item) { item.card.steps = {}; }
-
-Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book,
-                                         const World& world, const Keep& keep) {
-  capture::Plan plan = capture::PlanInputs(inputs);
-  uint64_t total = 0;
-  for (const capture::Unit& unit : plan.units) total += unit.bytes;
-  Progress progress(world, total);
-  std::vector<Compiled> all;
-  std::vector<capture::Unusable> problems = plan.unusable;
-  std::mutex mutex;
-  std::atomic<size_t> next = 0;
-  auto work = [&] {
-    for (size_t i = next++; i < plan.units.size(); i = next++) {
-      capture::UnitResult unit =
-          capture::ReadUnit(plan.units[i], plan, [&](uint64_t bytes) { progress.Add(bytes); });
-      std::vector<Compiled> compiled;
-      for (Session& session : unit.sessions) {
-        Compiled item;
-        PricedSession priced = PriceSession(session, book);
-        item.card = compile::CompileCard(priced, book);
-        item.source = session.source, item.cwd = session.info.cwd, item.project = session.info.project;
-        if (keep) keep(item, priced);
-        session = Session();
-        compiled.push_back(std::move(item));
-      }
-      std::lock_guard lock(mutex);
-      std::move(compiled.begin(), compiled.end(), std::back_inserter(all));
-      problems.insert(problems.end(), unit.unusable.begin(), unit.unusable.end());
-    }
-  };
-  size_t threads = std::min<size_t>(std::max(1u, world.threads), plan.units.size());
-  {
-    std::vector<std::jthread> pool;
-    for (size_t i = 1; i < threads; ++i) pool.emplace_back(work);
-    work();
-  }
-  std::sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.path, a.reason) < std::tie(b.path, b.reason);
-  });
-  TellProblems(world, problems);
-  if (plan.unrecognised_files > 0 && !all.empty()) {
-    *world.err << fmt::format("clawtrace: {} other files in the folders are no log of a known agent\n",
-                              plan.unrecognised_files);
-  }
-  if (all.empty()) {
-    std::string hint = plan.unrecognised_files ? fmt::format(
-                                                     "{} files were looked at, none is a log of a known "
-                                                     "agent; clawtrace doctor lists the formats",
-                                                     plan.unrecognised_files)
-                                               : "";
-    return Fail(
-        ErrorCode::kNotFound,
-        fmt::format(
-            "no session found in {}",
-            inputs.empty() ? "nothing" : inputs.front() + (inputs.size() > 1 ? " and the other inputs" : "")),
-        hint);
-  }
-  std::sort(all.begin(), all.end(), [](const Compiled& a, const Compiled& b) {
-    return std::tuple(a.card.started_ms.value_or(INT64_MAX), std::string_view(a.card.session_id),
-                      std::string_view(a.source), std::string_view(a.card.source_hash)) <
-           std::tuple(b.card.started_ms.value_or(INT64_MAX), std::string_view(b.card.session_id),
-                      std::string_view(b.source), std::string_view(b.card.source_hash));
-  });
-  PreferLogs(all, world);
-  return all;
-}
 
 Result<std::vector<size_t>> Match(const std::vector<Compiled>& all, const std::string& selector) {
   constexpr size_t kMinPrefix = 6;

@@ -90,9 +90,18 @@ class Compiler {
     Scene scene{session, meanings};
     std::vector<std::pair<const Detector*, Finding>> findings;
     for (const Detector* detector : Detectors()) {
-      for (Finding& finding : detector->find(scene)) findings.emplace_back(detector, std::move(finding));
+      for (Finding& finding : detector->find(scene)) {
+        // What an earlier session wasted and this one copied is that session's waste.
+        std::erase_if(finding.steps, [&](size_t i) { return session.steps[i].inherited; });
+        if (!finding.steps.empty()) findings.emplace_back(detector, std::move(finding));
+      }
     }
     std::vector<Failure> failures = FindFailures(scene);
+    std::erase_if(failures, [&](const Failure& failure) { return session.steps[failure.step].inherited; });
+    std::vector<const Detector*> flags(session.steps.size());
+    for (auto& [detector, finding] : findings) {
+      for (size_t i : finding.steps) flags[i] = flags[i] ? flags[i] : detector;
+    }
     AddGroups(priced, findings, prefix);
     AddFailures(priced, failures, meanings, prefix);
     std::vector<std::string> roles = RolesOf(session);
@@ -100,7 +109,7 @@ class Compiler {
     own.wasted = Wasted(priced, findings, failures);
     Sums below;
     for (size_t i = 0; i < session.steps.size(); ++i) {
-      card_.steps.push_back(MakeStep(priced, i, findings, prefix, &own));
+      card_.steps.push_back(MakeStep(priced, i, flags[i], prefix, &own));
       card_.steps.back().role = roles[i];
       if (session.steps[i].kind == StepKind::kSubagentSpawn) AddSubAgents(priced, i, prefix, &below);
     }
@@ -126,8 +135,7 @@ class Compiler {
     card_.own_tool_call_count = own.totals.tool_calls;
   }
 
-  CardStep MakeStep(const PricedSession& priced, size_t index,
-                    const std::vector<std::pair<const Detector*, Finding>>& findings,
+  CardStep MakeStep(const PricedSession& priced, size_t index, const Detector* flag,
                     const std::string& prefix, Sums* sums) {
     const Step& step = priced.session->steps[index];
     CardStep row;
@@ -135,16 +143,12 @@ class Compiler {
     if (step.turn > 0) row.turn = step.turn;
     if (step.start_ns) row.start_ms = *step.start_ns / 1'000'000;
     row.duration_ms = MillisBetween(step.start_ns, step.end_ns);
-    row.abandoned = step.abandoned;
+    row.abandoned = step.abandoned, row.inherited = step.inherited;
     if (step.kind == StepKind::kLlmCall)
       AddCall(step, priced.prices[index], &row, sums);
     else
       AddTool(step, &row, sums);
-    for (auto& [detector, finding] : findings) {
-      if (!std::binary_search(finding.steps.begin(), finding.steps.end(), index)) continue;
-      row.suspected = true;
-      if (row.reason.empty()) row.reason = detector->name;
-    }
+    if (flag) row.suspected = true, row.reason = flag->name;
     return row;
   }
 
@@ -153,10 +157,11 @@ class Compiler {
     row->cost_status = price.status;
     row->cost_usd = price.billed;
     row->reported_cost_usd = step.llm.reported_cost;
+    if (step.inherited) row->cost_status.reset(), row->cost_usd.reset(), row->reported_cost_usd.reset();
     row->tokens = step.llm.usage;
     row->error = std::string(FirstLine(step.llm.error));
     if (!row->error.empty()) row->status = ToolStatus::kError;
-    Add(sums->llm_ms, row->duration_ms);
+    if (!step.inherited) Add(sums->llm_ms, row->duration_ms);
     if (!step.llm.billed) return;  // a local message: shown, not counted as a call
     if (!step.llm.error.empty() && !step.llm.usage) {
       // A request that no model answered: a failure, not a call. What it cost, if anything, nobody said.
@@ -182,6 +187,7 @@ class Compiler {
     row->status = step.result.status;
     row->exit_code = step.result.exit_code;
     if (step.result.status == ToolStatus::kError) row->error = std::string(FirstLine(step.result.error));
+    if (step.inherited) return;
     Add(sums->tool_ms, row->duration_ms);
     if (step.result_only) return;
     bool linked = step.tool.name != "unlinked_subagent";

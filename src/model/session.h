@@ -27,6 +27,7 @@ struct Step {
   int64_t turn = 0;     // from 1: the LLM call that this step is or belongs to; 0 when none is known
   std::optional<int64_t> start_ns, end_ns;
   bool abandoned = false;    // on a branch that the conversation left (rewind, edit, fork point)
+  bool inherited = false;    // copied from an earlier session, which is charged for it (inherit.h)
   bool result_only = false;  // a tool result whose call was never recorded; not counted as a tool call
 
   // kLlmCall
@@ -80,7 +81,7 @@ template <class A>
 void Describe(A& a, Step& s) {
   a.Field("kind", s.kind), a.Field("call_id", s.call_id), a.Field("turn", s.turn);
   a.Field("start_ns", s.start_ns), a.Field("end_ns", s.end_ns);
-  a.Field("abandoned", s.abandoned), a.Field("result_only", s.result_only);
+  a.Field("abandoned", s.abandoned), a.Field("inherited", s.inherited), a.Field("result_only", s.result_only);
   // Reading takes whichever is there; writing only what belongs to the kind.
   std::optional<LlmCall> llm;
   std::optional<ToolUse> tool;

@@ -20,7 +20,7 @@ void Describe(A& a, CardStep& s) {
       a.Field("reported_cost_usd", s.reported_cost_usd);
   a.Field("redundant", s.redundant), a.Field("suspected", s.suspected), a.Field("reason", s.reason);
   a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error),
-      a.Field("abandoned", s.abandoned);
+      a.Field("abandoned", s.abandoned), a.Field("inherited", s.inherited);
   a.Field("turn", s.turn), a.Field("call_id", s.call_id), a.Field("start_ms", s.start_ms),
       a.Field("duration_ms", s.duration_ms);
   a.Field("tokens", s.tokens);

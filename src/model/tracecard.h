@@ -29,6 +29,7 @@ struct CardStep {
   bool suspected = false;  // C0
   std::string reason;      // detector that flagged it
   bool abandoned = false;
+  bool inherited = false;  // copied from an earlier session and charged there; counted nowhere here
   bool operator==(const CardStep&) const = default;
 };
 

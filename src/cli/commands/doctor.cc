@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "capture/gather.h"
 #include "cli/inputs.h"
 #include "cli/table.h"
 

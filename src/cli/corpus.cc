@@ -1,0 +1,260 @@
+#include "cli/corpus.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <set>
+#include <thread>
+
+#include "capture/gather.h"
+#include "model/inherit.h"
+
+namespace clawtrace::cli {
+namespace {
+
+// Shows "read 120 of 480 MB" on a terminal once a run takes longer than a second.
+class Progress {
+ public:
+  Progress(const World& world, uint64_t total) : world_(world), total_(total) {}
+  ~Progress() {
+    if (shown_) *world_.err << "\r\x1b[K" << std::flush;
+  }
+  void Add(uint64_t bytes) {
+    done_ += bytes;
+    if (!world_.err_is_terminal) return;
+    auto now = std::chrono::steady_clock::now();
+    std::lock_guard lock(mutex_);
+    if (now - start_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(100)) return;
+    last_ = now, shown_ = true;
+    *world_.err << fmt::format("\rread {} of {} MB\x1b[K", done_.load() >> 20, total_ >> 20) << std::flush;
+  }
+
+ private:
+  const World& world_;
+  uint64_t total_;
+  std::atomic<uint64_t> done_ = 0;
+  std::mutex mutex_;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_ = start_;
+};
+
+void TellProblems(const World& world, const std::vector<capture::Unusable>& problems) {
+  constexpr size_t kShown = 10;
+  for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
+    *world.err << fmt::format("clawtrace: skipped {}: {}\n", problems[i].path, problems[i].reason);
+  }
+  if (problems.size() > kShown)
+    *world.err << fmt::format("clawtrace: skipped {} more\n", problems.size() - kShown);
+}
+
+// A session both logged and traced: spans give way to the log, which shows more.
+void PreferLogs(std::vector<Compiled>& all, const World& world) {
+  std::set<std::string, std::less<>> logged;
+  for (const Compiled& item : all) {
+    if (item.source != "otlp") logged.insert(item.card.session_id);
+  }
+  size_t doubled = std::erase_if(all, [&](const Compiled& item) {
+    return item.source == "otlp" && logged.contains(item.card.session_id);
+  });
+  if (doubled)
+    *world.err << fmt::format(
+        "clawtrace: {} sessions are present both as logs and as spans; the logs were used\n", doubled);
+}
+
+using UnitSet = std::vector<size_t>;  // indexes into plan.units, ascending
+
+// A compiled session with what decides how it relates to the others.
+struct Held {
+  Compiled item;
+  SessionCalls calls;
+  UnitSet units;
+};
+
+class Corpus {
+ public:
+  Corpus(const std::vector<std::string>& inputs, const PriceBook& book, const World& world, const Keep& keep)
+      : plan_(capture::PlanInputs(inputs)),
+        book_(book),
+        world_(world),
+        keep_(keep),
+        progress_(world, BytesOf(plan_)) {
+    problems_ = plan_.unusable;
+  }
+
+  Result<std::vector<Compiled>> Compile(const std::vector<std::string>& inputs) {
+    std::vector<UnitSet> jobs;
+    for (size_t i = 0; i < plan_.units.size(); ++i) jobs.push_back({i});
+    Run(jobs, {});
+    JoinSessions();
+    ChargeOnce();
+    Tell();
+    if (held_.empty()) return NothingFound(inputs);
+    std::vector<Compiled> all;
+    for (Held& held : held_) all.push_back(std::move(held.item));
+    PreferLogs(all, world_);
+    return all;
+  }
+
+ private:
+  using Inherited = std::map<std::pair<std::string, std::string>, std::vector<uint64_t>>;  // source, id
+
+  static uint64_t BytesOf(const capture::Plan& plan) {
+    uint64_t total = 0;
+    for (const capture::Unit& unit : plan.units) total += unit.bytes;
+    return total;
+  }
+
+  // Reads and compiles each set of units as one. inherited: what to mark; when there is any, only the
+  // sessions named in it are compiled.
+  void Run(const std::vector<UnitSet>& jobs, const Inherited& inherited) {
+    std::atomic<size_t> next = 0;
+    auto work = [&] {
+      for (size_t i = next++; i < jobs.size(); i = next++) RunOne(jobs[i], inherited);
+    };
+    size_t threads = std::min<size_t>(std::max(1u, world_.threads), jobs.size());
+    {
+      std::vector<std::jthread> pool;
+      for (size_t i = 1; i < threads; ++i) pool.emplace_back(work);
+      work();
+    }
+    std::ranges::sort(held_, {}, [](const Held& held) {
+      const TraceCard& card = held.item.card;
+      return std::tuple(card.started_ms.value_or(INT64_MAX), std::string_view(card.session_id),
+                        std::string_view(held.item.source), std::string_view(card.source_hash));
+    });
+  }
+
+  void RunOne(const UnitSet& set, const Inherited& inherited) {
+    std::vector<const capture::Unit*> units;
+    for (size_t i : set) units.push_back(&plan_.units[i]);
+    capture::UnitResult read =
+        capture::ReadUnits(units, plan_, [&](uint64_t bytes) { progress_.Add(bytes); });
+    std::vector<Held> made;
+    for (Session& session : read.sessions) {
+      auto copied = inherited.find({session.source, session.id});
+      if (!inherited.empty() && copied == inherited.end()) continue;
+      Held held;
+      held.calls = CallsOf(session);
+      if (copied != inherited.end()) MarkInherited(&session, copied->second);
+      held.units = set;
+      PricedSession priced = PriceSession(session, book_);
+      held.item.card = compile::CompileCard(priced, book_);
+      held.item.source = session.source;
+      held.item.cwd = session.info.cwd, held.item.project = session.info.project;
+      if (keep_) keep_(held.item, priced);
+      session = Session();
+      made.push_back(std::move(held));
+    }
+    std::lock_guard lock(mutex_);
+    std::ranges::move(made, std::back_inserter(held_));
+    if (inherited.empty()) {
+      problems_.insert(problems_.end(), read.unusable.begin(), read.unusable.end());
+    }
+  }
+
+  // The session that stands for an input without any usable record is named after the file.
+  static bool HasRecords(const Held& held) {
+    const auto& notes = held.item.card.coverage->notes;
+    return std::ranges::find(notes, "no_usable_record") == notes.end();
+  }
+
+  // Units that speak of one session are read again, together.
+  void JoinSessions() {
+    std::map<std::pair<std::string_view, std::string_view>, const Held*> by_id;
+    std::vector<size_t> above(plan_.units.size());
+    std::iota(above.begin(), above.end(), size_t{0});
+    auto root = [&](size_t at) {
+      while (above[at] != at) at = above[at] = above[above[at]];
+      return at;
+    };
+    for (const Held& held : held_) {
+      if (!HasRecords(held)) continue;
+      auto [first, fresh] = by_id.emplace(
+          std::pair(std::string_view(held.item.source), std::string_view(held.calls.id)), &held);
+      if (fresh) continue;
+      size_t a = root(first->second->units.front()), b = root(held.units.front());
+      above[std::max(a, b)] = std::min(a, b);
+    }
+    std::map<size_t, UnitSet> groups;
+    for (size_t i = 0; i < above.size(); ++i) groups[root(i)].push_back(i);
+    std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });
+    if (groups.empty()) return;
+    std::erase_if(held_, [&](const Held& held) { return groups.contains(root(held.units.front())); });
+    std::vector<UnitSet> jobs;
+    for (auto& [first, set] : groups) jobs.push_back(std::move(set));
+    Run(jobs, {});
+  }
+
+  void ChargeOnce() {
+    std::vector<SessionCalls> calls;
+    std::set<std::string_view> present;
+    for (Held& held : held_) calls.push_back(std::move(held.calls));
+    for (const SessionCalls& each : calls) present.insert(each.id);
+    auto copies = FindInherited(calls);
+    Inherited inherited;
+    std::set<UnitSet> jobs;
+    for (size_t i = 0; i < held_.size(); ++i) {
+      Held& held = held_[i];
+      if (!copies[i].empty()) {
+        inherited.emplace(std::pair(held.item.source, calls[i].id), std::move(copies[i]));
+        jobs.insert(held.units);
+      } else if (!calls[i].forked_from.empty() && !present.contains(calls[i].forked_from)) {
+        NotePossibleCopy(held.item.card);
+      }
+    }
+    if (inherited.empty()) return;
+    std::erase_if(held_, [&](const Held& held) {
+      return inherited.contains({held.item.source, held.item.card.session_id});
+    });
+    Run({jobs.begin(), jobs.end()}, inherited);
+  }
+
+  static void NotePossibleCopy(TraceCard& card) {
+    if (!card.coverage) card.coverage = Coverage{};
+    auto& notes = card.coverage->notes;
+    notes.insert(std::ranges::lower_bound(notes, "possible_copy"), "possible_copy");
+  }
+
+  void Tell() {
+    std::ranges::sort(problems_, {}, [](const auto& p) { return std::tie(p.path, p.reason); });
+    TellProblems(world_, problems_);
+    if (plan_.unrecognised_files > 0 && !held_.empty()) {
+      *world_.err << fmt::format("clawtrace: {} other files in the folders are no log of a known agent\n",
+                                 plan_.unrecognised_files);
+    }
+  }
+
+  Result<std::vector<Compiled>> NothingFound(const std::vector<std::string>& inputs) const {
+    std::string hint;
+    if (plan_.unrecognised_files)
+      hint = fmt::format(
+          "{} files were looked at, none is a log of a known agent; clawtrace doctor lists the formats",
+          plan_.unrecognised_files);
+    std::string where =
+        inputs.empty() ? "nothing" : inputs.front() + (inputs.size() > 1 ? " and the other inputs" : "");
+    return Fail(ErrorCode::kNotFound, fmt::format("no session found in {}", where), hint);
+  }
+
+  capture::Plan plan_;
+  const PriceBook& book_;
+  const World& world_;
+  const Keep& keep_;
+  Progress progress_;
+  std::mutex mutex_;
+  std::vector<Held> held_;
+  std::vector<capture::Unusable> problems_;
+};
+
+}  // namespace
+
+Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book,
+                                         const World& world, const Keep& keep) {
+  return Corpus(inputs, book, world, keep).Compile(inputs);
+}
+
+}  // namespace clawtrace::cli

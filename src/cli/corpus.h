@@ -1,0 +1,39 @@
+#pragma once
+// All sessions of the inputs, compiled as they stand together: one session told by several files or sources
+// is one, and a call that several sessions hold is charged once.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "compile/compile.h"
+#include "pricing/pricing.h"
+
+namespace clawtrace::cli {
+
+// A compiled session and what is needed to order and address it.
+struct Compiled {
+  TraceCard card;
+  std::string source;  // importer
+  std::string cwd, project;
+  std::string text;  // for a command's own use
+  struct Spend {     // for reports: calls of one model on one day
+    std::string day, model;
+    int64_t calls = 0, unpriced = 0;
+    Usage tokens;
+    Usd cost;
+  };
+  std::vector<Spend> spend;
+};
+
+// Reads, prices and compiles every session of the inputs, on world.threads threads; result by (start, id).
+// Units that hold the same session are read together; of a call that a resumed or forked session copied, the
+// earliest session present is charged and the copies are marked inherited. A fork whose origin is not among
+// the inputs is charged for all it holds and says "possible_copy". Problems are told on err; kNotFound when
+// there was nothing to read at all. keep: called on the worker for each session while it is still there,
+// perhaps a second time when the session is compiled anew; may shrink the card to bound memory.
+using Keep = std::function<void(Compiled&, const PricedSession&)>;
+Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book,
+                                         const World& world, const Keep& keep = {});
+
+}  // namespace clawtrace::cli

@@ -113,17 +113,36 @@ class Compiler {
       card_.steps.back().role = roles[i];
       if (session.steps[i].kind == StepKind::kSubagentSpawn) AddSubAgents(priced, i, prefix, &below);
     }
+    AddSessionFigures(session, prefix, &own);
     if (prefix.empty()) SetOwn(own);
     Merge(own, below);
-    for (const std::string& note : session.notes) {
-      card_.coverage->notes.push_back(prefix.empty() ? note : prefix + " " + note);
-    }
+    for (const std::string& note : session.notes) AddNote(note, prefix);
     return own;
   }
 
  private:
   static std::string IdOf(const std::string& prefix, size_t index) {
     return fmt::format("{}{}", prefix, index + 1);
+  }
+
+  void AddNote(const std::string& note, const std::string& prefix) {
+    card_.coverage->notes.push_back(prefix.empty() ? note : prefix + " " + note);
+  }
+
+  // Sources that count tokens or money once for the whole session. No step gets a share: that would be
+  // invented.
+  void AddSessionFigures(const Session& session, const std::string& prefix, Sums* own) {
+    bool counted = std::ranges::any_of(session.steps, [](const Step& step) {
+      return step.kind == StepKind::kLlmCall && step.llm.usage.has_value();
+    });
+    if (session.info.reported_usage && !counted) {
+      own->totals.tokens += *session.info.reported_usage;
+      AddNote("usage_only_as_total", prefix);
+    }
+    if (session.info.reported_cost && !own->reported) {
+      own->reported = session.info.reported_cost;
+      AddNote("cost_only_as_total", prefix);
+    }
   }
 
   void SetOwn(const Sums& own) {

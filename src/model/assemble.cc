@@ -37,6 +37,15 @@ void MergeText(std::string& into, const std::string& other) {
     into = other;
 }
 
+template <class T>
+void TakeEarlier(std::optional<T>& into, const std::optional<T>& other) {
+  if (other && (!into || *other < *into)) into = other;
+}
+template <class T>
+void TakeLater(std::optional<T>& into, const std::optional<T>& other) {
+  if (other && (!into || *other > *into)) into = other;
+}
+
 void MergeInfo(Draft& draft, const SessionInfo& other) {
   SessionInfo& info = draft.session.info;
   for (auto field :
@@ -45,15 +54,10 @@ void MergeInfo(Draft& draft, const SessionInfo& other) {
         &SessionInfo::agent_name, &SessionInfo::forked_from, &SessionInfo::billing}) {
     MergeText(info.*field, other.*field);
   }
-}
-
-template <class T>
-void TakeEarlier(std::optional<T>& into, const std::optional<T>& other) {
-  if (other && (!into || *other < *into)) into = other;
-}
-template <class T>
-void TakeLater(std::optional<T>& into, const std::optional<T>& other) {
-  if (other && (!into || *other > *into)) into = other;
+  TakeLater(info.reported_cost, other.reported_cost);
+  auto rank = [](const Usage& u) { return std::tuple(u.total(), u.output, u.cache_read, u.uncached_input); };
+  const auto &ours = info.reported_usage, &theirs = other.reported_usage;
+  if (theirs && (!ours || rank(*theirs) > rank(*ours))) info.reported_usage = theirs;
 }
 
 // Which version of a call's record is the full one: with usage, then the larger output (a client that logs

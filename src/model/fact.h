@@ -47,6 +47,9 @@ struct SessionInfo {
   std::string forked_from;         // session id whose history this one copied
   std::string billing;             // "subscription" when the source says calls are not charged per token
   std::vector<std::string> notes;  // what the source cannot show, stable words: "cache_not_reported"
+  // Totals that the source states for the session as a whole; used only where it gives no call its own.
+  std::optional<Usd> reported_cost;
+  std::optional<Usage> reported_usage;
   bool operator==(const SessionInfo&) const = default;
 };
 
@@ -220,7 +223,8 @@ void Describe(A& a, SessionInfo& s) {
   a.Field("task_id", s.task_id), a.Field("parent_session", s.parent_session),
       a.Field("parent_call", s.parent_call);
   a.Field("agent_name", s.agent_name), a.Field("forked_from", s.forked_from), a.Field("billing", s.billing);
-  a.Field("notes", s.notes);
+  a.Field("notes", s.notes), a.Field("reported_cost", s.reported_cost),
+      a.Field("reported_usage", s.reported_usage);
 }
 template <class A>
 void Describe(A& a, UserTurn& u) {

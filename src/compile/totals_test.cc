@@ -1,0 +1,50 @@
+// Tokens and money that a source states for a session as a whole.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compile/compile.h"
+
+namespace clawtrace::compile {
+namespace {
+
+using testing::Contains;
+using testing::Not;
+
+Session Calls(std::optional<Usage> usage, std::optional<Usd> cost) {
+  Session session;
+  session.id = "s";
+  for (int i = 0; i < 2; ++i) {
+    Step call;
+    call.call_id = "c" + std::to_string(i), call.turn = i + 1;
+    call.llm.usage = usage, call.llm.reported_cost = cost;
+    session.steps.push_back(call);
+  }
+  session.info.reported_cost = Usd::Parse("0.34");
+  session.info.reported_usage = Usage{.uncached_input = 900, .output = 100};
+  return session;
+}
+
+TEST(SessionFiguresTest, StandAloneWhenNoCallHasItsOwn) {
+  Session session = Calls({}, {});
+  TraceCard card = CompileCard(PriceSession(session, PriceBook()), PriceBook());
+  EXPECT_EQ(card.reported_cost_usd, Usd::Parse("0.34"));
+  EXPECT_EQ(card.total_tokens->total(), 1000);
+  EXPECT_EQ(card.own_tokens->total(), 1000);
+  EXPECT_FALSE(card.total_cost_usd) << "no step may be charged with a share";
+  EXPECT_EQ(card.cost_status, CostStatus::kUnpriced);
+  EXPECT_EQ(card.llm_call_count, 2);
+  EXPECT_THAT(card.coverage->notes, Contains("usage_only_as_total"));
+  EXPECT_THAT(card.coverage->notes, Contains("cost_only_as_total"));
+}
+
+TEST(SessionFiguresTest, AreNotAddedToTheCallsOwn) {
+  Session session = Calls(Usage{.uncached_input = 7}, Usd::Parse("0.1"));
+  TraceCard card = CompileCard(PriceSession(session, PriceBook()), PriceBook());
+  EXPECT_EQ(card.reported_cost_usd, Usd::Parse("0.2"));
+  EXPECT_EQ(card.total_tokens->total(), 14);
+  EXPECT_THAT(card.coverage->notes, Not(Contains("usage_only_as_total")));
+  EXPECT_THAT(card.coverage->notes, Not(Contains("cost_only_as_total")));
+}
+
+}  // namespace
+}  // namespace clawtrace::compile

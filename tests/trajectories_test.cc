@@ -1,0 +1,93 @@
+// Other people's trajectories, each against what its manifest row says of it: every file gives a card, with
+// the calls and outcomes that were counted when it was collected.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "capture/gather.h"
+#include "compile/compile.h"
+#include "support/data.h"
+
+namespace clawtrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+const PriceBook& Book() {
+  static const PriceBook book =
+      *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
+  return book;
+}
+
+using Row = std::map<std::string, std::string>;
+
+std::vector<Row> RowsBelow(const std::string& folder) {
+  std::ifstream in(test::SharedData() / "sessions/MANIFEST.tsv");
+  std::string line;
+  std::getline(in, line);
+  std::vector<std::string> names;
+  for (std::string_view name : Split(line, '\t')) names.emplace_back(name);
+  std::vector<Row> rows;
+  while (std::getline(in, line)) {
+    if (!line.starts_with(folder + "/")) continue;
+    auto cells = Split(line, '\t');
+    Row row;
+    for (size_t i = 0; i < cells.size() && i < names.size(); ++i) row[names[i]] = cells[i];
+    rows.push_back(std::move(row));
+  }
+  EXPECT_FALSE(rows.empty()) << folder;
+  return rows;
+}
+
+// Reads one file alone. Its cards, with the importer that took it.
+std::vector<TraceCard> CardsOf(const fs::path& path, const std::string& importer) {
+  std::vector<TraceCard> cards;
+  capture::Plan plan = capture::PlanInputs({path.string()});
+  EXPECT_EQ(plan.units.size(), 1u) << path;
+  for (const capture::Unit& unit : plan.units) {
+    EXPECT_EQ(unit.importer ? unit.importer->name : "none", importer) << path;
+    for (const Session& session : capture::ReadUnit(unit, plan, {}).sessions) {
+      cards.push_back(compile::CompileCard(PriceSession(session, Book()), Book()));
+      const TraceCard& card = cards.back();
+      Usd sum;
+      for (const CardStep& step : card.steps) sum += step.cost_usd.value_or(Usd());
+      EXPECT_EQ(sum, card.total_cost_usd.value_or(Usd())) << path;
+      EXPECT_TRUE(EncodeCompactCard(card, DocFormat::kYaml)) << path;
+      EXPECT_TRUE(card.skipped_input.empty()) << path << " " << card.skipped_input.front().reason;
+    }
+  }
+  return cards;
+}
+
+fs::path PathOf(const Row& row) { return test::SharedData() / "sessions" / row.at("file"); }
+
+int64_t Number(const Row& row, const std::string& column) { return ParseInt(row.at(column)).value_or(-1); }
+
+TEST(TrajectoriesTest, TauBench) {
+  CT_NEEDS_SHARED_DATA();
+  std::map<std::string, int> trials;
+  for (const Row& row : RowsBelow("tau-bench-airline")) {
+    auto cards = CardsOf(PathOf(row), "tau-bench");
+    ASSERT_EQ(cards.size(), 1u) << row.at("file");
+    const TraceCard& card = cards[0];
+    EXPECT_EQ(card.llm_call_count, Number(row, "llm_calls")) << row.at("file");
+    EXPECT_EQ(card.tool_call_count, Number(row, "tool_calls")) << row.at("file");
+    EXPECT_EQ(card.outcome, row.at("outcome") == "reward=1.0" ? Verdict::kSuccess : Verdict::kFailure);
+    EXPECT_EQ(card.cost_status, CostStatus::kUnpriced) << row.at("file");
+    EXPECT_FALSE(card.total_cost_usd) << row.at("file");
+    ++trials[card.task_id];
+  }
+  EXPECT_EQ(trials.size(), 25u);
+  for (auto& [task, count] : trials) EXPECT_EQ(count, 4) << task;
+}
+
+}  // namespace
+}  // namespace clawtrace

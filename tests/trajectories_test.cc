@@ -89,5 +89,42 @@ TEST(TrajectoriesTest, TauBench) {
   for (auto& [task, count] : trials) EXPECT_EQ(count, 4) << task;
 }
 
+TEST(TrajectoriesTest, Atif) {
+  CT_NEEDS_SHARED_DATA();
+  for (const Row& row : RowsBelow("atif")) {
+    auto cards = CardsOf(PathOf(row), "atif");
+    ASSERT_EQ(cards.size(), 1u) << row.at("file");
+    const TraceCard& card = cards[0];
+    // The manifest counts copied steps too, and steps that no model made.
+    bool copies = row.at("file").find("_sub_") != std::string::npos ||
+                  row.at("file").find("cont1") != std::string::npos;
+    bool embeds = row.at("file").find("embedded") != std::string::npos;
+    if (Number(row, "llm_calls") >= 0 && !copies && !embeds) {
+      EXPECT_EQ(card.llm_call_count, Number(row, "llm_calls")) << row.at("file");
+      EXPECT_EQ(card.tool_call_count, Number(row, "tool_calls")) << row.at("file");
+    }
+    if (embeds) EXPECT_EQ(card.llm_call_count, 2);
+  }
+}
+
+TEST(TrajectoriesTest, AtifDocumentsOfOneRunAddUp) {
+  CT_NEEDS_SHARED_DATA();
+  // Continued once; its final_metrics include the three sub-agents, whose logs carry another run's ids.
+  capture::Plan plan;
+  std::vector<std::string> paths;
+  for (const char* name : {"continuation", "continuation_cont1"})
+    paths.push_back(
+        (test::SharedData() / "sessions/atif" / ("harbor_terminus2_" + std::string(name) + ".json"))
+            .string());
+  plan = capture::PlanInputs(paths);
+  ASSERT_EQ(plan.units.size(), 1u);
+  auto sessions = capture::ReadUnit(plan.units[0], plan, {}).sessions;
+  ASSERT_EQ(sessions.size(), 1u);
+  TraceCard card = compile::CompileCard(PriceSession(sessions[0], Book()), Book());
+  constexpr int64_t kSubAgents = 500 + 100 + 700;
+  EXPECT_EQ(card.total_tokens->prompt() + kSubAgents, 7802);
+  EXPECT_EQ(card.llm_call_count, 7);
+}
+
 }  // namespace
 }  // namespace clawtrace

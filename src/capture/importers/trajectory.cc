@@ -76,7 +76,9 @@ void Trajectory::Result(ToolResult result, std::string_view id, std::optional<in
 void Trajectory::Spawn(const std::string& child_session) {
   std::string call = std::exchange(call_, "");
   // The name that assembly gives to spawns without a call: it is not counted as one.
-  Tool(ToolUse{.name = "unlinked_subagent"}, "spawn-" + child_session);
+  ToolUse spawn;
+  spawn.name = "unlinked_subagent";
+  Tool(std::move(spawn), "spawn-" + child_session);
   ToolResult result;
   result.child_session = child_session;
   Result(std::move(result), "spawn-" + child_session);

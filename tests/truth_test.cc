@@ -179,6 +179,8 @@ TEST(TruthTest, ClientsMainRecordings) {
       CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
     if (fs::exists(clients / "pi" / variant))
       CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
+    if (fs::exists(clients / "openclaw" / variant / "openclaw-agent.sqlite"))
+      CheckClient(clients / "openclaw" / variant, clients / "openclaw" / variant / "openclaw-agent.sqlite");
   }
 }
 

@@ -12,10 +12,12 @@ WRAPPED = {
     "openssl/": ["base/hash.cc"],
     "CLI/": ["cli/"],
     "cmark": ["skill/"],
+    "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc"],
+    "zstd.h": ["capture/zstd_reader.cc"],
 }
 # Free to use everywhere: formatting, and what a test needs.
 EVERYWHERE = ("fmt/",)
-IN_TESTS = ("gtest/", "gmock/", "rapidcheck", "simdjson", "openssl/")
+IN_TESTS = ("gtest/", "gmock/", "rapidcheck", "simdjson", "openssl/", "sqlite3", "zstd.h")
 # POSIX and the language itself: no slash and no dot, or a header of the system.
 SYSTEM = re.compile(r"^(?:[a-z0-9_]+|c?[a-z]+\.h|sys/[a-z]+\.h|bits/[a-z+]+\.h)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -16,6 +16,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "capture/sqlite_reader.h"
+#include "capture/zstd_reader.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -30,6 +32,9 @@ struct Descriptor {
 };
 
 constexpr uint64_t kMaxStandardInput = uint64_t{1} << 30;
+// What a compressed log may grow to: logs shrink tenfold, some a hundredfold.
+constexpr uint64_t kMaxUnzippedHead = uint64_t{256} << 20;
+constexpr uint64_t kMaxGrowth = 200, kGrowthAtLeast = uint64_t{64} << 20;
 
 bool ReadAll(int fd, std::string* out) {
   std::string& bytes = *out;
@@ -56,6 +61,10 @@ class Walker {
         return;
       }
       std::string_view all = plan_.standard_input, head = all.substr(0, kHeadBytes);
+      if (IsSqliteHead(head)) {
+        plan_.unusable.push_back({"-", "a database cannot be read from standard input: name its file", true});
+        return;
+      }
       const Importer* importer = SniffImporter(head);
       if (!importer && all.size() > head.size()) {
         sample_ = ShortLines([&](char* to, size_t size) {
@@ -139,6 +148,13 @@ class Walker {
       have += static_cast<size_t>(n);
     }
     std::string_view head = std::string_view(head_).substr(0, have);
+    if (IsSqliteHead(head)) return VisitDatabase(path, bytes, named);
+    if (named && IsPartOfDatabase(path)) {
+      plan_.unusable.push_back({path, "part of a database: name the database itself", true});
+      return;
+    }
+    std::string unzipped;
+    if (IsZstdHead(head)) head = unzipped = HeadOfZstd(head);
     const Importer* importer = SniffImporter(head);
     bool may_hold_lines = Trim(head).starts_with('{') && have == kHeadBytes;
     if (!importer && may_hold_lines && ::lseek(file.fd, 0, SEEK_SET) == 0) {
@@ -147,6 +163,40 @@ class Walker {
       importer = SniffImporter(head);
     }
     Classify(path, bytes, head, importer, named);
+  }
+
+  // What SQLite keeps beside a database: read with it, never alone.
+  static bool IsPartOfDatabase(const std::string& path) {
+    for (std::string_view suffix : {"-wal", "-shm", "-journal"}) {
+      struct stat info{};
+      if (path.ends_with(suffix) && ::stat(path.substr(0, path.size() - suffix.size()).c_str(), &info) == 0)
+        return true;
+    }
+    return false;
+  }
+
+  void VisitDatabase(const std::string& path, uint64_t bytes, bool named) {
+    for (const char* suffix : {"-wal", "-shm", "-journal"}) sidecars_.insert(path + suffix);
+    struct stat log{};
+    if (::stat((path + "-wal").c_str(), &log) == 0) bytes += static_cast<uint64_t>(log.st_size);
+    auto importer = SniffDatabase(path);
+    if (!importer)
+      plan_.unusable.push_back({path, importer.error().message, named});
+    else if (*importer)
+      AddFile({path, *importer, bytes, true}, {});
+    else if (named)
+      plan_.unusable.push_back({path, "a database of no known client", true});
+    else
+      unrecognised_.insert(path);
+  }
+
+  static std::string HeadOfZstd(std::string_view bytes) {
+    std::string head;
+    ZstdStream stream(kMaxUnzippedHead);
+    (void)stream.Feed(bytes, [&](std::string_view piece) {
+      if (head.size() < kHeadBytes) head += piece.substr(0, kHeadBytes - head.size());
+    });
+    return head;
   }
 
   // The first complete lines that are not huge: a log may begin with a prompt of megabytes, and what tells
@@ -185,14 +235,20 @@ class Walker {
         unrecognised_.insert(path);
       return;
     }
+    AddFile({path, importer, bytes, false}, head);
+  }
+
+  void AddFile(InputFile file, std::string_view head) {
+    const Importer* importer = file.importer;
+    const std::string& path = file.path;
     if (importer && importer->sidecar_path) sidecars_.insert(importer->sidecar_path(path));
     std::string key = importer && importer->unit_key ? importer->unit_key(path, head) : "";
     std::string full_key =
         importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
     Unit& unit = units_[full_key];
     unit.importer = importer;
-    unit.files.push_back({path, importer, bytes});
-    unit.bytes += bytes;
+    unit.bytes += file.bytes;
+    unit.files.push_back(std::move(file));
   }
 
   Plan& plan_;
@@ -213,10 +269,11 @@ class UnitSink final : public FactSink {
   void Skip(int64_t line, int64_t offset, std::string_view reason) override {
     pending_.push_back({path_, line, offset, std::string(reason)});
   }
-  void EndFile() {
+  void EndSession() override {
     auto& list = first_session_ ? by_session[*first_session_] : orphaned;
     list.insert(list.end(), pending_.begin(), pending_.end());
     pending_.clear();
+    first_session_.reset();
   }
 
   std::vector<Fact> facts;
@@ -241,15 +298,24 @@ Status ReadInto(const std::string& path, LogReader* reader, const std::function<
   thread_local std::string block;
   block.resize(kBlock);
   uint64_t left = static_cast<uint64_t>(info.st_size);
-  while (left > 0) {
+  std::optional<ZstdStream> zipped;
+  bool first = true, good = true;
+  while (left > 0 && good) {
     ssize_t n = ::read(file.fd, block.data(), std::min<uint64_t>(kBlock, left));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Fail(ErrorCode::kIo, std::generic_category().message(errno));
     if (n == 0) break;
-    reader->Feed(std::string_view(block).substr(0, static_cast<size_t>(n)));
+    std::string_view bytes = std::string_view(block).substr(0, static_cast<size_t>(n));
+    if (first && IsZstdHead(bytes)) zipped.emplace(kGrowthAtLeast + (kMaxGrowth * left));
+    first = false;
+    if (zipped)
+      good = zipped->Feed(bytes, [&](std::string_view piece) { reader->Feed(piece); });
+    else
+      reader->Feed(bytes);
     left -= static_cast<uint64_t>(n);
     if (on_bytes) on_bytes(static_cast<uint64_t>(n));
   }
+  if (zipped && !zipped->complete()) return Fail(ErrorCode::kCorruptData, "compressed data is damaged");
   return {};
 }
 
@@ -289,9 +355,8 @@ void AttachSkipped(UnitSink* sink, UnitResult* result) {
   for (Session& session : result->sessions) std::sort(session.skipped.begin(), session.skipped.end());
 }
 
-void ReadFileInto(const InputFile& file, const Plan& plan, const std::function<void(uint64_t)>& on_bytes,
-                  UnitSink* sink, UnitResult* result) {
-  sink->StartFile(file.path);
+Status ReadLog(const InputFile& file, const Plan& plan, const std::function<void(uint64_t)>& on_bytes,
+               FactSink* sink) {
   auto reader = file.importer->open({file.path, Sidecar(file)}, sink);
   Status status;
   if (file.path == "-")
@@ -299,7 +364,16 @@ void ReadFileInto(const InputFile& file, const Plan& plan, const std::function<v
   else
     status = ReadInto(file.path, reader.get(), on_bytes);
   reader->Finish();
-  sink->EndFile();
+  return status;
+}
+
+void ReadFileInto(const InputFile& file, const Plan& plan, const std::function<void(uint64_t)>& on_bytes,
+                  UnitSink* sink, UnitResult* result) {
+  sink->StartFile(file.path);
+  Status status = file.database ? file.importer->read_database({file.path, Sidecar(file)}, sink)
+                                : ReadLog(file, plan, on_bytes, sink);
+  if (file.database && on_bytes) on_bytes(file.bytes);
+  sink->EndSession();
   if (!status) result->unusable.push_back({file.path, status.error().message, false});
 }
 

@@ -16,7 +16,8 @@ namespace clawtrace::capture {
 struct InputFile {
   std::string path;  // "-" for standard input
   const Importer* importer = nullptr;
-  uint64_t bytes = 0;
+  uint64_t bytes = 0;     // on disk; of a database with its write-ahead log
+  bool database = false;  // read by path, not by its bytes
 };
 
 // Files that are read and assembled together.

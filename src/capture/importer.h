@@ -1,5 +1,5 @@
 #pragma once
-// Importers turn the bytes of one client's log format into facts. An importer is data plus two functions, in
+// Importers turn the bytes of one client's stores into facts. An importer is data plus a few functions, in
 // one file under importers/ and one line in importers.def. It knows its format and nothing of stores, prices
 // or other clients.
 //
@@ -8,12 +8,14 @@
 //  earlier one;
 //  - no input crashes, hangs or grows memory beyond the line limit; unusable records are reported through
 //  Skip;
-//  - sniff says yes to its own fixtures and no to every other importer's.
+//  - sniff (is_database for databases) says yes to its own fixtures and no to every other importer's.
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "model/fact.h"
 
 namespace clawtrace::capture {
@@ -25,6 +27,9 @@ class FactSink {
   virtual void Add(Fact fact) = 0;
   // line from 1 (0: no lines); offset of the record's first byte; reason: stable words, see Skipped.
   virtual void Skip(int64_t line, int64_t offset, std::string_view reason) = 0;
+  // For files of many sessions: what was skipped since the last such call belongs to the session of the first
+  // fact since then.
+  virtual void EndSession() {}
 };
 
 // Reads one file front to back. Feed takes any chunking; Finish must be called once, after the last byte.
@@ -59,6 +64,11 @@ struct Importer {
   // Which files belong together because they hold one root session: equal keys are read into one unit. Gets
   // path and head; nullptr or "" = the file stands alone.
   std::string (*unit_key)(std::string_view path, std::string_view head) = nullptr;
+  // SQLite databases of this client, both set or both nullptr. is_database: is one with these tables (sorted)
+  // its? read_database reads it by path, whatever size, beside a running writer, and writes nothing; Skip
+  // gets offset 0 and a line that counts records of a session. Fails when the file cannot be read at all.
+  bool (*is_database)(std::span<const std::string> tables) = nullptr;
+  Status (*read_database)(const FileContext& file, FactSink* sink) = nullptr;
 };
 
 inline constexpr size_t kHeadBytes = 64 * 1024;
@@ -68,5 +78,7 @@ inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
 const std::vector<const Importer*>& Importers();       // registry order
 const Importer* FindImporter(std::string_view name);   // nullptr when unknown
 const Importer* SniffImporter(std::string_view head);  // nullptr when none or more than one accepts
+// Same for a database, by its tables. Fails when the file cannot be read as a database.
+Result<const Importer*> SniffDatabase(const std::string& path);
 
 }  // namespace clawtrace::capture

@@ -1,4 +1,5 @@
 #include "capture/importer.h"
+#include "capture/sqlite_reader.h"
 
 namespace clawtrace::capture {
 
@@ -26,6 +27,18 @@ const Importer* SniffImporter(std::string_view head) {
   const Importer* found = nullptr;
   for (const Importer* importer : Importers()) {
     if (!importer->sniff(head)) continue;
+    if (found) return nullptr;
+    found = importer;
+  }
+  return found;
+}
+
+Result<const Importer*> SniffDatabase(const std::string& path) {
+  auto reader = SqliteReader::Open(path);
+  if (!reader) return std::unexpected(reader.error());
+  const Importer* found = nullptr;
+  for (const Importer* importer : Importers()) {
+    if (!importer->is_database || !importer->is_database(reader->tables())) continue;
     if (found) return nullptr;
     found = importer;
   }

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "conformance/mutate.h"
 #include "model/session.h"
+#include "support/database.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -63,7 +64,8 @@ struct Read : FactSink {
 struct Fixture {
   std::string name, text;
   FileContext file;
-  bool lines = false;  // every line is a JSON object of its own
+  bool lines = false;     // every line is a JSON object of its own
+  bool database = false;  // read by path
 };
 
 bool IsLog(const Importer& importer, const fs::path& path) {
@@ -104,15 +106,32 @@ std::vector<Fixture> FixturesOf(const Importer& importer) {
     if (importer.sidecar_path) {
       fixture.file.sidecar = ReadFile(importer.sidecar_path(fixture.file.path)).value_or("");
     }
-    fixture.lines = IsLines(fixture.text);
+    fixture.database = test::IsDatabase(fixture.text);
+    fixture.lines = !fixture.database && IsLines(fixture.text);
     fixtures.push_back(std::move(fixture));
   }
   std::ranges::sort(fixtures, {}, &Fixture::name);
   return fixtures;
 }
 
+bool Owns(const Importer& importer, std::string_view text) {
+  if (!test::IsDatabase(text)) return importer.sniff(text.substr(0, kHeadBytes));
+  auto owner = SniffDatabase(test::BytesAsFile(text).path());
+  return owner && *owner == &importer;
+}
+
+Read ReadDatabase(const Importer& importer, const FileContext& file, std::string_view text, bool resolve) {
+  Read read;
+  test::BytesAsFile bytes(text);
+  if (!importer.read_database) return read;
+  (void)importer.read_database({bytes.path(), file.sidecar}, &read);
+  if (resolve && importer.resolve) importer.resolve(&read.facts);
+  return read;
+}
+
 Read ReadChunks(const Importer& importer, const FileContext& file, std::string_view text, size_t chunk,
                 bool resolve = true) {
+  if (test::IsDatabase(text)) return ReadDatabase(importer, file, text, resolve);
   Read read;
   auto reader = importer.open(file, &read);
   for (size_t at = 0; at < text.size(); at += chunk) reader->Feed(text.substr(at, chunk));
@@ -235,8 +254,9 @@ TEST_P(ImporterTest, LineOrderChangesNothing) {
 
 TEST_P(ImporterTest, SniffsOnlyItsOwn) {
   for (const Fixture& fixture : fixtures_) {
+    EXPECT_TRUE(Owns(importer(), fixture.text)) << fixture.name;
+    if (fixture.database) continue;
     std::string_view head = std::string_view(fixture.text).substr(0, kHeadBytes);
-    EXPECT_TRUE(importer().sniff(head)) << fixture.name;
     EXPECT_EQ(SniffImporter(head), &importer()) << fixture.name;
     if (!fixture.lines) continue;
     EXPECT_EQ(SniffImporter("\xEF\xBB\xBF" + std::string(head)), &importer())
@@ -245,8 +265,7 @@ TEST_P(ImporterTest, SniffsOnlyItsOwn) {
   for (const Importer* other : Importers()) {
     if (other == &importer()) continue;
     for (const Fixture& fixture : FixturesOf(*other)) {
-      EXPECT_FALSE(importer().sniff(std::string_view(fixture.text).substr(0, kHeadBytes)))
-          << other->name << " " << fixture.name;
+      EXPECT_FALSE(Owns(importer(), fixture.text)) << other->name << " " << fixture.name;
     }
   }
   std::string noise(kHeadBytes, '\0');
@@ -349,6 +368,7 @@ std::vector<std::string> Strangers() {
 TEST_P(ImporterTest, SurvivesWrongTypes) {
   std::vector<std::string> strangers = Strangers();
   for (const Fixture& fixture : fixtures_) {
+    if (fixture.database) continue;
     std::vector<std::string> lines =
         fixture.lines ? Lines(fixture.text) : std::vector<std::string>{fixture.text};
     struct Change {
@@ -388,6 +408,36 @@ TEST_P(ImporterTest, SurvivesWrongTypes) {
   }
 }
 
+// The same for the texts in a database's rows, and for whole values of another type.
+TEST_P(ImporterTest, SurvivesWrongTypesInRows) {
+  std::vector<std::string> strangers = Strangers();
+  for (const Fixture& fixture : fixtures_) {
+    if (!fixture.database) continue;
+    test::EditedDatabase original(fixture.text);
+    std::set<std::string> seen;
+    std::vector<std::pair<test::Cell, std::string>> changes;
+    for (const test::Cell& cell : original.Cells()) {
+      for (const JsonSpot& spot : JsonSpots::Of(cell.text)) {
+        if (!seen.insert(cell.table + cell.column + cell.text.substr(0, 20) + spot.path).second) continue;
+        for (const std::string& stranger : strangers)
+          changes.emplace_back(cell, test::Replaced(cell.text, spot, stranger));
+      }
+      if (!seen.insert(cell.table + cell.column).second) continue;
+      for (const char* value : {"", "x", "[]", "{}", "\xff\xfe", "{\"type\":"})
+        changes.emplace_back(cell, value);
+    }
+    ASSERT_GT(changes.size(), 100u) << fixture.name;
+    std::mt19937 random(29);
+    std::ranges::shuffle(changes, random);
+    changes.resize(std::min(changes.size(), Rounds(fixture.text.size(), kMutations)));
+    for (const auto& [cell, text] : changes) {
+      test::EditedDatabase edited(fixture.text);
+      ASSERT_TRUE(edited.Replace(cell, text));
+      Survive(importer(), fixture.file, edited.Bytes());
+    }
+  }
+}
+
 bool HasWord(const std::string& key, std::string_view word) { return ContainsIgnoreCase(key, word); }
 
 TEST_P(ImporterTest, SurvivesCyclicParents) {
@@ -421,7 +471,7 @@ TEST_P(ImporterTest, SurvivesCyclicParents) {
 
 TEST_P(ImporterTest, SurvivesClocksThatRunBackwards) {
   for (const Fixture& fixture : fixtures_) {
-    if (!IsValidUtf8(fixture.text)) continue;
+    if (fixture.database || !IsValidUtf8(fixture.text)) continue;
     std::vector<JsonSpot> times;
     std::vector<std::string> values;
     std::vector<std::string> lines = Lines(fixture.text);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "capture/line_reader.h"
+#include "model/fact.h"
 
 namespace clawtrace::capture::openclaw {
 
@@ -61,9 +62,81 @@ SessionIndex::SessionIndex(std::string_view text) {
     std::string_view id = entry["sessionId"].text();
     if (id.empty()) return;
     id_of_key.emplace(key, id);
+    if (auto skills = SkillsOffered(entry); !skills.empty())
+      known[std::string(id)].skills = std::move(skills);
     std::string_view spawner = FirstOf(entry, {"spawnedBy", "parentSessionKey"}).text();
     if (!spawner.empty()) spawner_of_id.emplace(id, spawner);
   });
+}
+
+std::vector<std::string> SkillsOffered(Json entry) {
+  std::vector<std::string> names;
+  entry["skillsSnapshot"]["skills"].ForEachItem([&](Json skill) {
+    if (std::string_view name = skill["name"].text(); !name.empty()) names.push_back(Cut(name, kMaxText));
+  });
+  return names;
+}
+
+std::string ExpandedSkill(std::string_view prompt) {
+  constexpr std::string_view kStart = "<skill name=\"";
+  if (!prompt.starts_with(kStart)) return {};
+  prompt.remove_prefix(kStart.size());
+  size_t end = prompt.find('"');
+  constexpr size_t kLongestName = 200;
+  if (end == std::string_view::npos || end > kLongestName) return {};
+  return std::string(prompt.substr(0, end));
+}
+
+namespace {
+
+constexpr std::string_view kSkillText = "SKILL.md";
+
+// Names are short; anything else is no skill's folder.
+std::string SkillName(std::string_view folder) {
+  constexpr size_t kLongestName = 200;
+  return folder.size() > kLongestName ? std::string() : std::string(folder);
+}
+
+// Words of a command, without quotes, that name a file of a skill.
+void PathsIn(std::string_view command, std::vector<std::string>* paths) {
+  constexpr std::string_view kBorders = " \t\n'\";|&<>()=";
+  constexpr size_t kMostPaths = 16;
+  while (!command.empty() && paths->size() < kMostPaths) {
+    size_t start = command.find_first_not_of(kBorders);
+    if (start == std::string_view::npos) return;
+    command.remove_prefix(start);
+    std::string_view word = command.substr(0, command.find_first_of(kBorders));
+    command.remove_prefix(word.size());
+    if (!SkillOfText(word).empty() || !SkillOfFile(word).empty()) paths->emplace_back(word);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> SkillReads(std::string_view tool, Json arguments) {
+  std::vector<std::string> paths;
+  if (tool == "read") {
+    std::string_view path = FirstOf(arguments, {"path", "file_path"}).text();
+    if (!SkillOfText(path).empty() || !SkillOfFile(path).empty()) paths.emplace_back(path);
+  } else if (IsShell(tool)) {
+    PathsIn(arguments["command"].text(), &paths);
+  }
+  return paths;
+}
+
+std::string SkillOfText(std::string_view path) {
+  if (FileName(path) != kSkillText || path.size() <= kSkillText.size() + 1) return {};
+  return SkillName(FileName(path.substr(0, path.size() - kSkillText.size() - 1)));
+}
+
+std::string SkillOfFile(std::string_view path) {
+  constexpr std::string_view kFolder = "skills/";
+  size_t at = path.rfind(kFolder);
+  if (at == std::string_view::npos || (at > 0 && path[at - 1] != '/')) return {};
+  path.remove_prefix(at + kFolder.size());
+  size_t end = path.find('/');
+  if (end == std::string_view::npos || end + 1 == path.size()) return {};
+  return SkillName(path.substr(0, end));
 }
 
 std::string TextOf(Json content, const Report& report) {
@@ -225,14 +298,14 @@ bool Sniff(std::string_view head) {
 }
 
 std::string UnitKey(std::string_view path, std::string_view) {
-  size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos) return {};
-  std::string_view folder = path.substr(0, slash);
-  if (FileName(folder) != "sessions") return {};
-  std::string_view agent = folder.substr(0, folder.rfind('/'));
-  size_t above = agent.rfind('/');
-  if (above == std::string_view::npos || FileName(agent.substr(0, above)) != "agents") return {};
-  return std::string(folder);
+  for (std::string_view folder : {"/sessions/", "/agent/", "/session-sqlite-import-archive/"}) {
+    size_t end = path.rfind(folder);
+    if (end == std::string_view::npos) continue;
+    size_t above = path.substr(0, end).rfind('/');
+    if (above != std::string_view::npos && FileName(path.substr(0, above)) == "agents")
+      return std::string(path.substr(0, end));
+  }
+  return {};
 }
 
 std::string SidecarPath(std::string_view path) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/json.h"
 #include "model/usage.h"
@@ -31,8 +32,9 @@ bool IsLinkType(std::string_view type);
 // Could a file with this beginning be such a log? By content only.
 bool Sniff(std::string_view head);
 
-// OpenClaw keeps one agent's sessions, sub-agents among them, in .../agents/<id>/sessions/; they are read
-// together so that children find their parents. pi's sessions stand alone.
+// OpenClaw keeps one agent's sessions, sub-agents among them, in .../agents/<id>/ (logs in sessions/, the
+// database in agent/). All are read together, so that children find their parents and a session that lies in
+// two stores is one. pi's sessions stand alone.
 std::string UnitKey(std::string_view path, std::string_view head);
 // The index that OpenClaw keeps beside its logs.
 std::string SidecarPath(std::string_view path);
@@ -58,10 +60,29 @@ std::optional<Usd> CostOf(Json usage, const Report& report);
 
 // sessions.json beside OpenClaw's logs: session key -> session id, and who spawned whom.
 struct SessionIndex {
+  // What is known of one session besides its entries.
+  struct Known {
+    std::string forked_from, agent_name;
+    std::vector<std::string> skills;  // offered to the agent
+  };
   std::unordered_map<std::string, std::string> id_of_key;
-  std::unordered_map<std::string, std::string> spawner_of_id;  // session id -> the spawning session's key
+  // Session id -> the spawning session's key or id.
+  std::unordered_map<std::string, std::string> spawner_of_id;
+  std::unordered_map<std::string, Known> known;  // by session id
+  std::string agent_version;
 
+  SessionIndex() = default;
   explicit SessionIndex(std::string_view text);
 };
+
+// Names of the skills in an index entry's snapshot of what the agent was offered.
+std::vector<std::string> SkillsOffered(Json entry);
+// The skill whose text pi put into a prompt ("/skill:name"); "" when there is none.
+std::string ExpandedSkill(std::string_view prompt);
+// Files of skills that a call reads, as the arguments name them.
+std::vector<std::string> SkillReads(std::string_view tool, Json arguments);
+// The skill whose main text is at this path, and the one below whose folder it lies; "" when there is none.
+std::string SkillOfText(std::string_view path);
+std::string SkillOfFile(std::string_view path);
 
 }  // namespace clawtrace::capture::openclaw

@@ -477,8 +477,7 @@ TEST(OpenClawTest, SessionIndexLinksSubAgents) {
   ASSERT_EQ(spawn->children.size(), 1u);
   EXPECT_EQ(spawn->children[0].id, "child-1");
   EXPECT_EQ(kOpenClaw.sidecar_path("/a/sessions/x.jsonl"), "/a/sessions/sessions.json");
-  EXPECT_EQ(kOpenClaw.unit_key("/h/.openclaw/agents/main/sessions/x.jsonl", ""),
-            "/h/.openclaw/agents/main/sessions");
+  EXPECT_EQ(kOpenClaw.unit_key("/h/.openclaw/agents/main/sessions/x.jsonl", ""), "/h/.openclaw/agents/main");
   EXPECT_EQ(kOpenClaw.unit_key("/h/.pi/agent/sessions/--tmp--/x.jsonl", ""), "");
 }
 

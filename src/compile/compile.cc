@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "compile/failures.h"
+#include "compile/turn_cost.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -102,11 +103,12 @@ class Compiler {
     for (auto& [detector, finding] : findings) {
       for (size_t i : finding.steps) flags[i] = flags[i] ? flags[i] : detector;
     }
-    AddGroups(priced, findings, prefix);
-    AddFailures(priced, failures, meanings, prefix);
+    TurnCost turns(priced);
+    AddGroups(priced, turns, findings, prefix);
+    AddFailures(priced, turns, failures, scene, prefix);
     std::vector<std::string> roles = RolesOf(session);
     Sums own;
-    own.wasted = Wasted(priced, findings, failures);
+    own.wasted = Wasted(turns, findings, failures);
     Sums below;
     for (size_t i = 0; i < session.steps.size(); ++i) {
       card_.steps.push_back(MakeStep(priced, i, flags[i], prefix, &own));
@@ -238,61 +240,37 @@ class Compiler {
     }
   }
 
-  // Billed cost of the LLM calls all of whose tool uses are in the set; nullopt when a call's cost is not
-  // known.
-  static std::optional<Usd> TurnsCost(const PricedSession& priced, const std::set<size_t>& set) {
-    const auto& steps = priced.session->steps;
-    std::map<int64_t, std::pair<size_t, bool>> turns;  // turn -> (tool uses in set, any outside)
-    for (size_t i = 0; i < steps.size(); ++i) {
-      if (steps[i].kind == StepKind::kLlmCall || steps[i].turn == 0) continue;
-      auto& [inside, outside] = turns[steps[i].turn];
-      if (set.contains(i))
-        ++inside;
-      else
-        outside = true;
-    }
-    std::optional<Usd> sum;
-    for (size_t i = 0; i < steps.size(); ++i) {
-      if (steps[i].kind != StepKind::kLlmCall) continue;
-      auto turn = turns.find(steps[i].turn);
-      bool alone = set.contains(i) || (turn != turns.end() && turn->second.first > 0 && !turn->second.second);
-      if (alone) Add(sum, priced.prices[i].billed);
-    }
-    return sum;
-  }
-
-  std::optional<Usd> Wasted(const PricedSession& priced,
-                            const std::vector<std::pair<const Detector*, Finding>>& findings,
-                            const std::vector<Failure>& failures) {
+  static std::optional<Usd> Wasted(const TurnCost& turns,
+                                   const std::vector<std::pair<const Detector*, Finding>>& findings,
+                                   const std::vector<Failure>& failures) {
     std::set<size_t> set;
     for (auto& [detector, finding] : findings) set.insert(finding.steps.begin(), finding.steps.end());
     for (const Failure& failure : failures) {
       set.insert(failure.step);
       set.insert(failure.retries.begin(), failure.retries.end());
     }
-    return TurnsCost(priced, set);
+    return turns.Of(set);
   }
 
-  void AddGroups(const PricedSession& priced,
+  void AddGroups(const PricedSession& priced, const TurnCost& turns,
                  const std::vector<std::pair<const Detector*, Finding>>& findings,
                  const std::string& prefix) {
     for (auto& [detector, finding] : findings) {
       RedundantGroup group;
-      const Step& first = priced.session->steps[finding.first];
-      group.tool = first.tool.name, group.reason = detector->name, group.grade = "C0",
-      group.target = finding.target;
-      group.first = IdOf(prefix, finding.first);
+      group.tool = priced.session->steps[finding.steps.front()].tool.name;
+      group.reason = detector->name, group.grade = "C0", group.target = finding.target;
+      if (finding.first) group.first = IdOf(prefix, *finding.first);
       for (size_t i : finding.steps) {
         group.steps.push_back(IdOf(prefix, i));
         group.call_ids.push_back(priced.session->steps[i].call_id);
       }
-      group.wasted_usd = TurnsCost(priced, {finding.steps.begin(), finding.steps.end()});
+      group.wasted_usd = turns.Of({finding.steps.begin(), finding.steps.end()});
       card_.redundant_tool_calls.push_back(std::move(group));
     }
   }
 
-  void AddFailures(const PricedSession& priced, const std::vector<Failure>& failures,
-                   const std::vector<ToolMeaning>& meanings, const std::string& prefix) {
+  void AddFailures(const PricedSession& priced, const TurnCost& turns, const std::vector<Failure>& failures,
+                   const Scene& scene, const std::string& prefix) {
     const auto& steps = priced.session->steps;
     for (const Failure& failure : failures) {
       FailedStep row;
@@ -303,18 +281,19 @@ class Compiler {
       row.args = std::string(PrefixUtf8(step.tool.args, kMaxText));
       std::set<size_t> set = {failure.step};
       for (size_t i : failure.retries) row.retries.push_back(IdOf(prefix, i)), set.insert(i);
-      row.wasted_usd = TurnsCost(priced, set);
+      row.wasted_usd = turns.Of(set);
       if (failure.repair) {
         row.repaired_by = IdOf(prefix, *failure.repair), row.repair_call_id = steps[*failure.repair].call_id;
         row.repair_args = std::string(PrefixUtf8(steps[*failure.repair].tool.args, kMaxText));
         set.insert(*failure.repair);
         for (size_t i : failure.helpers) {
-          std::string_view args = meanings[i].command.empty() ? std::string_view(steps[i].tool.args)
-                                                              : std::string_view(meanings[i].command);
+          std::string_view args = scene.meanings[i].command.empty()
+                                      ? std::string_view(steps[i].tool.args)
+                                      : std::string_view(scene.meanings[i].command);
           row.helpers.emplace_back(PrefixUtf8(args, kMaxError));
         }
       }
-      row.cost_usd = TurnsCost(priced, set);
+      row.cost_usd = turns.Of(set);
       card_.failed_or_repaired_steps.push_back(std::move(row));
     }
   }

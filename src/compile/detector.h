@@ -1,24 +1,37 @@
 #pragma once
 // A detector finds suspected waste in one session (sub-agents are compiled on their own): one file under
 // detectors/, one line in detectors.def. Structural evidence only, so every finding is grade C0, "suspected".
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "compile/tool_meaning.h"
+#include "compile/write_index.h"
 #include "model/session.h"
 
 namespace clawtrace::compile {
 
-// What detectors look at: one session and, step by step, what its tools touched.
+// What detectors look at: one session and, step by step, what its tools touched. Session and meanings must
+// outlive it.
 struct Scene {
+  Scene(const Session& of, std::span<const ToolMeaning> its_meanings);
+
   const Session& session;
   std::span<const ToolMeaning> meanings;
+  WriteIndex writes;
+  // Indexes of the first LLM call after each compaction, as far as the drop of the prompt's size shows where
+  // that was; ascending.
+  std::vector<size_t> compactions;
+
+  bool CompactedBetween(size_t from, size_t to) const;
 };
 
 struct Finding {
-  size_t first = 0;           // index of the step that is repeated or retried
+  // The step that makes the others needless: the one that is repeated, tried again or holds what they read,
+  // or the one that overwrites. nullopt: there is none, what they gave was not used.
+  std::optional<size_t> first;
   std::vector<size_t> steps;  // indexes of the wasteful steps, ascending, without first
   std::string target;         // resource or command
 };
@@ -31,8 +44,15 @@ struct Detector {
 
 // May the steps strictly between two have changed what step `to` reads or checks? Named writes count against
 // named reads; commands that may write anything count only against what cannot be named (a whole-tree check
-// or listing).
-bool MayHaveChanged(const Scene& scene, size_t from, size_t to);
+// or listing). The first such step.
+std::optional<size_t> MayHaveChanged(const Scene& scene, size_t from, size_t to);
+
+// Two calls of which the later can repeat the earlier at all: the same tool, arguments known, both went well,
+// nothing that depends on clock, network or processes, and no named write.
+bool MayRepeat(const Step& step, const ToolMeaning& meaning);
+
+// Did two results say the same? The later one may be the agent's own "unchanged" mark. false when unknown.
+bool SameResult(const ToolResult& earlier, const ToolResult& later);
 
 const std::vector<const Detector*>& Detectors();
 

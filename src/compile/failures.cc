@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -220,22 +222,102 @@ std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
   return step.result.exit_code.value_or(0) != 0 ? "nonzero_exit" : "error";
 }
 
+namespace {
+
+// Later steps that can repair a failure of one kind, ascending: found by what they have in common with it, so
+// that not every step is looked at for every failure.
+class Prospects {
+ public:
+  explicit Prospects(const Scene& scene) : scene_(scene) {
+    const auto& steps = scene.session.steps;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].kind == StepKind::kLlmCall) {
+        calls_.push_back(i);
+        continue;
+      }
+      if (steps[i].result_only) continue;
+      same_call_[KeyOf(steps[i].tool)].push_back(i);
+      const ToolMeaning& meaning = scene.meanings[i];
+      std::set<std::string> names(meaning.writes.begin(), meaning.writes.end());
+      names.insert(meaning.path);
+      for (const std::string& name : names) {
+        if (!name.empty()) by_path_[name].push_back(i);
+      }
+      std::set<std::string> programs;
+      for (const SimpleCommand& part : meaning.shell.parts) programs.insert(part.program);
+      for (const std::string& program : programs) {
+        if (!program.empty()) by_program_[program.substr(0, kPrefix)].push_back(i);
+      }
+    }
+  }
+
+  // Those after a failed step, nearest first; at most kMost of a kind: what works only after that many others
+  // is no repair.
+  std::vector<size_t> After(size_t failed, std::string_view missing_command) const {
+    const Step& step = scene_.session.steps[failed];
+    std::vector<size_t> found;
+    if (step.kind == StepKind::kLlmCall) {
+      Take(&calls_, failed, &found);
+      return found;
+    }
+    auto take = [&](const auto& index, const auto& key) {
+      auto place = index.find(key);
+      if (place != index.end()) Take(&place->second, failed, &found);
+    };
+    const ToolMeaning& meaning = scene_.meanings[failed];
+    take(same_call_, KeyOf(step.tool));
+    for (const std::string& path : meaning.writes) take(by_path_, path);
+    take(by_path_, meaning.path);
+    take(by_program_, meaning.shell.program().substr(0, kPrefix));
+    take(by_program_, std::string(missing_command.substr(0, kPrefix)));
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+  }
+
+ private:
+  static constexpr size_t kMost = 200;
+  static constexpr size_t kPrefix = 2;  // variants of a program's name start alike
+  using Places = std::vector<size_t>;
+  using CallKey = std::tuple<std::string_view, uint64_t, int64_t>;
+
+  static CallKey KeyOf(const ToolUse& tool) { return {tool.name, tool.args_hash, tool.args_bytes}; }
+  static void Take(const Places* places, size_t after, Places* found) {
+    auto next = std::upper_bound(places->begin(), places->end(), after);
+    for (size_t n = 0; n < kMost && next != places->end(); ++n, ++next) found->push_back(*next);
+  }
+
+  const Scene& scene_;
+  Places calls_;
+  std::map<CallKey, Places> same_call_;
+  std::map<std::string, Places, std::less<>> by_path_, by_program_;
+};
+
+}  // namespace
+
 std::vector<Failure> FindFailures(const Scene& scene) {
   const auto& steps = scene.session.steps;
   std::vector<Failure> failures;
   std::vector<bool> folded(steps.size(), false);
+  std::optional<Prospects> prospects;
   for (size_t i = 0; i < steps.size(); ++i) {
     if (!IsFailed(steps[i]) || folded[i]) continue;
+    if (!prospects) prospects.emplace(scene);
     Failure failure = Describe(scene, i);
-    for (size_t j = i + 1; j < steps.size() && !failure.repair && !steps[i].result_only; ++j) {
-      bool on_path = !steps[j].abandoned || steps[i].abandoned;
-      bool same_call = steps[i].kind != StepKind::kLlmCall && steps[j].kind != StepKind::kLlmCall &&
-                       !steps[j].result_only && SameArguments(steps[i], steps[j]);
-      if (same_call && IsFailed(steps[j]) && !folded[j]) {
-        folded[j] = true;
-        failure.retries.push_back(j);
-      } else if (on_path && Repairs(scene, failure, j)) {
-        failure.repair = j;
+    constexpr std::string_view kMissing = "missing_command:";
+    std::string_view missing = failure.error_class;
+    missing.remove_prefix(missing.starts_with(kMissing) ? kMissing.size() : missing.size());
+    if (!steps[i].result_only) {
+      for (size_t j : prospects->After(i, missing)) {
+        bool on_path = !steps[j].abandoned || steps[i].abandoned;
+        bool same_call = steps[i].kind != StepKind::kLlmCall && SameArguments(steps[i], steps[j]);
+        if (same_call && IsFailed(steps[j]) && !folded[j]) {
+          folded[j] = true;
+          failure.retries.push_back(j);
+        } else if (on_path && Repairs(scene, failure, j)) {
+          failure.repair = j;
+          break;
+        }
       }
     }
     if (failure.repair) FillHelpers(scene, &failure);

@@ -265,8 +265,23 @@ bool IsCheck(const SimpleCommand& c) {
   return (c.program == "bash" || c.program == "sh") && HasFlag(c, "-n");
 }
 
+// Short options whose value is the next word, where that could be taken for a path.
+std::string_view OptionsWithValue(std::string_view program) {
+  if (program == "head" || program == "tail") return "nc";
+  if (program == "grep") return "ABCmef";
+  if (program == "cut") return "dfcb";
+  if (program == "sort") return "kt";
+  if (program == "sed") return "ef";
+  return {};
+}
+
 void AddPaths(const SimpleCommand& c, size_t skip_words, std::vector<std::string>* paths) {
-  for (const std::string& argument : c.arguments) {
+  std::string_view with_value = OptionsWithValue(c.program);
+  for (size_t i = 0; i < c.arguments.size(); ++i) {
+    const std::string& argument = c.arguments[i];
+    bool takes_next = argument.size() == 2 && argument[0] == '-' && with_value.contains(argument[1]);
+    if (takes_next) ++i;
+    if (takes_next && (argument[1] == 'e' || argument[1] == 'f')) skip_words = 0;  // the pattern itself
     if (argument.empty() || argument[0] == '-') continue;
     if (skip_words > 0) {
       --skip_words;

@@ -28,6 +28,9 @@ TEST(ShellTest, NamesWhatIsTouched) {
   EXPECT_THAT(ParseShell("cat 'docs in work/a b.md' notes").reads,
               testing::ElementsAre("docs in work/a b.md", "notes"));
   EXPECT_THAT(ParseShell("grep -n needle a.txt b.txt").reads, testing::ElementsAre("a.txt", "b.txt"));
+  EXPECT_THAT(ParseShell("grep -n x a.txt | head -n 5").reads, testing::ElementsAre("a.txt"));
+  EXPECT_THAT(ParseShell("head -n 5 a.txt").reads, testing::ElementsAre("a.txt"));
+  EXPECT_THAT(ParseShell("grep -e needle a.txt").reads, testing::ElementsAre("a.txt"));
   EXPECT_THAT(ParseShell("mkdir -p out").writes, testing::ElementsAre("out"));
   EXPECT_THAT(ParseShell("sed -i s/a/b/ one two").writes, testing::ElementsAre("one", "two"));
   EXPECT_TRUE(ParseShell("mv a b").mutates);

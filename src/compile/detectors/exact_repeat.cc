@@ -10,18 +10,6 @@
 namespace clawtrace::compile {
 namespace {
 
-bool MayRepeat(const Step& step, const ToolMeaning& meaning) {
-  if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned || step.tool.args_broken)
-    return false;
-  // Without recorded arguments (some emitters of spans leave them out) two calls cannot be told apart.
-  if (step.tool.args_bytes == 0) return false;
-  if (meaning.volatile_result || step.result.status != ToolStatus::kOk) return false;
-  if (meaning.read_only) return meaning.tool_class != ToolClass::kPlan;
-  if (meaning.tool_class != ToolClass::kExec || meaning.shell.mutates) return false;
-  // Not on the read-only list: only a run that printed the same thing again looks like the same observation.
-  return meaning.shell.check || step.result.output_bytes > 0;
-}
-
 std::vector<Finding> Find(const Scene& scene) {
   std::vector<Finding> findings;
   // Latest same call, and the finding that it opened, by (tool, arguments).
@@ -38,18 +26,16 @@ std::vector<Finding> Find(const Scene& scene) {
     auto [it, first_time] = seen.emplace(key, Seen{i, std::nullopt});
     if (first_time) continue;
     Seen& before = it->second;
-    const ToolResult &old_result = steps[before.step].result, &result = steps[i].result;
-    // A hash of 0 is a result that the source did not show.
-    bool equal =
-        result.unchanged || (result.output_hash != 0 && result.output_hash == old_result.output_hash &&
-                             result.output_bytes == old_result.output_bytes);
-    if (!equal || MayHaveChanged(scene, before.step, i)) {
+    const ToolResult& result = steps[i].result;
+    // What a compaction removed had to be found again: rederived_after_compaction.
+    if (!SameResult(steps[before.step].result, result) || MayHaveChanged(scene, before.step, i) ||
+        scene.CompactedBetween(before.step, i)) {
       before = {i, std::nullopt};
       continue;
     }
     if (!before.finding) {
       before.finding = findings.size();
-      findings.push_back({before.step, {}, scene.meanings[i].target});
+      findings.push_back({.first = before.step, .steps = {}, .target = scene.meanings[i].target});
     }
     findings[*before.finding].steps.push_back(i);
     // A mark carries no content: the next comparison is with the last full result.

@@ -16,14 +16,14 @@ std::vector<Finding> Find(const Scene& scene) {
   };
   std::map<std::tuple<std::string_view, uint64_t, int64_t, std::string_view>, Seen> failed;
   const auto& steps = scene.session.steps;
-  auto wrote_between = [&](size_t from, size_t to) {
-    for (size_t i = from + 1; i < to; ++i) {
-      bool acts = steps[i].kind != StepKind::kLlmCall && !steps[i].abandoned && !scene.meanings[i].read_only;
-      // A failed call that names no write left nothing behind that it said.
-      if (acts && steps[i].result.status != ToolStatus::kError) return true;
-    }
-    return false;
-  };
+  // Number of steps before each that did something. A failed call that names no write left nothing behind
+  // that it said.
+  std::vector<size_t> acted(steps.size() + 1);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    bool acts = steps[i].kind != StepKind::kLlmCall && !steps[i].abandoned && !scene.meanings[i].read_only &&
+                steps[i].result.status != ToolStatus::kError;
+    acted[i + 1] = acted[i] + (acts ? 1 : 0);
+  }
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
     bool is_failure = step.kind == StepKind::kToolUse && !step.result_only && !step.abandoned &&
@@ -34,10 +34,10 @@ std::vector<Finding> Find(const Scene& scene) {
     auto [it, first_time] = failed.emplace(key, Seen{i, std::nullopt});
     if (first_time) continue;
     Seen& before = it->second;
-    bool unchanged = !wrote_between(before.step, i);
+    bool unchanged = acted[i] == acted[before.step + 1];
     if (unchanged && !before.finding) {
       before.finding = findings.size();
-      findings.push_back({before.step, {}, scene.meanings[i].target});
+      findings.push_back({.first = before.step, .steps = {}, .target = scene.meanings[i].target});
     }
     if (unchanged)
       findings[*before.finding].steps.push_back(i);

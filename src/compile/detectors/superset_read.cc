@@ -1,0 +1,77 @@
+// Superset read (DESIGN 6.1): a file's lines are read that an earlier step showed already, in one call or
+// another. Shown means: the text is contained in the earlier output, or the lines asked for are within those
+// asked for before, nothing may have been written in between and the earlier output was not so long that it
+// may have been cut. An equal call is exact_repeat's.
+#include <map>
+
+#include "compile/detector.h"
+#include "compile/read_range.h"
+
+namespace clawtrace::compile {
+namespace {
+
+// Shorter texts are contained in others by chance.
+constexpr int64_t kShortest = 16;
+// Clients cut longer outputs (pi at 50 KB, Claude Code at about 25,000 tokens).
+constexpr int64_t kLongestUncut = 40'000;
+
+bool IsKept(const ToolResult& result) {
+  return result.output_hash != 0 && result.output_bytes == static_cast<int64_t>(result.output.size());
+}
+
+bool Contains(const ToolResult& earlier, const ToolResult& later) {
+  return IsKept(earlier) && IsKept(later) && earlier.output.find(later.output) != std::string::npos;
+}
+
+bool Shows(const Scene& scene, size_t earlier, const ReadRange& had, size_t later, const ReadRange& wants) {
+  const Step &old = scene.session.steps[earlier], &step = scene.session.steps[later];
+  if (old.tool.name == step.tool.name && old.tool.args_hash == step.tool.args_hash) return false;
+  if (SameResult(old.result, step.result) || Contains(old.result, step.result)) return true;
+  bool quiet = !scene.writes.Any(earlier, later);
+  return quiet && had.Covers(wants) && old.result.output_bytes < kLongestUncut &&
+         step.result.output_bytes <= old.result.output_bytes;
+}
+
+std::vector<Finding> Find(const Scene& scene) {
+  struct Shown {
+    size_t step;
+    ReadRange range;
+  };
+  constexpr size_t kLookBack = 8;                   // readings of one file
+  std::map<std::string, std::vector<Shown>> shown;  // by path
+  std::map<size_t, Finding> findings;               // by the step that showed
+  for (size_t i = 0; i < scene.session.steps.size(); ++i) {
+    const Step& step = scene.session.steps[i];
+    if (!MayRepeat(step, scene.meanings[i]) || step.result.output_bytes < kShortest) continue;
+    auto range = RangeOf(step, scene.meanings[i]);
+    if (!range) continue;
+    std::vector<Shown>& before = shown[range->path];
+    std::optional<size_t> superset;
+    for (size_t k = before.size(); k-- > 0 && before.size() - k <= kLookBack && !superset;) {
+      size_t earlier = before[k].step;
+      if (MayHaveChanged(scene, earlier, i) || scene.CompactedBetween(earlier, i)) break;
+      if (Shows(scene, earlier, before[k].range, i, *range)) superset = earlier;
+    }
+    if (!superset) {
+      before.push_back({i, *range});
+      continue;
+    }
+    Finding& finding = findings[*superset];
+    finding.first = *superset, finding.target = scene.meanings[i].target;
+    finding.steps.push_back(i);
+  }
+  std::vector<Finding> all;
+  for (auto& [step, finding] : findings) all.push_back(std::move(finding));
+  return all;
+}
+
+}  // namespace
+
+extern const Detector kSupersetRead;
+const Detector kSupersetRead = {
+    .name = "superset_read",
+    .summary = "lines of a file that an earlier step had shown, with no write to it in between",
+    .find = Find,
+};
+
+}  // namespace clawtrace::compile

@@ -1,0 +1,65 @@
+// Unused output (DESIGN 6.1): what a reading step said first, and nobody before it, turns up in no later
+// argument, answer or output. By fingerprint (text_uses.h); unknown, hence silent, where texts were cut, the
+// output says too little of its own, a plain word of it was taken up, or the step may have been a check of
+// something written.
+#include "compile/detector.h"
+#include "compile/text_uses.h"
+
+namespace clawtrace::compile {
+namespace {
+
+// Fewer new pieces prove nothing.
+constexpr int64_t kFewest = 4;
+
+bool IsCandidate(const Scene& scene, size_t i) {
+  const Step& step = scene.session.steps[i];
+  const ToolMeaning& meaning = scene.meanings[i];
+  bool looks = meaning.tool_class == ToolClass::kRead || meaning.tool_class == ToolClass::kList ||
+               meaning.tool_class == ToolClass::kSearch || meaning.tool_class == ToolClass::kExec;
+  if (!looks || !meaning.read_only || !MayRepeat(step, meaning) || meaning.shell.check) return false;
+  // Looking after a write may be a check of it: what it told is that all is well.
+  return !MayHaveChanged(scene, 0, i) && !scene.writes.Unnamed(0, i);
+}
+
+// Only where the conversation came to an answer is it known that nothing used the output.
+size_t LastReply(const Session& session) {
+  size_t last = 0;
+  for (size_t i = 0; i < session.steps.size(); ++i) {
+    const Step& step = session.steps[i];
+    if (step.abandoned) continue;
+    if (step.kind != StepKind::kLlmCall)
+      last = 0;
+    else if (step.llm.text_bytes > 0 && step.llm.error.empty())
+      last = i;
+  }
+  return last;
+}
+
+std::vector<Finding> Find(const Scene& scene) {
+  std::vector<size_t> candidates;
+  size_t end = LastReply(scene.session);
+  for (size_t i = 0; i < end; ++i) {
+    if (IsCandidate(scene, i)) candidates.push_back(i);
+  }
+  std::vector<Finding> findings;
+  if (candidates.empty()) return findings;
+  std::vector<OutputUse> uses = UsesOfOutputs(scene.session, candidates);
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    const OutputUse& use = uses[c];
+    if (!use.known || use.distinctive < kFewest || use.used > 0 || use.words_used > 0) continue;
+    findings.push_back(
+        {.first = std::nullopt, .steps = {candidates[c]}, .target = scene.meanings[candidates[c]].target});
+  }
+  return findings;
+}
+
+}  // namespace
+
+extern const Detector kUnusedOutput;
+const Detector kUnusedOutput = {
+    .name = "unused_output",
+    .summary = "nothing that the step was first to say was taken up later",
+    .find = Find,
+};
+
+}  // namespace clawtrace::compile

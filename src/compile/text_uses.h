@@ -1,0 +1,26 @@
+#pragma once
+// Was what a step said used afterwards? By fingerprint of distinctive content, not by overlap of words in
+// general.
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/session.h"
+
+namespace clawtrace::compile {
+
+// Of one step's output: pieces that nothing had said before it.
+struct OutputUse {
+  int64_t distinctive = 0;  // identifiers with a digit, numbers, paths, quoted strings
+  int64_t used = 0;         // of them, or of runs of three words, in a later argument, answer or output
+  int64_t words_used = 0;   // plain words, new too, in a later argument or answer
+  std::string example;      // one that was used; "" when none was
+  bool known = false;       // false: the output or something later was not kept whole
+};
+
+// For each candidate (a step index) in the same order. Every text is read once: O(size of the session's
+// texts).
+std::vector<OutputUse> UsesOfOutputs(const Session& session, std::span<const size_t> candidates);
+
+}  // namespace clawtrace::compile

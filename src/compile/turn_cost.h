@@ -1,0 +1,28 @@
+#pragma once
+// What sets of steps cost as turns: an LLM call counts when all its tool uses are in the set, since it would
+// have been made anyway if it asked for something else too.
+#include <map>
+#include <optional>
+#include <set>
+
+#include "pricing/pricing.h"
+
+namespace clawtrace::compile {
+
+class TurnCost {
+ public:
+  explicit TurnCost(const PricedSession& priced);  // must outlive this
+
+  // Billed cost; nullopt when no call qualifies or none that does has a known cost. O(set).
+  std::optional<Usd> Of(const std::set<size_t>& set) const;
+
+ private:
+  struct Turn {
+    std::vector<size_t> calls;
+    size_t tool_uses = 0;
+  };
+  const PricedSession& priced_;
+  std::map<int64_t, Turn> turns_;
+};
+
+}  // namespace clawtrace::compile

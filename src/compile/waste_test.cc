@@ -1,0 +1,197 @@
+// One case in which each detector speaks, and near misses in which it must be silent.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compile/scene_test_util.h"
+
+namespace clawtrace::compile {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr const char* kText = "alpha\nbeta gamma\ndelta epsilon 42\nzeta\n";
+
+TEST(SupersetReadTest, LinesWithinThoseReadBefore) {
+  EXPECT_THAT(
+      Flags(Make({{"read", R"({"path":"a"})", kText},
+                  {"read", R"({"path":"/w/a","offset":2,"limit":2})", "beta gamma\ndelta epsilon 42\n"},
+                  {"bash", R"({"command":"cat ./a"})", kText}})),
+      ElementsAre("superset_read:2", "superset_read:3"));
+}
+TEST(SupersetReadTest, OtherLinesOtherFileOrAWriteBetween) {
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a","limit":2})", "alpha\nbeta gamma\n"},
+                          {"read", R"({"path":"a","offset":3})", "delta epsilon 42\nzeta\n"},
+                          {"read", R"({"path":"b","limit":2})", "alpha\nbeta gamma\n"},
+                          {"read", R"({"path":"a"})", kText}})),
+              IsEmpty());
+  EXPECT_THAT(Flags(Make({{"read", R"({"path":"a"})", kText},
+                          {"edit", R"({"path":"a","oldText":"x"})", "ok"},
+                          {"read", R"({"path":"a","limit":2})", "alpha\nbeta gamma\n"}})),
+              IsEmpty());
+}
+TEST(SupersetReadTest, OutputsTooLongToCompareNeedQuietInBetween) {
+  std::string long_text(3000, 'x'), part(2500, 'x');
+  Session session = Make({{"read", R"({"path":"a"})", long_text},
+                          {"bash", R"({"command":"python3 gen.py"})", "done"},
+                          {"read", R"({"path":"a","limit":9})", part}});
+  for (Step& step : session.steps)
+    step.result.output.resize(std::min<size_t>(step.result.output.size(), kMaxText));
+  EXPECT_THAT(Flags(session), IsEmpty());
+  session.steps.erase(session.steps.begin() + 2, session.steps.begin() + 4);
+  EXPECT_THAT(Flags(session), ElementsAre("superset_read:3"));
+}
+
+TEST(NearRepeatTest, AlikeOnTheSameFileWithTheSameResult) {
+  EXPECT_THAT(
+      Flags(Make({{"bash", R"({"command":"grep -n total report.csv | head -n 5"})", "17:total,4100,units"},
+                  {"bash", R"({"command":"grep -n total report.csv | head -n 8"})", "17:total,4100,units"}})),
+      ElementsAre("near_repeat:2"));
+}
+TEST(NearRepeatTest, OtherFileResultOrProgramOrAWriteBetween) {
+  Line a{"bash", R"({"command":"grep -n total report.csv | head -n 5"})", "17:total,4100,units"};
+  Line other_file{"bash", R"({"command":"grep -n total reports.csv | head -n 5"})", "17:total,4100,units"};
+  Line other_result{"bash", R"({"command":"grep -n total report.csv | head -n 8"})",
+                    "17:total,4100,units\n18:total"};
+  Line other_program{"bash", R"({"command":"grep -n total report.csv | tail -n 5"})", "17:total,4100,units"};
+  Line write{"write", R"({"path":"report.csv","content":""})", "ok"};
+  Line again{"bash", R"({"command":"grep -n total report.csv | head -n 8"})", "17:total,4100,units"};
+  for (const Line& line : {other_file, other_result, other_program})
+    EXPECT_THAT(Flags(Make({a, line})), IsEmpty());
+  EXPECT_THAT(Flags(Make({a, write, again})), IsEmpty());
+}
+
+TEST(OverwrittenTest, WrittenTwiceWithNothingBetween) {
+  EXPECT_THAT(Flags(Make({{"write", R"({"path":"out/a","content":"1"})", "ok"},
+                          {"read", R"({"path":"b"})", kText},
+                          {"bash", R"({"command":"echo 2 > out/a"})", ""}})),
+              ElementsAre("overwritten_before_read:1"));
+}
+TEST(OverwrittenTest, AnythingThatMayHaveReadIt) {
+  Line one{"write", R"({"path":"out/a","content":"1"})", "ok"},
+      two{"write", R"({"path":"/w/out/a","content":"2"})", "ok"};
+  for (const Line& between :
+       {Line{"bash", R"({"command":"python3 use.py"})", ""}, Line{"read", R"({"path":"out/a"})", "1"},
+        Line{"bash", R"({"command":"ls out"})", "a"}, Line{"grep", R"({"pattern":"x"})", ""},
+        Line{"edit", R"({"path":"out/a","oldText":"1"})", "ok"}})
+    EXPECT_THAT(Flags(Make({one, between, two})), IsEmpty()) << between.args;
+  EXPECT_THAT(Flags(Make({one, {"bash", R"({"command":"echo 2 >> out/a"})", ""}})), IsEmpty());
+  Line failed = two;
+  failed.status = ToolStatus::kError;
+  EXPECT_THAT(Flags(Make({one, failed})), IsEmpty());
+}
+
+Session WithReply(Session session, const std::string& text) {
+  Step reply;
+  reply.call_id = "reply", reply.turn = static_cast<int64_t>(session.steps.size()) / 2 + 1;
+  reply.llm.model = "gpt-5.4", reply.llm.usage = Usage{.uncached_input = 10};
+  reply.llm.text = text, reply.llm.text_bytes = static_cast<int64_t>(text.size());
+  session.steps.push_back(reply);
+  return session;
+}
+
+constexpr const char* kListing = "src/main.c\nsrc/util.c\ndocs/intro.md\nbuild9.log\ntest_17.txt\n";
+
+TEST(UnusedOutputTest, NothingOfItTurnsUpAgain) {
+  Session session = Make(
+      {{"bash", R"({"command":"ls -R old"})", kListing}, {"write", R"({"path":"x","content":"1"})", "ok"}});
+  EXPECT_THAT(Flags(WithReply(session, "Done.")), ElementsAre("unused_output:1"));
+  EXPECT_THAT(Flags(session), IsEmpty()) << "no answer: not known";
+}
+TEST(UnusedOutputTest, UsedKnownBeforeTooShortOrACheck) {
+  Session session = Make(
+      {{"bash", R"({"command":"ls -R old"})", kListing}, {"write", R"({"path":"x","content":"1"})", "ok"}});
+  EXPECT_THAT(Flags(WithReply(session, "build9.log is the newest.")), IsEmpty());
+  EXPECT_THAT(Flags(WithReply(session, "There is an intro to read.")), IsEmpty()) << "a plain word";
+  EXPECT_THAT(Flags(WithReply(Make({{"bash", R"({"command":"ls old"})", "build9.log"}}), "Done.")),
+              IsEmpty());
+  EXPECT_THAT(Flags(WithReply(Make({{"write", R"({"path":"old/x","content":"1"})", "ok"},
+                                    {"bash", R"({"command":"ls -R old"})", kListing}}),
+                              "Done.")),
+              IsEmpty());
+  Session known = WithReply(session, "Done.");
+  known.prompt = kListing;
+  EXPECT_THAT(Flags(known), IsEmpty());
+  Session cut = WithReply(session, "Done.");
+  cut.steps.back().llm.text_bytes = 9000;
+  EXPECT_THAT(Flags(cut), IsEmpty()) << "the answer was not kept whole";
+}
+
+TEST(UnusedSubagentTest, LookedAndItsAnswerWasNotUsed) {
+  Session child = WithReply(Make({{"read", R"({"path":"a"})", "x"}}),
+                            "See src/main.c, src/util.c, v1.2.3 and build9.log");
+  Session session = Make({{"Task", R"({"prompt":"look"})", child.steps.back().llm.text}});
+  Step& spawn = session.steps.back();
+  spawn.kind = StepKind::kSubagentSpawn, spawn.children = {child};
+  EXPECT_THAT(Flags(WithReply(session, "Done.")), ElementsAre("unused_subagent_result:1"));
+  EXPECT_THAT(Flags(WithReply(session, "It is in src/util.c.")), IsEmpty());
+  Session background = session;
+  background.steps.back().result.output = "launched agent a5bdbc1 with task9, output in /tmp/x1 and /tmp/x2";
+  background.steps.back().result.output_bytes =
+      static_cast<int64_t>(background.steps.back().result.output.size());
+  EXPECT_THAT(Flags(WithReply(background, "Done.")), IsEmpty());
+  Session writer = session;
+  writer.steps.back().children[0].steps[1].tool.name = "write";
+  EXPECT_THAT(Flags(WithReply(writer, "Done.")), IsEmpty());
+  Session no_log = session;
+  no_log.steps.back().children.clear();
+  EXPECT_THAT(Flags(WithReply(no_log, "Done.")), IsEmpty());
+}
+
+TEST(RederivedTest, SameLookAfterACompaction) {
+  Session session = Make({{"read", R"({"path":"a"})", kText},
+                          {"read", R"({"path":"b"})", "b"},
+                          {"read", R"({"path":"a"})", kText}});
+  for (Step& step : session.steps) {
+    if (step.kind == StepKind::kLlmCall) step.llm.usage = Usage{.cache_read = step.turn < 3 ? 90'000 : 9'000};
+  }
+  EXPECT_THAT(Flags(session), ElementsAre("exact_repeat:3")) << "the session tells of no compaction";
+  session.compactions = 1;
+  EXPECT_THAT(Flags(session), ElementsAre("rederived_after_compaction:3"));
+  session.steps[3].tool.name = "write", session.steps[3].tool.args = R"({"content":"","path":"a"})";
+  EXPECT_THAT(Flags(session), IsEmpty());
+}
+
+TEST(ThinkingTest, NeitherTextNorTool) {
+  Session session = WithReply(WithReply(Make({{"read", R"({"path":"a"})", kText}}), ""), "Done.");
+  session.steps[2].llm.thinking_bytes = 500, session.steps[3].turn = 3;
+  EXPECT_THAT(Flags(session), ElementsAre("thinking_only_turn:2"));
+  session.steps[2].llm.error = "overloaded";
+  EXPECT_THAT(Flags(session), IsEmpty());
+}
+
+TEST(RetryLoopTest, ThirdTryOfTheSameThing) {
+  auto edit = [](const char* text, ToolStatus status) {
+    return Line{"edit", std::string(R"({"path":"a.py","oldText":")") + text + "\"}",
+                "Could not find the exact text", status};
+  };
+  Line a = edit("a", ToolStatus::kError), b = edit("b", ToolStatus::kError),
+       c = edit("c", ToolStatus::kError);
+  EXPECT_THAT(Flags(Make({a, b, c})), ElementsAre("retry_loop:3"));
+  EXPECT_THAT(Flags(Make({a, b})), IsEmpty());
+  EXPECT_THAT(Flags(Make({a, edit("x", ToolStatus::kOk), b, c})), IsEmpty());
+}
+
+TEST(WriteIndexTest, NamesFoldersAndWhatIsNotNamed) {
+  Session session = Make({{"write", R"({"path":"a/b/c.txt","content":""})", "ok"},
+                          {"bash", R"({"command":"python3 x.py"})", ""},
+                          {"bash", R"({"command":"rm -r d"})", ""}});
+  auto meanings = MeaningsOf(session);
+  WriteIndex writes(session, meanings);
+  auto named = [&](const std::string& path, size_t from = 0, size_t to = 99) {
+    return writes.Named(std::vector<std::string>{path}, from, to);
+  };
+  EXPECT_EQ(named("a/b/c.txt"), 1u);
+  EXPECT_EQ(named("a/b"), 1u);
+  EXPECT_EQ(named("a"), 1u);
+  EXPECT_EQ(named("."), 1u);
+  EXPECT_EQ(named("d/e"), 5u);
+  EXPECT_EQ(named("a/bc"), std::nullopt);
+  EXPECT_EQ(named("a/b/c.txt", 1), std::nullopt) << "strictly between";
+  EXPECT_EQ(named("d/e", 0, 5), std::nullopt);
+  EXPECT_EQ(writes.Unnamed(0, 99), 3u);
+  EXPECT_EQ(writes.Any(3, 99), 5u);
+}
+
+}  // namespace
+}  // namespace clawtrace::compile

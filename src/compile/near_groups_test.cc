@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "support/edit_distance.h"
+#include "compile/edit_distance_test_util.h"
 
 namespace clawtrace::compile {
 namespace {

@@ -127,7 +127,9 @@ void ExpectEachStepSumsToTotal(const Session& session, const std::string& where)
   EXPECT_EQ(sum, card.total_cost_usd.value_or(Usd())) << where;
 }
 
-void CheckClient(const fs::path& recording, const fs::path& logs) {
+// own_failures: tool calls that fail for a reason of the client's, which no script asked for.
+void CheckClient(const fs::path& recording, const fs::path& logs,
+                 const std::vector<std::string>& own_failures = {}) {
   SCOPED_TRACE(recording.string());
   auto text = ReadFile(recording / "expected.json");
   ASSERT_TRUE(text);
@@ -156,7 +158,7 @@ void CheckClient(const fs::path& recording, const fs::path& logs) {
     Measure(*children[0], &child);
     check_agent(truth["agents"]["check"], child, "check");
   }
-  std::vector<std::string> failing, repeated;
+  std::vector<std::string> failing = own_failures, repeated;
   truth["totals"]["failing_tool_calls"].ForEachItem([&](Json id) { failing.emplace_back(id.text()); });
   truth["totals"]["repeated_reads"].ForEachItem([&](Json id) { repeated.emplace_back(id.text()); });
   ExpectTools(main.failing, failing, "failing");
@@ -179,6 +181,19 @@ TEST(TruthTest, ClientsMainRecordings) {
       CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
     if (fs::exists(clients / "pi" / variant))
       CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
+    // The skill tool wants a program that was not there.
+    if (fs::exists(clients / "opencode" / variant)) {
+      CheckClient(clients / "opencode" / variant, clients / "opencode" / variant / "opencode.db",
+                  {"main00a"});
+      fs::path exports = fs::path(testing::TempDir()) / "ct_opencode_exports";
+      fs::create_directories(exports);
+      for (const auto& file : fs::directory_iterator(clients / "opencode" / variant)) {
+        if (file.path().filename().string().starts_with("export-"))
+          fs::copy_file(file.path(), exports / file.path().filename(), fs::copy_options::overwrite_existing);
+      }
+      CheckClient(clients / "opencode" / variant, exports, {"main00a"});
+      fs::remove_all(exports);
+    }
     if (fs::exists(clients / "openclaw" / variant / "openclaw-agent.sqlite"))
       CheckClient(clients / "openclaw" / variant, clients / "openclaw" / variant / "openclaw-agent.sqlite");
   }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "capture/line_reader.h"
+#include "capture/skill_paths.h"
 #include "model/fact.h"
 
 namespace clawtrace::capture::openclaw {
@@ -87,56 +88,10 @@ std::string ExpandedSkill(std::string_view prompt) {
   return std::string(prompt.substr(0, end));
 }
 
-namespace {
-
-constexpr std::string_view kSkillText = "SKILL.md";
-
-// Names are short; anything else is no skill's folder.
-std::string SkillName(std::string_view folder) {
-  constexpr size_t kLongestName = 200;
-  return folder.size() > kLongestName ? std::string() : std::string(folder);
-}
-
-// Words of a command, without quotes, that name a file of a skill.
-void PathsIn(std::string_view command, std::vector<std::string>* paths) {
-  constexpr std::string_view kBorders = " \t\n'\";|&<>()=";
-  constexpr size_t kMostPaths = 16;
-  while (!command.empty() && paths->size() < kMostPaths) {
-    size_t start = command.find_first_not_of(kBorders);
-    if (start == std::string_view::npos) return;
-    command.remove_prefix(start);
-    std::string_view word = command.substr(0, command.find_first_of(kBorders));
-    command.remove_prefix(word.size());
-    if (!SkillOfText(word).empty() || !SkillOfFile(word).empty()) paths->emplace_back(word);
-  }
-}
-
-}  // namespace
-
 std::vector<std::string> SkillReads(std::string_view tool, Json arguments) {
-  std::vector<std::string> paths;
-  if (tool == "read") {
-    std::string_view path = FirstOf(arguments, {"path", "file_path"}).text();
-    if (!SkillOfText(path).empty() || !SkillOfFile(path).empty()) paths.emplace_back(path);
-  } else if (IsShell(tool)) {
-    PathsIn(arguments["command"].text(), &paths);
-  }
-  return paths;
-}
-
-std::string SkillOfText(std::string_view path) {
-  if (FileName(path) != kSkillText || path.size() <= kSkillText.size() + 1) return {};
-  return SkillName(FileName(path.substr(0, path.size() - kSkillText.size() - 1)));
-}
-
-std::string SkillOfFile(std::string_view path) {
-  constexpr std::string_view kFolder = "skills/";
-  size_t at = path.rfind(kFolder);
-  if (at == std::string_view::npos || (at > 0 && path[at - 1] != '/')) return {};
-  path.remove_prefix(at + kFolder.size());
-  size_t end = path.find('/');
-  if (end == std::string_view::npos || end + 1 == path.size()) return {};
-  return SkillName(path.substr(0, end));
+  if (tool == "read") return SkillPathsIn(FirstOf(arguments, {"path", "file_path"}).text());
+  if (IsShell(tool)) return SkillPathsIn(arguments["command"].text());
+  return {};
 }
 
 std::string TextOf(Json content, const Report& report) {

@@ -81,8 +81,5 @@ std::vector<std::string> SkillsOffered(Json entry);
 std::string ExpandedSkill(std::string_view prompt);
 // Files of skills that a call reads, as the arguments name them.
 std::vector<std::string> SkillReads(std::string_view tool, Json arguments);
-// The skill whose main text is at this path, and the one below whose folder it lies; "" when there is none.
-std::string SkillOfText(std::string_view path);
-std::string SkillOfFile(std::string_view path);
 
 }  // namespace clawtrace::capture::openclaw

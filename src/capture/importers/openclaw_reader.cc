@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "capture/skill_paths.h"
 #include "model/archive.h"
 
 namespace clawtrace::capture::openclaw {

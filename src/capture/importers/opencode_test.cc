@@ -1,0 +1,151 @@
+// OpenCode's three stores. Fixtures: tests/support/make_opencode_fixtures.py, and two exports of the
+// recording.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "capture/gather.h"
+#include "capture/importers/recording_test_util.h"
+#include "model/session.h"
+
+namespace clawtrace::capture {
+
+extern const Importer kOpencode;
+
+namespace {
+
+using test::Collected;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<Session> SessionsOf(const test::fs::path& path) {
+  Plan plan = PlanInputs({path.string()});
+  EXPECT_THAT(plan.unusable, IsEmpty());
+  EXPECT_EQ(plan.units.size(), 1u) << path;
+  if (plan.units.empty()) return {};
+  return ReadUnit(plan.units[0], plan, {}).sessions;
+}
+
+struct Sum {
+  Usage usage;
+  int calls = 0;
+  std::vector<std::string> tools;
+};
+
+Sum SumOf(const Session& session) {
+  Sum sum;
+  for (const Step& step : session.steps) {
+    if (step.kind != StepKind::kLlmCall) {
+      sum.tools.push_back(step.tool.name);
+      continue;
+    }
+    ++sum.calls;
+    if (step.llm.usage) sum.usage += *step.llm.usage;
+  }
+  return sum;
+}
+
+TEST(OpencodeTest, DatabaseAndExportsGiveTheTruth) {
+  for (const char* store : {"opencode/database/opencode.db", "opencode/export"}) {
+    auto sessions = SessionsOf(test::Golden(store));
+    ASSERT_EQ(sessions.size(), 1u) << store;
+    const Session& main = sessions[0];
+    EXPECT_THAT(main.skipped, IsEmpty());
+    Sum sum = SumOf(main);
+    EXPECT_EQ(sum.calls, 12) << store;
+    EXPECT_EQ(sum.usage.uncached_input, 168 + 15792);
+    EXPECT_EQ(sum.usage.cache_read, 138600);
+    EXPECT_EQ(sum.usage.output, 1255);
+    EXPECT_THAT(sum.tools, ElementsAre("skill", "read", "read", "read", "bash", "read", "edit", "edit",
+                                       "bash", "read", "read", "task", "write"));
+    const Session* child = nullptr;
+    for (const Step& step : main.steps) {
+      for (const Session& kid : step.children) child = &kid;
+      if (!step.children.empty()) EXPECT_EQ(step.call_id, "call_mock_main09a");
+    }
+    ASSERT_NE(child, nullptr) << store;
+    EXPECT_EQ(child->info.agent_name, "general");
+    EXPECT_EQ(SumOf(*child).usage.output, 264);
+    EXPECT_THAT(main.skills, IsEmpty()) << "the one call of the skill tool failed";
+  }
+}
+
+// The same session in the database, an export and the older tree is one session.
+TEST(OpencodeTest, StoresOfOneSessionAreOne) {
+  test::fs::path folder = test::fs::path(testing::TempDir()) / "ct_opencode_all";
+  test::fs::remove_all(folder);
+  test::fs::create_directories(folder);
+  test::fs::copy(test::Golden("opencode/older"), folder, test::fs::copy_options::recursive);
+  test::fs::copy_file(test::Golden("opencode/database/opencode.db"), folder / "opencode.db");
+  for (auto& file : test::FilesBelow(test::Golden("opencode/export")))
+    test::fs::copy_file(file, folder / file.filename());
+  auto sessions = SessionsOf(folder);
+  ASSERT_EQ(sessions.size(), 1u);
+  Sum sum = SumOf(sessions[0]);
+  EXPECT_EQ(sum.calls, 12);
+  EXPECT_EQ(sum.usage.output, 1255);
+  EXPECT_EQ(sum.tools.size(), 13u);
+  test::fs::remove_all(folder);
+}
+
+TEST(OpencodeTest, TreeOfFilesIsOneSession) {
+  auto sessions = SessionsOf(test::Golden("opencode/older"));
+  ASSERT_EQ(sessions.size(), 1u);
+  Sum sum = SumOf(sessions[0]);
+  EXPECT_EQ(sum.calls, 3);
+  EXPECT_EQ(sum.usage.uncached_input, 9800 + 560 + 560);
+  EXPECT_THAT(sum.tools, ElementsAre("skill", "read", "read", "read"));
+  EXPECT_EQ(sessions[0].steps[0].llm.model, "demo-coder");
+  EXPECT_EQ(sessions[0].steps[0].llm.text, "There is a skill for this.");
+}
+
+const Step* StepOf(const Session& session, std::string_view call) {
+  for (const Step& step : session.steps) {
+    if (step.call_id == call) return &step;
+  }
+  return nullptr;
+}
+
+TEST(OpencodeTest, EveryStepOfAMessageIsACall) {
+  const Session session = SessionsOf(test::Golden("opencode/shapes")).at(0);
+  const Step *first = StepOf(session, "msg_02"), *second = StepOf(session, "prt_0012");
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(
+      first->llm.usage,
+      (Usage{.uncached_input = 100, .cache_read = 5, .cache_write_unknown = 3, .output = 27, .reasoning = 7}))
+      << "reasoning is beside the output there, inside it here";
+  EXPECT_EQ(first->llm.attempts, 2);
+  EXPECT_EQ(first->llm.thinking_bytes, 8);
+  EXPECT_EQ(first->llm.reported_cost, Usd::FromDouble(0.25));
+  EXPECT_EQ(second->llm.usage->uncached_input, 200);
+  EXPECT_EQ(second->llm.text, "now");
+  std::vector<std::string> order;
+  for (const Step& step : session.steps) order.push_back(step.call_id);
+  EXPECT_THAT(order, ElementsAre("msg_02", "call_0@prt_0006", "prt_0012", "call_1", "call_2", "msg_03",
+                                 "call_0@prt_0014", "msg_04", "msg_05", "call_9", "msg_06"));
+}
+
+TEST(OpencodeTest, FailuresAndUnknowns) {
+  const Session session = SessionsOf(test::Golden("opencode/shapes")).at(0);
+  EXPECT_EQ(StepOf(session, "call_1")->result.exit_code, 1);
+  EXPECT_EQ(StepOf(session, "call_1")->result.status, ToolStatus::kError);
+  EXPECT_EQ(StepOf(session, "call_0@prt_0014")->result.status, ToolStatus::kError)
+      << "the tool called invalid";
+  EXPECT_EQ(StepOf(session, "call_9")->result.status, ToolStatus::kAborted);
+  EXPECT_EQ(StepOf(session, "msg_04")->llm.error, "overloaded");
+  EXPECT_EQ(StepOf(session, "msg_04")->llm.usage, Usage{}) << "refused: nothing was used";
+  EXPECT_EQ(StepOf(session, "msg_05")->llm.usage, std::nullopt) << "aborted: nobody knows";
+  EXPECT_TRUE(StepOf(session, "msg_06")->llm.auxiliary);
+  ASSERT_EQ(session.skipped.size(), 1u);
+  EXPECT_EQ(session.skipped[0].reason, "unknown-type");
+}
+
+TEST(OpencodeTest, SkillsLoadedAndOpened) {
+  const Session session = SessionsOf(test::Golden("opencode/shapes")).at(0);
+  ASSERT_EQ(session.skills.size(), 1u);
+  EXPECT_EQ(session.skills[0].name, "orders");
+  EXPECT_EQ(session.skills[0].stage, SkillStage::kOpened);
+  EXPECT_EQ(session.skills[0].path, ".agents/skills/orders/notes.md");
+}
+
+}  // namespace
+}  // namespace clawtrace::capture

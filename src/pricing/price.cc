@@ -83,10 +83,6 @@ void ApplyService(const PriceRow& row, std::string_view word, Rates* rates, Reas
   for (auto* rate : {&rates->output, &rates->reasoning}) *rate = Scale(*rate, output, *row.rates.output);
 }
 
-struct WriteTokens {
-  int64_t minutes5 = 0, hour = 0;
-};
-
 // A rate for the bucket, else the one that stands in for it.
 Usd RateOr(const std::optional<Usd>& rate, Usd other, int64_t tokens, std::string_view assumption,
            Reasons* reasons) {
@@ -95,44 +91,44 @@ Usd RateOr(const std::optional<Usd>& rate, Usd other, int64_t tokens, std::strin
   return other;
 }
 
-// Cost of the writes. Where the book has no write rate at all the provider does not charge for writing: these
-// are ordinary prompt tokens. A shipped rate of 0 means the same (free storage, not free tokens); a user's 0
-// is a 0.
-Usd WriteCost(const PriceRow& row, const Rates& rates, WriteTokens tokens, Usd input, Reasons* reasons) {
+// Rates of the writes. Where the book has no write rate at all the provider does not charge for writing:
+// these are ordinary prompt tokens. A shipped rate of 0 means the same (free storage, not free tokens); a
+// user's 0 is a 0.
+void SetWriteRates(const PriceRow& row, const Rates& rates, const Usage& usage, CallRates* out,
+                   Reasons* reasons) {
   auto charged = [&](const std::optional<Usd>& rate) { return rate && (row.user || !rate->is_zero()); };
   bool anthropic = CanonicalProvider(row.provider).ends_with("anthropic");
-  if (!charged(row.rates.cache_write_5m) && !charged(row.rates.cache_write_1h) && !anthropic) {
-    return input.Times(tokens.minutes5) + input.Times(tokens.hour);
-  }
-  Usd minutes5 =
-      RateOr(rates.cache_write_5m, input, tokens.minutes5, "assumed:cache_write_5m=input", reasons);
-  Usd hour =
-      RateOr(rates.cache_write_1h, minutes5, tokens.hour, "assumed:cache_write_1h=cache_write_5m", reasons);
-  return minutes5.Times(tokens.minutes5) + hour.Times(tokens.hour);
+  out->cache_write_5m = out->cache_write_1h = out->uncached_input;
+  if (!charged(row.rates.cache_write_5m) && !charged(row.rates.cache_write_1h) && !anthropic) return;
+  out->cache_write_5m = RateOr(rates.cache_write_5m, out->uncached_input, usage.cache_write_5m,
+                               "assumed:cache_write_5m=input", reasons);
+  out->cache_write_1h = RateOr(rates.cache_write_1h, out->cache_write_5m, usage.cache_write_1h,
+                               "assumed:cache_write_1h=cache_write_5m", reasons);
 }
 
-// Book cost of a call under one reading of its cache_write_unknown; nullopt with the reason when a rate is
-// missing.
-std::optional<Usd> BookCost(const PriceRow& row, const LlmCall& call, bool unknown_is_hour,
-                            Reasons* reasons) {
-  const Usage& usage = *call.usage;
+// usage: without cache_write_unknown. nullopt with the reason when a rate is missing.
+std::optional<CallRates> BookRates(const PriceRow& row, const Usage& usage, std::string_view service_tier,
+                                   Reasons* reasons) {
   Rates rates = TierRates(row, usage.prompt(), reasons);
-  ApplyService(row, call.service_tier, &rates, reasons);
+  ApplyService(row, service_tier, &rates, reasons);
   if (!rates.input && usage.prompt() > 0) return reasons->Add("no-rate:input"), std::nullopt;
   if (!rates.output && usage.output > 0) return reasons->Add("no-rate:output"), std::nullopt;
-  Usd input = rates.input.value_or(Usd());
-  Usd output = rates.output.value_or(Usd());
-  Usd cost = input.Times(usage.uncached_input);
-  cost += RateOr(rates.cache_read, input, usage.cache_read, "assumed:cache_read=input", reasons)
-              .Times(usage.cache_read);
-  WriteTokens writes{usage.cache_write_5m, usage.cache_write_1h};
-  (unknown_is_hour ? writes.hour : writes.minutes5) += usage.cache_write_unknown;
-  cost += WriteCost(row, rates, writes, input, reasons);
-  // A source may say more reasoning than output; output is what is billed.
-  int64_t reasoning = std::min(usage.reasoning, usage.output);
-  cost += output.Times(usage.output - reasoning);
-  cost += rates.reasoning.value_or(output).Times(reasoning);
-  return cost;
+  CallRates out;
+  out.uncached_input = rates.input.value_or(Usd());
+  out.output = rates.output.value_or(Usd());
+  out.cache_read =
+      RateOr(rates.cache_read, out.uncached_input, usage.cache_read, "assumed:cache_read=input", reasons);
+  SetWriteRates(row, rates, usage, &out, reasons);
+  out.reasoning = rates.reasoning.value_or(out.output);
+  return out;
+}
+
+// The same tokens with so many of the writes of unknown life as an hour's.
+Usage Settled(Usage usage, int64_t hour) {
+  usage.cache_write_1h += hour;
+  usage.cache_write_5m += usage.cache_write_unknown - hour;
+  usage.cache_write_unknown = 0;
+  return usage;
 }
 
 // Within half a percent of the client's own figure.
@@ -141,24 +137,63 @@ bool Reproduces(Usd cost, Usd reported) {
   return (gap < 0 ? -gap : gap) * 200 <= reported.pico();
 }
 
-std::optional<Usd> PriceByBook(const PriceRow& row, const LlmCall& call, std::string_view agent,
-                               Reasons* reasons) {
-  if (call.usage->cache_write_unknown == 0) return BookCost(row, call, false, reasons);
+Usd FeesOf(const PriceRow& row, const LlmCall& call, Reasons* reasons) {
+  if (call.web_searches <= 0) return {};
+  if (!row.web_search) return reasons->Add("no-rate:web_search"), Usd();
+  return row.web_search->Times(call.web_searches);
+}
+
+// How many of the writes of unknown life the client's own figure takes for an hour's; nullopt when no reading
+// gives it.
+std::optional<int64_t> HoursThatReproduce(const PriceRow& row, const LlmCall& call, Usd fees) {
+  Usd wanted = *call.reported_cost;
+  int64_t unknown = call.usage->cache_write_unknown;
+  Reasons unused;
+  auto rates = BookRates(row, Settled(*call.usage, 0), call.service_tier, &unused);
+  if (!rates) return std::nullopt;
+  Usd minutes = CostAt(*rates, Settled(*call.usage, 0)) + fees;
+  Usd hours = CostAt(*rates, Settled(*call.usage, unknown)) + fees;
+  if (Reproduces(minutes, wanted)) return 0;
+  if (Reproduces(hours, wanted)) return unknown;
+  if (wanted < minutes || wanted > hours) return std::nullopt;
+  Usd step = rates->cache_write_1h - rates->cache_write_5m;
+  int64_t hour = ((wanted - minutes).pico() + step.pico() / 2) / step.pico();
+  return std::min(hour, unknown);
+}
+
+// How many of the writes of unknown life are taken for an hour's.
+int64_t UnknownAsHour(const PriceRow& row, const LlmCall& call, std::string_view agent, Reasons* reasons) {
+  int64_t unknown = call.usage->cache_write_unknown;
+  if (unknown == 0) return 0;
   std::string maker = CanonicalProvider(row.provider.empty() ? call.provider : row.provider);
-  bool hour = agent == "claude-code" && maker.ends_with("anthropic");
+  int64_t hour = agent == "claude-code" && maker.ends_with("anthropic") ? unknown : 0;
   if (call.reported_cost && *call.reported_cost > Usd()) {
     // The client knew which it was: take the reading that gives its figure.
     Reasons unused;
-    for (bool reading : {false, true}) {
-      auto cost = BookCost(row, call, reading, &unused);
-      if (cost && Reproduces(*cost, *call.reported_cost)) {
-        hour = reading;
-        break;
-      }
-    }
+    hour = HoursThatReproduce(row, call, FeesOf(row, call, &unused)).value_or(hour);
   }
-  reasons->Add("assumed:cache_write_unknown=", hour ? "1h" : "5m");
-  return BookCost(row, call, hour, reasons);
+  reasons->Add("assumed:cache_write_unknown=", hour == 0 ? "5m" : hour == unknown ? "1h" : "mix");
+  return hour;
+}
+
+std::optional<CallRates> PriceByBook(const PriceRow& row, const LlmCall& call, std::string_view agent,
+                                     Reasons* reasons) {
+  int64_t hour = UnknownAsHour(row, call, agent, reasons);
+  auto rates = BookRates(row, Settled(*call.usage, hour), call.service_tier, reasons);
+  if (!rates) return rates;
+  rates->unknown_as_hour = hour;
+  rates->fees = FeesOf(row, call, reasons);
+  return rates;
+}
+
+// What the call costs when its tokens mean the other thing.
+std::optional<Usd> OtherPrice(const PriceRow& row, const LlmCall& call, std::string_view agent) {
+  if (!call.other_reading || !IsPlausible(*call.other_reading)) return std::nullopt;
+  LlmCall other = call;
+  other.usage = call.other_reading;
+  Reasons unused;
+  auto rates = PriceByBook(row, other, agent, &unused);
+  return rates ? std::optional(CostAt(*rates, *other.usage)) : std::nullopt;
 }
 
 std::string_view ReasonOfMiss(const std::string& how, std::string* buffer) {
@@ -168,11 +203,35 @@ std::string_view ReasonOfMiss(const std::string& how, std::string* buffer) {
 
 }  // namespace
 
+Usd CostAt(const CallRates& rates, const Usage& usage) {
+  int64_t hour = std::clamp<int64_t>(rates.unknown_as_hour, 0, usage.cache_write_unknown);
+  Usd cost = rates.fees;
+  cost += rates.uncached_input.Times(usage.uncached_input);
+  cost += rates.cache_read.Times(usage.cache_read);
+  cost += rates.cache_write_5m.Times(usage.cache_write_5m + usage.cache_write_unknown - hour);
+  cost += rates.cache_write_1h.Times(usage.cache_write_1h + hour);
+  // A source may say more reasoning than output; output is what is billed.
+  int64_t reasoning = std::min(usage.reasoning, usage.output);
+  cost += rates.output.Times(usage.output - reasoning);
+  return cost + rates.reasoning.Times(reasoning);
+}
+
+std::optional<CallRates> RatesFor(const PriceRow& row, const Usage& usage, std::string_view service_tier) {
+  Reasons unused;
+  return BookRates(row, Settled(usage, 0), service_tier, &unused);
+}
+
 CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
                            std::string_view agent) const {
-  if (!call.billed) return {CostStatus::kPriced, Usd(), Usd(), "not-billed"};
+  if (!call.billed) {
+    CallPrice nothing;
+    nothing.status = CostStatus::kPriced, nothing.billed = nothing.list_price = Usd();
+    nothing.reason = "not-billed";
+    return nothing;
+  }
   Reasons reasons;
-  std::optional<Usd> list;
+  CallPrice price;
+  std::optional<Usd>& list = price.list_price;
   bool reported = call.reported_cost && *call.reported_cost > Usd();
   if (!call.usage) {
     reasons.Add("no-usage");
@@ -186,10 +245,12 @@ CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bo
   } else if (call.usage->total() == 0 && reported) {
     reasons.Add("no-usage");  // a price for no tokens: the client knows of usage that it did not log
   } else {
-    list = PriceByBook(*match.row, call, agent, &reasons);
+    price.row = match.row;
+    price.rates = PriceByBook(*match.row, call, agent, &reasons);
+    if (price.rates) list = CostAt(*price.rates, *call.usage);
+    price.other_price = OtherPrice(*match.row, call, agent);
   }
-  CallPrice price{
-      .status = CostStatus::kUnpriced, .billed = std::nullopt, .list_price = list, .reason = reasons.Take()};
+  price.reason = reasons.Take();
   if (subscription)
     price.status = CostStatus::kIncluded, price.billed = Usd();
   else if (list)

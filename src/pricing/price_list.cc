@@ -13,6 +13,7 @@ namespace clawtrace {
 namespace {
 
 constexpr int64_t kTokensPerUnit = 1'000'000;
+constexpr int64_t kSearchesPerUnit = 1'000;
 // Far above any price; keeps rate times tokens of one call far from the range's end.
 constexpr int64_t kMaxDollarsPerMtok = 1'000'000;
 
@@ -113,18 +114,36 @@ Result<void> SetCell(std::string_view column, std::string_view cell, PriceRow* r
       *field = rate;
     else if (column == "audio_input")
       row->audio_input = rate;
+    else if (column == "web_search")
+      row->web_search = rate->Times(kTokensPerUnit / kSearchesPerUnit);
     else if (auto* service = ServiceField(*row, column))
       *service = rate;
   }
   return {};
 }
 
-constexpr auto kColumns = std::to_array<std::string_view>(
-    {"model",       "provider",         "effective_from", "effective_to",    "input",
-     "output",      "cache_read",       "cache_write_5m", "cache_write_1h",  "tiers",
-     "batch_input", "batch_output",     "priority_input", "priority_output", "flex_input",
-     "flex_output", "reasoning_output", "audio_input",    "aliases",         "source",
-     "notes"});
+constexpr auto kColumns = std::to_array<std::string_view>({"model",
+                                                           "provider",
+                                                           "effective_from",
+                                                           "effective_to",
+                                                           "input",
+                                                           "output",
+                                                           "cache_read",
+                                                           "cache_write_5m",
+                                                           "cache_write_1h",
+                                                           "tiers",
+                                                           "batch_input",
+                                                           "batch_output",
+                                                           "priority_input",
+                                                           "priority_output",
+                                                           "flex_input",
+                                                           "flex_output",
+                                                           "reasoning_output",
+                                                           "audio_input",
+                                                           "web_search",
+                                                           "aliases",
+                                                           "source",
+                                                           "notes"});
 
 // Half-open periods; an absent end is infinite.
 bool Overlap(const PriceRow& a, const PriceRow& b) {
@@ -275,7 +294,7 @@ class OverrideReader {
     CT_RETURN_IF_ERROR(CheckKeys(map, path,
                                  {"model", "provider", "effective_from", "effective_to", "input", "output",
                                   "cache_read", "cache_write_5m", "cache_write_1h", "reasoning_output",
-                                  "tiers", "batch", "priority", "flex", "source", "notes"}));
+                                  "tiers", "batch", "priority", "flex", "web_search", "source", "notes"}));
     PriceRow row;
     row.user = true;
     CT_RETURN_IF_ERROR(ReadText(map, path, "model", &row.model));
@@ -292,6 +311,8 @@ class OverrideReader {
     CT_RETURN_IF_ERROR(ReadService(map, path, "batch", &row.batch));
     CT_RETURN_IF_ERROR(ReadService(map, path, "priority", &row.priority));
     CT_RETURN_IF_ERROR(ReadService(map, path, "flex", &row.flex));
+    CT_RETURN_IF_ERROR(ReadRate(map, path, "web_search", &row.web_search));
+    if (row.web_search) row.web_search = row.web_search->Times(kTokensPerUnit / kSearchesPerUnit);
     return row;
   }
 

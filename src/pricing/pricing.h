@@ -35,6 +35,7 @@ struct PriceRow {
   std::vector<PriceTier> tiers;                // ascending
   std::optional<Rates> batch, priority, flex;  // input and output only; other buckets scale like input
   std::optional<Usd> audio_input;              // listed, not used: no client reports audio tokens apart
+  std::optional<Usd> web_search;               // fee of one search that the provider ran for a call
   std::string source;                          // "litellm:gpt-5.4@2026-06-28"
   std::string notes;
   bool user = false;  // from an override file
@@ -50,6 +51,18 @@ struct PriceMatch {
   std::string how;
 };
 
+// What one token of each bucket of a call cost, in its tier and service; every rate filled in by the rules of
+// docs/pricing.md.
+struct CallRates {
+  Usd uncached_input, cache_read, cache_write_5m, cache_write_1h;
+  Usd output, reasoning;  // reasoning tokens are charged at their own rate, the rest of output at output
+  Usd fees;               // of the whole call: searches
+  int64_t unknown_as_hour =
+      0;  // so many of cache_write_unknown are priced as an hour's, the rest as 5 minutes'
+};
+// Sum over the buckets, and the fees.
+Usd CostAt(const CallRates& rates, const Usage& usage);
+
 struct CallPrice {
   CostStatus status = CostStatus::kUnpriced;
   std::optional<Usd> billed;      // nullopt when unpriced; 0 when included
@@ -59,6 +72,10 @@ struct CallPrice {
   // message. Of a priced call what had to be assumed, joined by ';': "assumed:cache_read=input",
   // "unknown-tier:fast", "no-tier-rate:batch", ...
   std::string reason;
+  // The call under LlmCall::other_reading: with list_price the bounds of what it may have cost.
+  std::optional<Usd> other_price;
+  std::optional<CallRates> rates;  // with them CostAt is list_price; none when the book did not price it
+  const PriceRow* row = nullptr;   // that the rates are from; lives as Find's
 };
 
 class PriceBook {
@@ -96,6 +113,10 @@ class PriceBook {
   std::string content_hash_;
   std::string id_;
 };
+
+// The rates of a row for a call with these tokens (its tier goes by the prompt) and this service tier;
+// nullopt when one that is needed is missing. unknown_as_hour and fees are the caller's.
+std::optional<CallRates> RatesFor(const PriceRow& row, const Usage& usage, std::string_view service_tier);
 
 // A session with a price for every LLM step, sub-agents in the children's own lists.
 struct PricedSession {

@@ -116,6 +116,16 @@ TEST(PriceTest, UnknownWritesAreFiveMinutesExceptInClaudeCode) {
   EXPECT_EQ(Billed(book, call, "openclaw"), Dollars("0.012"));
   call.reported_cost = Dollars("0.0075");
   EXPECT_EQ(Billed(book, call, "claude-code"), Dollars("0.0075"));
+  // Between the two: 500 of the 2,000 for an hour.
+  call.reported_cost = Dollars("0.008625");
+  price = book.Price(call, std::nullopt, false, "claude-code");
+  EXPECT_EQ(price.billed, Dollars("0.008625"));
+  EXPECT_EQ(price.reason, "assumed:cache_write_unknown=mix");
+  ASSERT_TRUE(price.rates);
+  EXPECT_EQ(price.rates->unknown_as_hour, 500);
+  // Outside them the client's figure says nothing about the life.
+  call.reported_cost = Dollars("0.02");
+  EXPECT_EQ(Billed(book, call, "claude-code"), Dollars("0.012"));
   // Another maker's model behind Claude Code keeps that maker's rules.
   EXPECT_EQ(Billed(book, Call("gpt-a", {.cache_write_unknown = 1'000}), "claude-code"), Dollars("0.002"));
   EXPECT_EQ(Billed(book, Call("both", {.cache_write_unknown = 1'000}), "claude-code"), Dollars("0.002"));

@@ -136,11 +136,16 @@ CardStep FullStep(StepKind kind) {
   }
   step.role = "final_reply";
   step.turn = step.start_ms = step.duration_ms = step.exit_code = 1;
-  step.cost_usd = step.reported_cost_usd = Usd::Pico(1);
+  for (auto field : {&CardStep::cost_usd, &CardStep::reported_cost_usd, &CardStep::cost_low_usd,
+                     &CardStep::cost_high_usd, &CardStep::attributed_cost_usd, &CardStep::context_cost_usd}) {
+    step.*field = Usd::Pico(1);
+  }
+  step.cost_delta_percent = -3;
+  step.cost_reason = "assumed:cache_read=input";
   step.cost_status = CostStatus::kIncluded;
   step.tokens = FullUsage();
   step.status = ToolStatus::kError;
-  step.redundant = step.suspected = step.abandoned = step.inherited = true;
+  step.estimated = step.redundant = step.suspected = step.abandoned = step.inherited = true;
   return step;
 }
 
@@ -156,7 +161,14 @@ void FillLists(TraceCard* card) {
                                  .first = "1",
                                  .steps = {"2", "9/3"},
                                  .call_ids = {"x", "y"},
-                                 .wasted_usd = Usd::Pico(1)}};
+                                 .wasted_usd = Usd::Pico(1),
+                                 .expected_savings_usd = Usd::Pico(1)}};
+  card->reserved_costs = {{.row = "summary",
+                           .step = "3",
+                           .cost_usd = Usd::Pico(1),
+                           .estimated = true,
+                           .first = "3/1",
+                           .last = "3/2"}};
   card->failed_or_repaired_steps = {{.step = "1",
                                      .call_id = "x",
                                      .tool = "x",
@@ -202,7 +214,8 @@ void PrintCards() {
   card.outcome_source = OutcomeSource::kUser;
   card.cost_status = CostStatus::kPriced;
   for (auto field : {&TraceCard::total_cost_usd, &TraceCard::own_cost_usd, &TraceCard::included_cost_usd,
-                     &TraceCard::reported_cost_usd, &TraceCard::wasted_usd, &TraceCard::more_cost_usd}) {
+                     &TraceCard::reported_cost_usd, &TraceCard::wasted_usd, &TraceCard::more_cost_usd,
+                     &TraceCard::saveable_usd, &TraceCard::cost_low_usd, &TraceCard::cost_high_usd}) {
     card.*field = Usd::Pico(1);
   }
   card.total_tokens = card.own_tokens = FullUsage();

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "compile/failures.h"
+#include "compile/money.h"
 #include "compile/turn_cost.h"
 
 namespace clawtrace::compile {
@@ -32,7 +33,9 @@ struct Sums {
   std::map<CostStatus, int64_t> by_status;
   std::set<std::string> unpriced_models;
   std::vector<std::string> models;
-  std::optional<Usd> included, reported, wasted;
+  std::optional<Usd> included, reported, wasted, saveable;
+  std::optional<Usd> low_gap, high_gap;  // billed minus lower bound, upper bound minus billed
+  int64_t cost_deltas = 0, savings_skipped = 0;
   std::optional<int64_t> llm_ms, tool_ms;
   int64_t failed_attempts = 0;
 };
@@ -51,7 +54,10 @@ void Merge(Sums& into, const Sums& from) {
   }
   Add(into.included, from.included), Add(into.reported, from.reported), Add(into.wasted, from.wasted);
   Add(into.llm_ms, from.llm_ms), Add(into.tool_ms, from.tool_ms);
-  into.failed_attempts += from.failed_attempts;
+  Add(into.saveable, from.saveable);
+  Add(into.low_gap, from.low_gap), Add(into.high_gap, from.high_gap);
+  into.failed_attempts += from.failed_attempts, into.cost_deltas += from.cost_deltas;
+  into.savings_skipped += from.savings_skipped;
 }
 
 // What each LLM call was for, by what it produced. Only the conversation's last call without tools is its
@@ -79,6 +85,8 @@ std::vector<std::string> RolesOf(const Session& session) {
   return roles;
 }
 
+using Findings = std::vector<std::pair<const Detector*, Finding>>;
+
 // Compiles one session and what hangs below it into one card's lists.
 class Compiler {
  public:
@@ -89,7 +97,7 @@ class Compiler {
     const Session& session = *priced.session;
     std::vector<ToolMeaning> meanings = MeaningsOf(session);
     Scene scene{session, meanings};
-    std::vector<std::pair<const Detector*, Finding>> findings;
+    Findings findings;
     for (const Detector* detector : Detectors()) {
       for (Finding& finding : detector->find(scene)) {
         // What an earlier session wasted and this one copied is that session's waste.
@@ -104,16 +112,26 @@ class Compiler {
       for (size_t i : finding.steps) flags[i] = flags[i] ? flags[i] : detector;
     }
     TurnCost turns(priced);
-    AddGroups(priced, turns, findings, prefix);
+    Money money(priced);
+    AddGroups(priced, turns, findings, prefix, &money);
     AddFailures(priced, turns, failures, scene, prefix);
     std::vector<std::string> roles = RolesOf(session);
     Sums own;
     own.wasted = Wasted(turns, findings, failures);
+    std::set<size_t> removable = RemovableTogether(findings);
+    own.saveable = money.SavedWithoutAll(removable), own.savings_skipped = money.skipped();
+    for (ReservedRow& row : money.Reserved(prefix)) card_.reserved_costs.push_back(std::move(row));
     Sums below;
     for (size_t i = 0; i < session.steps.size(); ++i) {
-      card_.steps.push_back(MakeStep(priced, i, flags[i], prefix, &own));
-      card_.steps.back().role = roles[i];
-      if (session.steps[i].kind == StepKind::kSubagentSpawn) AddSubAgents(priced, i, prefix, &below);
+      CardStep& row = card_.steps.emplace_back(MakeStep(priced, i, flags[i], prefix, &own));
+      row.role = roles[i];
+      money.Fill(i, &row);
+      AddBounds(row, &own);
+      if (session.steps[i].kind != StepKind::kSubagentSpawn) continue;
+      Sums children;
+      AddSubAgents(priced, i, prefix, &children);
+      if (removable.contains(i)) children.saveable.reset();  // saved with the spawn already
+      Merge(below, children);
     }
     AddSessionFigures(session, prefix, &own);
     if (prefix.empty()) SetOwn(own);
@@ -173,6 +191,13 @@ class Compiler {
     return row;
   }
 
+  static void AddBounds(const CardStep& row, Sums* sums) {
+    if (row.cost_delta_percent) ++sums->cost_deltas;
+    if (!row.cost_low_usd) return;
+    Add(sums->low_gap, *row.cost_usd - *row.cost_low_usd);
+    Add(sums->high_gap, *row.cost_high_usd - *row.cost_usd);
+  }
+
   static void AddCall(const Step& step, const CallPrice& price, CardStep* row, Sums* sums) {
     row->model = step.llm.model.empty() ? "unknown" : step.llm.model;
     row->cost_status = price.status;
@@ -184,7 +209,7 @@ class Compiler {
     if (!row->error.empty()) row->status = ToolStatus::kError;
     if (!step.inherited) Add(sums->llm_ms, row->duration_ms);
     if (!step.llm.billed) return;  // a local message: shown, not counted as a call
-    if (!step.llm.error.empty() && !step.llm.usage) {
+    if (!step.llm.error.empty() && !step.llm.usage && !step.llm.reported_cost) {
       // A request that no model answered: a failure, not a call. What it cost, if anything, nobody said.
       ++sums->failed_attempts;
       row->cost_status.reset(), row->cost_usd.reset();
@@ -240,8 +265,20 @@ class Compiler {
     }
   }
 
-  static std::optional<Usd> Wasted(const TurnCost& turns,
-                                   const std::vector<std::pair<const Detector*, Finding>>& findings,
+  // A step that makes others needless is kept, and a finding whose own such step is gone no longer holds.
+  static std::set<size_t> RemovableTogether(const Findings& findings) {
+    std::set<size_t> removed, kept;
+    for (auto& [detector, finding] : findings) {
+      if (finding.first && removed.contains(*finding.first)) continue;
+      if (finding.first) kept.insert(*finding.first);
+      for (size_t step : finding.steps) {
+        if (!kept.contains(step)) removed.insert(step);
+      }
+    }
+    return removed;
+  }
+
+  static std::optional<Usd> Wasted(const TurnCost& turns, const Findings& findings,
                                    const std::vector<Failure>& failures) {
     std::set<size_t> set;
     for (auto& [detector, finding] : findings) set.insert(finding.steps.begin(), finding.steps.end());
@@ -252,9 +289,8 @@ class Compiler {
     return turns.Of(set);
   }
 
-  void AddGroups(const PricedSession& priced, const TurnCost& turns,
-                 const std::vector<std::pair<const Detector*, Finding>>& findings,
-                 const std::string& prefix) {
+  void AddGroups(const PricedSession& priced, const TurnCost& turns, const Findings& findings,
+                 const std::string& prefix, Money* money) {
     for (auto& [detector, finding] : findings) {
       RedundantGroup group;
       group.tool = priced.session->steps[finding.steps.front()].tool.name;
@@ -264,7 +300,9 @@ class Compiler {
         group.steps.push_back(IdOf(prefix, i));
         group.call_ids.push_back(priced.session->steps[i].call_id);
       }
-      group.wasted_usd = turns.Of({finding.steps.begin(), finding.steps.end()});
+      std::set<size_t> set(finding.steps.begin(), finding.steps.end());
+      group.wasted_usd = turns.Of(set);
+      group.expected_savings_usd = money->SavedWithout(set);
       card_.redundant_tool_calls.push_back(std::move(group));
     }
   }
@@ -319,7 +357,11 @@ void SetTotals(const Sums& sums, TraceCard* card) {
   card->cost_status = Weakest(sums.by_status);
   card->models = sums.models;
   card->included_cost_usd = sums.included, card->reported_cost_usd = sums.reported,
-  card->wasted_usd = sums.wasted;
+  card->wasted_usd = sums.wasted, card->saveable_usd = sums.saveable;
+  if (sums.low_gap && card->total_cost_usd) {
+    card->cost_low_usd = *card->total_cost_usd - *sums.low_gap;
+    card->cost_high_usd = *card->total_cost_usd + *sums.high_gap;
+  }
   card->llm_ms = sums.llm_ms, card->tool_ms = sums.tool_ms;
   auto count = [&](CostStatus status) {
     auto found = sums.by_status.find(status);
@@ -353,6 +395,9 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book) {
   Sums sums = Compiler(&card).Run(priced, "");
   if (sums.failed_attempts)
     card.coverage->notes.push_back(fmt::format("failed_llm_attempts:{}", sums.failed_attempts));
+  if (sums.cost_deltas) card.coverage->notes.push_back(fmt::format("cost_delta:{}", sums.cost_deltas));
+  if (sums.savings_skipped)
+    card.coverage->notes.push_back(fmt::format("savings_not_computed:{}", sums.savings_skipped));
   SetTotals(sums, &card);
   std::sort(card.coverage->notes.begin(), card.coverage->notes.end());
   card.skipped_input = session.skipped;

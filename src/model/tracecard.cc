@@ -18,6 +18,10 @@ void Describe(A& a, CardStep& s) {
       a.Field("agent", s.agent);
   a.Field("role", s.role), a.Field("cost_usd", s.cost_usd), a.Field("cost_status", s.cost_status),
       a.Field("reported_cost_usd", s.reported_cost_usd);
+  a.Field("cost_delta_percent", s.cost_delta_percent), a.Field("cost_low_usd", s.cost_low_usd),
+      a.Field("cost_high_usd", s.cost_high_usd), a.Field("cost_reason", s.cost_reason);
+  a.Field("attributed_cost_usd", s.attributed_cost_usd), a.Field("context_cost_usd", s.context_cost_usd),
+      a.Field("estimated", s.estimated);
   a.Field("redundant", s.redundant), a.Field("suspected", s.suspected), a.Field("reason", s.reason);
   a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error),
       a.Field("abandoned", s.abandoned), a.Field("inherited", s.inherited);
@@ -32,7 +36,7 @@ void Describe(A& a, RedundantGroup& g) {
   a.Field("tool", g.tool), a.Field("reason", g.reason), a.Field("grade", g.grade),
       a.Field("target", g.target);
   a.StepField("first", g.first), a.StepField("steps", g.steps), a.Field("wasted_usd", g.wasted_usd),
-      a.Field("call_ids", g.call_ids);
+      a.Field("expected_savings_usd", g.expected_savings_usd), a.Field("call_ids", g.call_ids);
 }
 constexpr bool IsRow(const RedundantGroup&) { return true; }
 
@@ -46,6 +50,13 @@ void Describe(A& a, FailedStep& f) {
   a.Field("repair_args", f.repair_args), a.Field("helpers", f.helpers);
 }
 constexpr bool IsRow(const FailedStep&) { return true; }
+
+template <class A>
+void Describe(A& a, ReservedRow& r) {
+  a.Field("row", r.row), a.StepField("step", r.step), a.Field("cost_usd", r.cost_usd),
+      a.Field("estimated", r.estimated), a.StepField("first", r.first), a.StepField("last", r.last);
+}
+constexpr bool IsRow(const ReservedRow&) { return true; }
 
 template <class A>
 void Describe(A& a, SubAgent& s) {
@@ -80,8 +91,10 @@ void Describe(A& a, TraceCard& c) {
   a.Field("own_cost_usd", c.own_cost_usd), a.Field("own_tokens", c.own_tokens),
       a.Field("own_llm_call_count", c.own_llm_call_count);
   a.Field("own_tool_call_count", c.own_tool_call_count), a.Field("included_cost_usd", c.included_cost_usd);
-  a.Field("reported_cost_usd", c.reported_cost_usd), a.Field("wasted_usd", c.wasted_usd),
-      a.Field("wall_ms", c.wall_ms);
+  a.Field("reported_cost_usd", c.reported_cost_usd), a.Field("cost_low_usd", c.cost_low_usd),
+      a.Field("cost_high_usd", c.cost_high_usd);
+  a.Field("wasted_usd", c.wasted_usd), a.Field("saveable_usd", c.saveable_usd),
+      a.Field("reserved_costs", c.reserved_costs), a.Field("wall_ms", c.wall_ms);
   a.Field("llm_ms", c.llm_ms), a.Field("tool_ms", c.tool_ms), a.Field("usd_rounded", c.usd_rounded);
   a.Field("top_cost_spans", c.top_cost_spans), a.Field("more_steps", c.more_steps),
       a.Field("more_cost_usd", c.more_cost_usd);
@@ -132,13 +145,15 @@ void ShortenSteps(TraceCard& card) {
     s.agent = Shorten(s.agent, kNameBytes);
     s.call_id.clear(), s.error.clear(), s.tokens.reset(), s.start_ms.reset(), s.turn.reset();
     s.reported_cost_usd.reset(), s.duration_ms.reset();
+    s.attributed_cost_usd.reset(), s.context_cost_usd.reset(), s.estimated = false;
+    s.cost_delta_percent.reset(), s.cost_low_usd.reset(), s.cost_high_usd.reset(), s.cost_reason.clear();
     if (s.cost_status == CostStatus::kPriced) s.cost_status.reset();  // coverage counts the others
     Round(s.cost_usd);
   }
   for (RedundantGroup& g : card.redundant_tool_calls) {
     g.tool = Shorten(g.tool, kNameBytes), g.target = Shorten(g.target, kNameBytes);
     g.call_ids.clear();
-    Round(g.wasted_usd);
+    Round(g.wasted_usd), Round(g.expected_savings_usd);
   }
   for (FailedStep& f : card.failed_or_repaired_steps) {
     f.tool = Shorten(f.tool, kNameBytes), f.error = Shorten(f.error, kNameBytes),
@@ -171,6 +186,20 @@ void SetMoreCost(const TraceCard& full, TraceCard& card) {
   if (card.more_cost_usd->is_zero()) card.more_cost_usd.reset();
 }
 
+// One row of each name, sub-agents included.
+void MergeReserved(TraceCard& card) {
+  std::vector<ReservedRow> merged;
+  for (const ReservedRow& row : card.reserved_costs) {
+    auto same = std::ranges::find(merged, row.row, &ReservedRow::row);
+    if (same == merged.end())
+      merged.push_back({.row = row.row, .step = "", .cost_usd = row.cost_usd, .first = "", .last = ""});
+    else if (row.cost_usd)
+      same->cost_usd = same->cost_usd.value_or(Usd()) + *row.cost_usd;
+  }
+  for (ReservedRow& row : merged) Round(row.cost_usd);
+  card.reserved_costs = std::move(merged);
+}
+
 TraceCard Compacted(const TraceCard& full) {
   TraceCard card = full;
   for (auto field : {&TraceCard::session_id, &TraceCard::agent, &TraceCard::agent_version,
@@ -194,9 +223,11 @@ TraceCard Compacted(const TraceCard& full) {
   }
   card.steps.clear();
   for (auto field : {&TraceCard::total_cost_usd, &TraceCard::own_cost_usd, &TraceCard::included_cost_usd,
-                     &TraceCard::reported_cost_usd, &TraceCard::wasted_usd}) {
+                     &TraceCard::reported_cost_usd, &TraceCard::wasted_usd, &TraceCard::saveable_usd,
+                     &TraceCard::cost_low_usd, &TraceCard::cost_high_usd}) {
     Round(card.*field);
   }
+  MergeReserved(card);
   card.usd_rounded = true;
   // own_* only says something when there are sub-agents, and the sub-agents' rows give the rest.
   card.own_tokens.reset();
@@ -223,6 +254,7 @@ bool DropOne(TraceCard& card) {
   };
   constexpr size_t kFew = 3;
   if (card.skipped_input.size() > kFew) return drop(card.skipped_input, card.more_skipped);
+  if (!card.reserved_costs.empty()) return card.reserved_costs.clear(), true;
   if (drop(card.top_cost_spans, card.more_steps)) return true;
   if (drop(card.skills, card.more_skills)) return true;
   if (drop(card.failed_or_repaired_steps, card.more_failed)) return true;

@@ -19,7 +19,13 @@ struct CardStep {
   std::string role;  // LLM calls: tool_call, plan_then_tool, reply, thinking, failed, other; final_reply once
   std::optional<Usd> cost_usd;  // billed; LLM calls only; nullopt = not known
   std::optional<CostStatus> cost_status;
-  std::optional<Usd> reported_cost_usd;  // the client's own figure, beside ours
+  std::optional<Usd> reported_cost_usd;       // the client's own figure, beside ours
+  std::optional<int64_t> cost_delta_percent;  // ours against the client's, when they differ by more than 2 %
+  std::optional<Usd> cost_low_usd, cost_high_usd;  // bounds, when it is not known what the tokens mean
+  std::string cost_reason;  // what had to be assumed about the price, or why there is none (docs/pricing.md)
+  std::optional<Usd> attributed_cost_usd;  // its answer (LLM calls) and its content in later prompts
+  std::optional<Usd> context_cost_usd;     // of it: its content in later prompts
+  bool estimated = false;                  // the size of that content was not measured alone
   std::optional<Usage> tokens;
   std::optional<int64_t> start_ms, duration_ms;
   std::optional<ToolStatus> status;
@@ -44,6 +50,7 @@ struct RedundantGroup {
   std::vector<std::string> steps;     // the repeating steps
   std::vector<std::string> call_ids;  // of the repeating steps, same order
   std::optional<Usd> wasted_usd;
+  std::optional<Usd> expected_savings_usd;  // re-cost of the session without these steps; never added up
   bool operator==(const RedundantGroup&) const = default;
 };
 
@@ -63,6 +70,16 @@ struct FailedStep {
   std::optional<Usd> cost_usd;       // billed cost of the turns of failure, retries and repair
   std::optional<Usd> wasted_usd;     // of it: failure and retries alone
   bool operator==(const FailedStep&) const = default;
+};
+
+// Share of the attributed cost that no step produced.
+struct ReservedRow {
+  std::string row;   // "base" (system prompt, tools), "user", "summary"
+  std::string step;  // "" = of the session, else of the agent that this step spawned
+  std::optional<Usd> cost_usd;
+  bool estimated = false;
+  std::string first, last;  // summary: steps that it stands for
+  bool operator==(const ReservedRow&) const = default;
 };
 
 struct SubAgent {
@@ -112,7 +129,11 @@ struct TraceCard {
   std::optional<Usd> included_cost_usd;  // list price of calls covered by a subscription, not in the total
   std::optional<Usd> reported_cost_usd;  // sum of the client's figures, when it gave any
   std::optional<int64_t> wall_ms, llm_ms, tool_ms;
-  std::optional<Usd> wasted_usd;  // redundant groups and failures, each turn once
+  std::optional<Usd> wasted_usd;    // redundant groups and failures, each turn once
+  std::optional<Usd> saveable_usd;  // re-cost without all redundant groups together
+  std::optional<Usd> cost_low_usd,
+      cost_high_usd;                        // bounds of the total, when it is not known what tokens mean
+  std::vector<ReservedRow> reserved_costs;  // with the steps' attributed_cost_usd: the total
   std::vector<CardStep> steps;
   std::vector<CardStep> top_cost_spans;  // compact cards: the dearest steps instead of all
   std::vector<RedundantGroup> redundant_tool_calls;

@@ -179,6 +179,8 @@ TEST(TruthTest, ClientsMainRecordings) {
       CheckClient(clients / "claude-code" / variant, clients / "claude-code" / variant / "dot-claude");
     if (fs::exists(clients / "codex" / variant))
       CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
+    if (fs::exists(clients / "gemini-cli" / variant))
+      CheckClient(clients / "gemini-cli" / variant, clients / "gemini-cli" / variant / "dot-gemini");
     if (fs::exists(clients / "pi" / variant))
       CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
     // The skill tool wants a program that was not there.

@@ -181,6 +181,8 @@ TEST(TruthTest, ClientsMainRecordings) {
       CheckClient(clients / "codex" / variant, clients / "codex" / variant / "sessions");
     if (fs::exists(clients / "gemini-cli" / variant))
       CheckClient(clients / "gemini-cli" / variant, clients / "gemini-cli" / variant / "dot-gemini");
+    if (fs::exists(clients / "qwen-code" / variant))
+      CheckClient(clients / "qwen-code" / variant, clients / "qwen-code" / variant / "dot-qwen");
     if (fs::exists(clients / "pi" / variant))
       CheckClient(clients / "pi" / variant, clients / "pi" / variant / "sessions");
     // The skill tool wants a program that was not there.

@@ -109,22 +109,6 @@ UsageState ReadUsage(Json json, Usage* usage, std::string* tier) {
   return UsageState::kUsable;
 }
 
-// A value together with when it was said; equal for any order of the records.
-struct Stamped {
-  int64_t ts = 0;
-  std::string value;
-
-  void Take(std::string_view other, int64_t at, bool later) {
-    if (other.empty()) return;
-    if (!value.empty()) {
-      bool wins = later ? at > ts || (at == ts && other > value) : at < ts || (at == ts && other < value);
-      if (!wins) return;
-    }
-    ts = at;
-    if (value != other) value = other;
-  }
-};
-
 struct SessionNotes {
   Stamped version, cwd, parent, forked_from;
 };

@@ -1,6 +1,7 @@
 #pragma once
 // What importers of agent logs with model messages inside share: texts of content blocks, error lines, log
 // heads.
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -26,5 +27,21 @@ std::string_view ForEachHeadLine(std::string_view head, const std::function<bool
 
 // File name without folder and ".jsonl".
 std::string_view StemOf(std::string_view path);
+
+// A value together with when it was said; equal for any order of the records.
+struct Stamped {
+  int64_t ts = 0;
+  std::string value;
+
+  void Take(std::string_view other, int64_t at, bool later) {
+    if (other.empty()) return;
+    if (!value.empty()) {
+      bool wins = later ? at > ts || (at == ts && other > value) : at < ts || (at == ts && other < value);
+      if (!wins) return;
+    }
+    ts = at;
+    if (value != other) value = other;
+  }
+};
 
 }  // namespace clawtrace::capture

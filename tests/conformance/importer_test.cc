@@ -71,7 +71,8 @@ struct Fixture {
 bool IsLog(const Importer& importer, const fs::path& path) {
   std::string name = path.filename();
   for (std::string_view other :
-       {"expected.json", "truth.json", "oracle.json", "index.jsonl", "workspace.json", "result.json"}) {
+       {"expected.json", "truth.json", "oracle.json", "index.jsonl", "workspace.json", "history_item.json",
+        "task_metadata.json", "result.json"}) {
     if (name == other) return false;
   }
   if (name.ends_with(".meta.json") || name.ends_with(".expected.json")) return false;

@@ -72,7 +72,7 @@ class GeminiSession {
     if (session_id_.empty()) session_id_ = SessionInPath(path_);
     AddCompactions();
     AddSession();
-    SkillReads skills;
+    SkillObserver skills;
     for (Fact& fact : facts_) {
       fact.session_id = session_id_;
       skills.Observe(fact);

@@ -365,7 +365,7 @@ class KimiReader final : public JsonLineReader {
   std::vector<Record> records_;
   std::unordered_set<uint64_t> prompts_;
   std::vector<std::pair<uint64_t, Fact>> messages_;
-  SkillReads skills_;
+  SkillObserver skills_;
   JsonParser texts_;
 };
 

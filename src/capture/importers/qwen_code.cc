@@ -317,7 +317,7 @@ class QwenReader final : public JsonLineReader {
   }
 
   void OnEnd() override {
-    SkillReads skills;
+    SkillObserver skills;
     for (Pending& pending : pending_) {
       Fact& fact = pending.fact;
       if (!pending.line.empty()) {

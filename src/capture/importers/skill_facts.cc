@@ -71,14 +71,14 @@ Fact SkillFact(const Fact& beside, SkillUse use) {
   return fact;
 }
 
-void SkillReads::Observe(const Fact& fact) {
+void SkillObserver::Observe(const Fact& fact) {
   if (fact.kind == FactKind::kToolUse) return OnUse(fact);
   if (fact.kind != FactKind::kToolResult || fact.result->status != ToolStatus::kOk) return;
   succeeded_.insert(KeyOf(fact.session_id, fact.id));
   OnText(fact.session_id, fact.id, fact.result->output);
 }
 
-void SkillReads::OnText(std::string_view session, std::string_view call, std::string_view text) {
+void SkillObserver::OnText(std::string_view session, std::string_view call, std::string_view text) {
   constexpr std::string_view kStart = "Base directory for this skill: ";
   if (!text.starts_with(kStart)) return;
   std::string folder(Trim(FirstLine(text.substr(kStart.size(), kMaxPath))));
@@ -87,7 +87,7 @@ void SkillReads::OnText(std::string_view session, std::string_view call, std::st
   known = std::max(known, folder);
 }
 
-void SkillReads::OnUse(const Fact& use) {
+void SkillObserver::OnUse(const Fact& use) {
   const ToolUse& tool = *use.tool;
   bool by_name = LoadsByName(tool.name);
   if (!by_name && (tool.args.find("skills") == std::string::npos || Writes(tool.name))) return;
@@ -117,7 +117,7 @@ void SkillReads::OnUse(const Fact& use) {
   });
 }
 
-void SkillReads::Take(const Fact& use, std::string_view path) {
+void SkillObserver::Take(const Fact& use, std::string_view path) {
   auto skill = SkillOfPath(path);
   if (!skill) return;
   skill->call = use.id;
@@ -125,7 +125,7 @@ void SkillReads::Take(const Fact& use, std::string_view path) {
   found_.back().use.tool.reset();
 }
 
-void SkillReads::TakeCommand(const Fact& use, std::string_view command) {
+void SkillObserver::TakeCommand(const Fact& use, std::string_view command) {
   constexpr std::string_view kBetween = " \t\r\n'\"`;|&()=<";
   bool written = false;
   while (!command.empty()) {
@@ -142,7 +142,7 @@ void SkillReads::TakeCommand(const Fact& use, std::string_view command) {
   }
 }
 
-void SkillReads::Emit(FactSink* sink) {
+void SkillObserver::Emit(FactSink* sink) {
   for (Found& found : found_) {
     uint64_t key = KeyOf(found.use.session_id, found.skill.call);
     if (!succeeded_.contains(key)) continue;

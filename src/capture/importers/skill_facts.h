@@ -25,7 +25,7 @@ Fact SkillFact(const Fact& beside, SkillUse use);
 
 // Finds skills among tool uses - a tool that loads one by name, skill files in the arguments of tools that
 // read or run - and keeps those whose call succeeded. Any order of uses and results gives the same facts.
-class SkillReads {
+class SkillObserver {
  public:
   void Observe(const Fact& fact);  // tool uses and results count, other facts are ignored
   // The text that a client puts in front of a loaded skill's instructions names its folder.

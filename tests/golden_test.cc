@@ -64,6 +64,30 @@ TEST(GoldenTest, Case01Basic) {
   EXPECT_EQ(card.steps[1].duration_ms, 1000);
 }
 
+TEST(GoldenTest, Case02OnlyTheSameFileIsRepeated) {
+  TraceCard card = CardOf("02-redundancy-clusters");
+  ASSERT_EQ(card.redundant_tool_calls.size(), 1u);
+  const RedundantGroup& group = card.redundant_tool_calls[0];
+  EXPECT_EQ(group.tool, "read");
+  EXPECT_EQ(group.reason, "exact_repeat") << "another order of keys is the same call";
+  EXPECT_EQ(group.first, "2");
+  EXPECT_THAT(group.call_ids, ElementsAre("r2", "r3"));
+  EXPECT_EQ(group.wasted_usd, std::nullopt) << "both turns asked for something else too";
+}
+
+TEST(GoldenTest, Case04NothingIsRedundant) {
+  TraceCard card = CardOf("04-false-positives");
+  EXPECT_THAT(card.redundant_tool_calls, IsEmpty());
+  for (const CardStep& step : card.steps) EXPECT_FALSE(step.suspected) << step.id;
+}
+
+TEST(GoldenTest, Case10BrokenArgumentsAreMarked) {
+  TraceCard card = CardOf("10-args-encodings");
+  EXPECT_EQ(card.tool_call_count, 14);
+  EXPECT_THAT(card.coverage->notes, Contains("broken_arguments:2"));
+  EXPECT_THAT(card.redundant_tool_calls, IsEmpty()) << "no result was recorded";
+}
+
 TEST(GoldenTest, Case03OneAnswerInAnyOrder) {
   std::vector<size_t> groups;
   for (const char* name : {"03a-order-ABC", "03b-order-BAC", "03c-order-ACB"})

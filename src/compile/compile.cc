@@ -134,6 +134,7 @@ class Compiler {
       Merge(below, children);
     }
     AddSessionFigures(session, prefix, &own);
+    AddBrokenArguments(session, prefix);
     if (prefix.empty()) SetOwn(own);
     Merge(own, below);
     for (const std::string& note : session.notes) AddNote(note, prefix);
@@ -163,6 +164,14 @@ class Compiler {
       own->reported = session.info.reported_cost;
       AddNote("cost_only_as_total", prefix);
     }
+  }
+
+  void AddBrokenArguments(const Session& session, const std::string& prefix) {
+    auto count = std::count_if(session.steps.begin(), session.steps.end(),
+                               [](const Step& step) { return step.tool.args_broken; });
+    if (count == 0) return;
+    std::string note = fmt::format("broken_arguments:{}", count);
+    card_.coverage->notes.push_back(prefix.empty() ? note : prefix + " " + note);
   }
 
   void SetOwn(const Sums& own) {

@@ -109,6 +109,10 @@ TEST(UnusedOutputTest, UsedKnownBeforeTooShortOrACheck) {
                                     {"bash", R"({"command":"ls -R old"})", kListing}}),
                               "Done.")),
               IsEmpty());
+  EXPECT_THAT(Flags(WithReply(Make({{"read", R"({"path":"old"})", kListing}}), "All is well.")), IsEmpty());
+  Session checker = WithReply(session, "Done.");
+  checker.info.parent_session = "parent";
+  EXPECT_THAT(Flags(checker), IsEmpty()) << "it may check what its parent wrote";
   Session known = WithReply(session, "Done.");
   known.prompt = kListing;
   EXPECT_THAT(Flags(known), IsEmpty());

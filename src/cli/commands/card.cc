@@ -1,7 +1,12 @@
 #include <fmt/core.h>
 
+#include <filesystem>
+
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/inputs.h"
+#include "compile/explain.h"
+#include "compile/reference_view.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -11,9 +16,14 @@ constexpr Flag kFlags[] = {
     kJsonFlag,
     {"--max-bytes", "N", "size limit of a compact card", FlagKind::kValue},
     kPricesFlag,
+    {"--format", "tracecard|reference",
+     "reference: as the published reference compiler prints it, faults included", FlagKind::kValue},
+    {"--explain", "STEP",
+     "why this step (12, 3/7) is flagged or not: what it was compared with, with numbers", FlagKind::kValue},
 };
 
 struct CardFormat {
+  std::string explain;  // step id; "" = the card
   bool full = false;
   DocFormat format = DocFormat::kYaml;
   size_t max_bytes = 1536;
@@ -21,6 +31,7 @@ struct CardFormat {
 
 Result<CardFormat> FormatOf(const Arguments& arguments) {
   CardFormat format;
+  format.explain = arguments.Value("--explain");
   format.full = arguments.Has("--full");
   format.format = arguments.Has("--json") ? DocFormat::kJson : DocFormat::kYaml;
   if (arguments.Has("--max-bytes")) {
@@ -38,6 +49,38 @@ Result<std::string> Spell(const TraceCard& card, const CardFormat& format) {
   return EncodeCompactCard(card, format.format, format.max_bytes);
 }
 
+// The session below a spawn: "3/7" is step 7 of the agent that step 3 spawned.
+const PricedSession* Descend(const PricedSession& root, std::string_view path) {
+  const PricedSession* at = &root;
+  for (std::string_view part : Split(path, '/')) {
+    // The second agent of one spawn is "3b".
+    size_t child = 0;
+    if (!part.empty() && part.back() >= 'b' && part.back() <= 'z') {
+      child = static_cast<size_t>(part.back() - 'a');
+      part.remove_suffix(1);
+    }
+    auto step = ParseInt(part);
+    if (!step || *step < 1 || static_cast<size_t>(*step) > at->children.size()) return nullptr;
+    const auto& children = at->children[static_cast<size_t>(*step) - 1];
+    if (children.size() <= child) return nullptr;
+    at = &children[child];
+  }
+  return at;
+}
+
+Result<std::string> Explain(const PricedSession& root, const CardFormat& format) {
+  size_t slash = format.explain.rfind('/');
+  std::string above = slash == std::string::npos ? "" : format.explain.substr(0, slash);
+  const PricedSession* at = above.empty() ? &root : Descend(root, above);
+  auto step = ParseInt(std::string_view(format.explain).substr(slash == std::string::npos ? 0 : slash + 1));
+  if (!at || !step || *step < 1 || static_cast<size_t>(*step) > at->session->steps.size())
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("session {} has no step {}", root.session->id, format.explain),
+                "clawtrace card --full shows the steps");
+  return compile::ExplainStep(*at, static_cast<size_t>(*step) - 1, above.empty() ? "" : above + "/",
+                              format.format == DocFormat::kJson);
+}
+
 void Print(const World& world, std::string_view text, const CardFormat& format, bool several) {
   if (several && format.format == DocFormat::kYaml) *world.out << "---\n";
   *world.out << text;
@@ -46,14 +89,23 @@ void Print(const World& world, std::string_view text, const CardFormat& format, 
 
 int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book,
              const World& world) {
-  auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession&) {
-    if (auto text = Spell(item.card, format)) item.text = std::move(*text);
+  auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession& priced) {
+    auto text = format.explain.empty() ? Spell(item.card, format) : Explain(priced, format);
+    if (text) item.text = std::move(*text);
     DropSteps(item);
   });
   if (!all) return Report(world, InTermsOf(selection, all.error()));
+  if (!format.explain.empty() && all->size() > 1)
+    return Report(world, {ErrorCode::kInvalidInput,
+                          fmt::format("--explain needs one session, these are {}", all->size()),
+                          "name it: clawtrace card SESSION PATH --explain STEP"});
   int code = kDone;
   for (Compiled& item : *all) {
-    if (item.text.empty())
+    if (item.text.empty() && !format.explain.empty())
+      code = Report(world, {ErrorCode::kNotFound,
+                            fmt::format("session {} has no step {}", item.card.session_id, format.explain),
+                            "clawtrace card --full shows the steps"});
+    else if (item.text.empty())
       code = Report(world, {ErrorCode::kLimit,
                             fmt::format("card of session {} does not fit {} bytes", item.card.session_id,
                                         format.max_bytes),
@@ -62,19 +114,6 @@ int PrintAll(const Selection& selection, const CardFormat& format, const PriceBo
       Print(world, item.text, format, all->size() > 1);
   }
   return code;
-}
-
-// The session below a spawn: "3/7" is step 7 of the agent that step 3 spawned.
-const PricedSession* Descend(const PricedSession& root, std::string_view path) {
-  const PricedSession* at = &root;
-  for (std::string_view part : Split(path, '/')) {
-    auto step = ParseInt(part);
-    if (!step || *step < 1 || static_cast<size_t>(*step) > at->children.size()) return nullptr;
-    const auto& children = at->children[static_cast<size_t>(*step) - 1];
-    if (children.empty()) return nullptr;
-    at = &children.front();
-  }
-  return at;
 }
 
 int PrintSelected(const Selection& selection, const CardFormat& format, const PriceBook& book,
@@ -103,7 +142,9 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i].id != item.card.session_id || wanted[i].source != item.source) continue;
       const PricedSession* target = wanted[i].path.empty() ? &priced : Descend(priced, wanted[i].path);
-      if (target)
+      if (target && !format.explain.empty())
+        texts[i] = Explain(*target, format);
+      else if (target)
         texts[i] = Spell(target == &priced ? item.card : compile::CompileCard(*target, book), format);
       else
         texts[i] = Fail(ErrorCode::kNotFound,
@@ -120,9 +161,30 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
   return kDone;
 }
 
+// The reference knows single logs of OpenClaw and pi, nothing else.
+int PrintReference(const Arguments& arguments, const CardFormat& format, const World& world) {
+  if (arguments.positional.empty())
+    return Report(world, {ErrorCode::kInvalidInput, "--format reference needs the path of a session log",
+                          "clawtrace card --format reference FILE.jsonl"});
+  for (const std::string& name : arguments.positional) {
+    auto log = ReadFile(name);
+    if (!log) return Report(world, log.error());
+    compile::ReferenceInput input{
+        .log = *log, .task_id = std::filesystem::path(name).stem().string(), .final_message = {}};
+    Print(world, compile::ReferenceCard(input, format.format == DocFormat::kJson), format,
+          arguments.positional.size() > 1);
+  }
+  return kDone;
+}
+
 int Run(const Arguments& arguments, const World& world) {
   auto format = FormatOf(arguments);
   if (!format) return Report(world, format.error());
+  std::string kind = arguments.Value("--format");
+  if (kind == "reference") return PrintReference(arguments, *format, world);
+  if (!kind.empty() && kind != "tracecard")
+    return Report(world, {ErrorCode::kInvalidInput, fmt::format("--format {} is not known", kind),
+                          "tracecard (the default) or reference"});
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
@@ -137,7 +199,7 @@ extern const Command kCard;
 const Command kCard = {
     .name = "card",
     .summary = "the TraceCard of each session: cost per step, waste, failures",
-    .usage = "card [--full] [--json] [PATH|SESSION[/STEP]]...",
+    .usage = "card [--full] [--json] [--explain STEP] [PATH|SESSION[/STEP]]...",
     .details =
         "PATH is a log file, a folder, a glob or - for standard input; SESSION a full id, a unique prefix of "
         "6 characters or\n"

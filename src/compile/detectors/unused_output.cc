@@ -2,6 +2,8 @@
 // argument, answer or output. By fingerprint (text_uses.h); unknown, hence silent, where texts were cut, the
 // output says too little of its own, a plain word of it was taken up, or the step may have been a check of
 // something written.
+#include <algorithm>
+
 #include "compile/detector.h"
 #include "compile/text_uses.h"
 
@@ -11,12 +13,20 @@ namespace {
 // Fewer new pieces prove nothing.
 constexpr int64_t kFewest = 4;
 
+bool OnlyLists(const ToolMeaning& meaning) {
+  if (meaning.tool_class == ToolClass::kList) return true;
+  const auto& parts = meaning.shell.parts;
+  return meaning.tool_class == ToolClass::kExec && !parts.empty() &&
+         std::ranges::all_of(parts, [](const SimpleCommand& part) {
+           return part.program == "ls" || part.program == "find" || part.program == "tree" ||
+                  part.program == "fd" || part.program == "cd" || part.program == "pwd" ||
+                  part.program == "head";
+         });
+}
+
 bool IsCandidate(const Scene& scene, size_t i) {
-  const Step& step = scene.session.steps[i];
   const ToolMeaning& meaning = scene.meanings[i];
-  bool looks = meaning.tool_class == ToolClass::kRead || meaning.tool_class == ToolClass::kList ||
-               meaning.tool_class == ToolClass::kSearch || meaning.tool_class == ToolClass::kExec;
-  if (!looks || !meaning.read_only || !MayRepeat(step, meaning) || meaning.shell.check) return false;
+  if (!OnlyLists(meaning) || !meaning.read_only || !MayRepeat(scene.session.steps[i], meaning)) return false;
   // Looking after a write may be a check of it: what it told is that all is well.
   return !MayHaveChanged(scene, 0, i) && !scene.writes.Unnamed(0, i);
 }
@@ -37,6 +47,8 @@ size_t LastReply(const Session& session) {
 
 std::vector<Finding> Find(const Scene& scene) {
   std::vector<size_t> candidates;
+  // A sub-agent may be there to check what others wrote.
+  if (!scene.session.info.parent_session.empty()) return {};
   size_t end = LastReply(scene.session);
   for (size_t i = 0; i < end; ++i) {
     if (IsCandidate(scene, i)) candidates.push_back(i);
@@ -58,7 +70,7 @@ std::vector<Finding> Find(const Scene& scene) {
 extern const Detector kUnusedOutput;
 const Detector kUnusedOutput = {
     .name = "unused_output",
-    .summary = "nothing that the step was first to say was taken up later",
+    .summary = "a listing of which nothing new was taken up later",
     .find = Find,
 };
 

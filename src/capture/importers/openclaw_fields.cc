@@ -194,6 +194,12 @@ namespace {
 enum class Looks { kOurs, kForeign, kNeither };
 
 Looks LooksLike(Json record) {
+  // Of a trajectory export; a log of the run time alone repeats what lies elsewhere.
+  if (record["traceSchema"].text() == "openclaw-trajectory") {
+    std::string_view source = record["source"].text();
+    if (source.empty()) return Looks::kForeign;
+    return source == "transcript" && record["type"].is_string() ? Looks::kOurs : Looks::kNeither;
+  }
   for (std::string_view key :
        {"traceSchema", "payload", "parentUuid", "sessionId", "uuid", "resourceSpans"}) {
     if (record[key]) return Looks::kForeign;

@@ -39,25 +39,30 @@ void OpenClawReader::StartSession() {
 }
 
 void OpenClawReader::OnRecord(Json record) {
+  if (record["traceSchema"]) return OnTrace(record);
   Json type_value = record["type"];
   std::string_view type = type_value.text();
   if (type.empty()) return Skip(type_value ? "wrong-type:type" : "missing:type");
   if (type == "session") return OnHeader(record);
   Place place;
-  if (!MakePlace(record, &place)) return;  // a repeated line: nothing new, nothing lost
+  if (!MakePlace(record, Keys{}, &place)) return;  // a repeated line: nothing new, nothing lost
   OnEntry(record, type, place);
 }
 
-void OpenClawReader::OnHeader(Json header) {
-  std::string_view id = header["id"].text();
-  if (id.empty()) return Skip(header["id"] ? "wrong-type:id" : "missing:id");
-  // Logs joined in one stream: what follows a header belongs to it.
+// Logs joined in one stream: what follows a header belongs to it.
+void OpenClawReader::StartSessionOf(std::string_view id) {
   if (header_seen_ && id != session_id_ && stored_id_.empty()) {
     FinishSession();
     StartSession();
   }
   header_seen_ = used_ = true;
   if (stored_id_.empty()) session_id_ = id;
+}
+
+void OpenClawReader::OnHeader(Json header) {
+  std::string_view id = header["id"].text();
+  if (id.empty()) return Skip(header["id"] ? "wrong-type:id" : "missing:id");
+  StartSessionOf(id);
   if (stored_id_.empty() || info_.cwd.empty()) info_.cwd = header["cwd"].text();
   std::string_view origin = FirstOf(header, {"parentSession", "branchedFrom"}).text();
   if (!origin.empty()) info_.forked_from = SessionIdOfPath(origin);
@@ -69,15 +74,15 @@ void OpenClawReader::OnHeader(Json header) {
 }
 
 // False for a line without an id that was there before.
-bool OpenClawReader::MakePlace(Json record, Place* place) {
-  Json time = record["timestamp"];
+bool OpenClawReader::MakePlace(Json record, const Keys& keys, Place* place) {
+  Json time = record[keys.time];
   place->time = TimeOf(time);
   if (!place->time && time && !time.is_null()) Skip("wrong-type:timestamp");
-  place->id = record["id"].text();
-  if (record["id"] && place->id.empty()) Skip("wrong-type:id");
+  place->id = record[keys.id].text();
+  if (record[keys.id] && place->id.empty()) Skip("wrong-type:id");
   if (!place->id.empty()) {
     place->has_node = true;
-    Json parent = record["parentId"];
+    Json parent = record[keys.parent];
     place->parent = parent.text();
     // "null" starts at the log's beginning; two such entries are branches of one conversation. No parentId at
     // all is a line that was appended from outside.
@@ -276,7 +281,7 @@ Fact OpenClawReader::SessionFact() const {
   bool of_openclaw =
       openclaw_ || !stored_id_.empty() || !index_->id_of_key.empty() || !UnitKey(path_, {}).empty();
   info.agent = of_openclaw ? "openclaw" : "pi";
-  info.agent_version = index_->agent_version;
+  if (info.agent_version.empty()) info.agent_version = index_->agent_version;
   if (auto known = index_->known.find(session_id_); known != index_->known.end()) {
     info.agent_name = known->second.agent_name;
     if (info.forked_from.empty()) info.forked_from = known->second.forked_from;

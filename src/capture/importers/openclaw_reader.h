@@ -80,7 +80,13 @@ class OpenClawReader final : public JsonLineReader {
   void StartSession();
   void FinishSession();
   void OnHeader(Json header);
-  bool MakePlace(Json record, Place* place);
+  // Where an entry says its place: logs and trajectory exports name the members differently.
+  struct Keys {
+    std::string_view id = "id", parent = "parentId", time = "timestamp";
+  };
+  bool MakePlace(Json record, const Keys& keys, Place* place);
+  void OnTrace(Json event);
+  void StartSessionOf(std::string_view id);
   void OnEntry(Json record, std::string_view type, const Place& place);
   void OnMessage(Json message, const Place& place);
   void OnUser(Json message, const Place& place, bool meta);

@@ -52,6 +52,30 @@ TEST(OpenClawStoreTest, RecordingGivesItsTruth) {
   EXPECT_EQ(child->info.agent_name, "Check the totals");
 }
 
+// A trajectory export holds the main agent's entries; the child has an export of its own.
+TEST(OpenClawStoreTest, TrajectoryExportGivesItsTruth) {
+  Plan plan = PlanInputs({test::Golden("openclaw/trajectory-export").string()});
+  ASSERT_EQ(plan.units.size(), 1u);
+  auto sessions = ReadUnit(plan.units[0], plan, {}).sessions;
+  ASSERT_EQ(sessions.size(), 1u);
+  const Session& main = sessions[0];
+  EXPECT_THAT(main.skipped, IsEmpty());
+  EXPECT_EQ(main.id, "demo-session");
+  EXPECT_EQ(main.info.agent_version, "2026.9.6");
+  Usage sum;
+  int calls = 0, tools = 0;
+  for (const Step& step : main.steps) {
+    if (step.kind == StepKind::kLlmCall) ++calls, sum += *step.llm.usage;
+    if (step.kind != StepKind::kLlmCall) ++tools;
+  }
+  EXPECT_EQ(calls, 13);
+  EXPECT_EQ(tools, 13);
+  EXPECT_EQ(sum.uncached_input, 182 + 22858);
+  EXPECT_EQ(sum.output, 1339);
+  ASSERT_EQ(main.skills.size(), 1u);
+  EXPECT_EQ(main.skills[0].stage, SkillStage::kLoaded);
+}
+
 TEST(OpenClawStoreTest, SkillsOfferedAndRead) {
   Collected read = ReadDatabase(test::Golden("openclaw/database/openclaw-agent.sqlite"));
   const Session main = AssembleSessions(read.facts).at(0);

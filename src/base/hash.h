@@ -1,6 +1,7 @@
 #pragma once
 // Hashes. Hash64/Hash128 (XXH3) are for equality inside our own results; Sha256 names content for people and
 // files.
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,6 +9,10 @@
 namespace clawtrace {
 
 uint64_t Hash64(std::string_view bytes, uint64_t seed = 0);
+// For hash tables keyed by text.
+struct TextHash {
+  size_t operator()(std::string_view text) const { return Hash64(text); }
+};
 std::string HexOf(uint64_t value);              // 16 lower-case digits
 std::string Sha256Hex(std::string_view bytes);  // 64 lower-case digits
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -246,6 +247,30 @@ Result<Json> JsonParser::ParsePadded(std::string_view text) {
   return impl_->Parse(text, /*copy=*/false);
 }
 
+namespace {
+
+// How many bytes from the start need nothing done to them: printable ASCII but for quotes and backslashes.
+size_t PlainLength(std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  auto has_zero = [](uint64_t v) { return (v - kOnes) & ~v & kHigh; };
+  size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, 8);
+    uint64_t special = (word & kHigh) | ((word - kOnes * 0x20) & ~word & kHigh) |
+                       has_zero(word ^ kOnes * '"') | has_zero(word ^ kOnes * '\\') |
+                       has_zero(word ^ kOnes * 0x7f);
+    if (special != 0) break;
+  }
+  for (; i < text.size(); ++i) {
+    char c = text[i];
+    if (c < 0x20 || c == 0x7f || c == '"' || c == '\\') break;
+  }
+  return i;
+}
+
+}  // namespace
+
 void AppendJsonString(std::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string repaired;
@@ -255,10 +280,8 @@ void AppendJsonString(std::string_view text, std::string* out) {
   }
   out->push_back('"');
   size_t plain = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = PlainLength(text); i < text.size(); ++i, i += PlainLength(text.substr(i))) {
     char c = text[i];
-    bool ascii = c >= 0x20 && c != 0x7f;
-    if (ascii && c != '"' && c != '\\') continue;
     uint32_t code = 0;
     size_t hidden = HiddenAtStart(text.substr(i), &code);
     if (hidden == 0 && c != '"' && c != '\\') continue;

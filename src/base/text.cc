@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 
 namespace clawtrace {
 namespace {
@@ -73,13 +74,31 @@ std::string ToLower(std::string_view text) {
 }
 
 bool ContainsIgnoreCase(std::string_view text, std::string_view needle) {
+  if (needle.empty()) return true;
   auto equal = [](char a, char b) { return Lower(a) == Lower(b); };
-  return std::search(text.begin(), text.end(), needle.begin(), needle.end(), equal) != text.end();
+  // Both cases of the first character are looked for, the rest is compared where one stands.
+  char starts[] = {Lower(needle[0]), needle[0]};
+  if (starts[0] >= 'a' && starts[0] <= 'z') starts[1] = static_cast<char>(starts[0] - 'a' + 'A');
+  for (char start : std::string_view(starts, starts[0] == starts[1] ? 1 : 2)) {
+    for (size_t at = text.find(start); at != std::string_view::npos && text.size() - at >= needle.size();
+         at = text.find(start, at + 1)) {
+      if (std::equal(needle.begin(), needle.end(), text.begin() + static_cast<ptrdiff_t>(at), equal))
+        return true;
+    }
+  }
+  return false;
 }
 
 bool IsValidUtf8(std::string_view text) {
+  constexpr uint64_t kHigh = 0x8080808080808080;
   size_t i = 0;
   while (i < text.size()) {
+    // ASCII eight bytes at a time.
+    for (uint64_t word = 0; i + 8 <= text.size(); i += 8) {
+      std::memcpy(&word, text.data() + i, 8);
+      if (word & kHigh) break;
+    }
+    if (i == text.size()) break;
     if (static_cast<unsigned char>(text[i]) < 0x80) {
       ++i;
       continue;

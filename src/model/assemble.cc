@@ -7,7 +7,6 @@
 #include <set>
 #include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/hash.h"
 #include "base/text.h"
@@ -18,12 +17,16 @@
 namespace clawtrace {
 namespace {
 
-using FactRef = const Fact*;
+struct Entry {
+  Fact* fact = nullptr;  // its large parts are moved into the step at the end
+  uint64_t hash = 0;     // of the content
+  Conversation::Place place;
+};
 
 // Everything known of one session while it is being put together.
 struct Draft {
   std::string source, id;
-  std::vector<std::pair<FactRef, uint64_t>> facts;  // with content hash
+  std::vector<Entry> facts;
   Session session;
   std::map<std::string, int64_t> notes;
   int parent = -1;  // index of the parent's draft
@@ -68,44 +71,62 @@ auto CallRank(const Fact& fact, uint64_t hash) {
                     call.usage ? call.usage->total() : 0, fact.end_ns.has_value(), call.text_bytes, hash);
 }
 
-Step UniteCall(const std::string& id, std::vector<std::pair<FactRef, uint64_t>> versions,
-               const Conversation& order) {
-  auto best = std::ranges::max_element(versions, {}, [](auto& v) { return CallRank(*v.first, v.second); });
+// What of all versions belongs to the call: the full one's words where it has any, else the longest; the
+// span.
+void MergeVersion(const Fact& fact, const LlmCall& full, Step* step) {
+  const LlmCall& call = *fact.llm;
+  TakeEarlier(step->start_ns, fact.start_ns);
+  TakeLater(step->end_ns, fact.end_ns ? fact.end_ns : fact.start_ns);
+  MergeText(step->llm.model, full.model.empty() ? call.model : full.model);
+  MergeText(step->llm.provider, full.provider.empty() ? call.provider : full.provider);
+  MergeText(step->llm.stop_reason, full.stop_reason.empty() ? call.stop_reason : full.stop_reason);
+  TakeLater(step->llm.reported_cost, call.reported_cost);
+  step->llm.web_searches = std::max(step->llm.web_searches, call.web_searches);
+  step->llm.aliases.insert(step->llm.aliases.end(), call.aliases.begin(), call.aliases.end());
+  step->llm.attempts = std::max(step->llm.attempts, call.attempts);
+}
+
+// Blocks of one answer come on lines of their own, each with its own node; a node's versions are not added
+// up.
+void UniteBlocks(std::vector<const Entry*>& versions, Step* step) {
+  std::ranges::sort(versions, [](const Entry* a, const Entry* b) {
+    auto place = [](const Entry* e) { return std::pair(e->place.position, std::string_view(e->fact->node)); };
+    if (place(a) != place(b)) return place(a) < place(b);
+    auto ranks = std::pair(CallRank(*b->fact, 0), CallRank(*a->fact, 0));
+    return ranks.first != ranks.second ? ranks.first < ranks.second : b->fact->llm->text < a->fact->llm->text;
+  });
+  const Entry* before = nullptr;
+  for (const Entry* entry : versions) {
+    if (before && before->place.position == entry->place.position && before->fact->node == entry->fact->node)
+      continue;
+    before = entry;
+    const LlmCall& block = *entry->fact->llm;
+    step->llm.text_bytes += block.text_bytes;
+    step->llm.thinking_bytes += block.thinking_bytes;
+    if (step->llm.text.size() < kMaxText)
+      step->llm.text += PrefixUtf8(block.text, kMaxText - step->llm.text.size());
+  }
+}
+
+Step UniteCall(std::string_view id, std::vector<const Entry*>& versions) {
+  auto best =
+      std::ranges::max_element(versions, {}, [](const Entry* v) { return CallRank(*v->fact, v->hash); });
   Step step;
   step.kind = StepKind::kLlmCall;
   step.call_id = id;
-  step.llm = *best->first->llm;
-  step.llm.text.clear();
-  step.llm.aliases.clear();
-  step.llm.text_bytes = step.llm.thinking_bytes = 0;
-  // Blocks of one answer come on lines of their own, each with its own node; a node's versions are not added
-  // up.
-  std::map<std::tuple<int64_t, std::string>, FactRef> blocks;
-  for (auto& [fact, hash] : versions) {
-    TakeEarlier(step.start_ns, fact->start_ns);
-    TakeLater(step.end_ns, fact->end_ns ? fact->end_ns : fact->start_ns);
-    if (best->first->llm->model.empty()) MergeText(step.llm.model, fact->llm->model);
-    if (best->first->llm->provider.empty()) MergeText(step.llm.provider, fact->llm->provider);
-    TakeLater(step.llm.reported_cost, fact->llm->reported_cost);
-    step.llm.web_searches = std::max(step.llm.web_searches, fact->llm->web_searches);
-    step.llm.aliases.insert(step.llm.aliases.end(), fact->llm->aliases.begin(), fact->llm->aliases.end());
-    step.llm.attempts = std::max(step.llm.attempts, fact->llm->attempts);
-    if (best->first->llm->stop_reason.empty()) MergeText(step.llm.stop_reason, fact->llm->stop_reason);
-    FactRef& block = blocks[{order.Position(fact->node), fact->node}];
-    if (!block || CallRank(*block, 0) < CallRank(*fact, 0) ||
-        (CallRank(*block, 0) == CallRank(*fact, 0) && block->llm->text < fact->llm->text)) {
-      block = fact;
-    }
-  }
+  LlmCall& full = *(*best)->fact->llm;
+  UniteBlocks(versions, &step);
+  Step rest;  // what the versions say beside each other
+  for (const Entry* entry : versions) MergeVersion(*entry->fact, full, &step);
+  rest.llm = std::move(step.llm);
+  step.llm = std::move(full);
+  auto keep = [&](auto field) { step.llm.*field = std::move(rest.llm.*field); };
+  keep(&LlmCall::text), keep(&LlmCall::text_bytes), keep(&LlmCall::thinking_bytes), keep(&LlmCall::aliases);
+  keep(&LlmCall::model), keep(&LlmCall::provider), keep(&LlmCall::stop_reason), keep(&LlmCall::reported_cost);
+  keep(&LlmCall::web_searches), keep(&LlmCall::attempts);
   std::ranges::sort(step.llm.aliases);
   auto repeated = std::ranges::unique(step.llm.aliases);
   step.llm.aliases.erase(repeated.begin(), repeated.end());
-  for (auto& [key, fact] : blocks) {
-    step.llm.text_bytes += fact->llm->text_bytes;
-    step.llm.thinking_bytes += fact->llm->thinking_bytes;
-    if (step.llm.text.size() < kMaxText)
-      step.llm.text += PrefixUtf8(fact->llm->text, kMaxText - step.llm.text.size());
-  }
   return step;
 }
 
@@ -114,13 +135,14 @@ struct OrderKey {
   int64_t position = -1;
   int64_t ordinal = -1;
   int64_t time = INT64_MIN;
-  std::string id;
+  std::string_view id;  // of the fact
   auto operator<=>(const OrderKey&) const = default;
 };
 
-OrderKey KeyOf(const Fact& fact, const Conversation& order) {
+OrderKey KeyOf(const Entry& entry, const Conversation& order) {
+  const Fact& fact = *entry.fact;
   OrderKey key;
-  key.position = order.Position(fact.node);
+  key.position = entry.place.position;
   if (key.position < 0 && !order.empty()) key.position = order.PositionAt(fact.start_ns);
   key.ordinal = fact.ordinal;
   key.time = fact.start_ns.value_or(INT64_MIN);
@@ -128,40 +150,64 @@ OrderKey KeyOf(const Fact& fact, const Conversation& order) {
   return key;
 }
 
+// Steps are large: until their order is known only what decides it is kept.
 struct Call {
   OrderKey key;
-  Step step;
+  std::string_view id;
+  std::vector<const Entry*> versions;
 };
 struct Tool {
   OrderKey key;
-  Step step;
-  bool has_use = false, has_result = false;
+  std::string_view id;
+  Fact* use = nullptr;  // the fullest version
+  Fact* result = nullptr;
+  std::string_view llm_call, child_session;  // of any version
+  std::optional<int64_t> start_ns, end_ns;
 };
 
-void TakeUse(Tool& tool, const Fact& fact, const OrderKey& key) {
-  bool better = !tool.has_use ||
-                std::tuple(fact.tool->args_bytes, fact.tool->args_hash, std::string_view(fact.tool->name)) >
-                    std::tuple(tool.step.tool.args_bytes, tool.step.tool.args_hash,
-                               std::string_view(tool.step.tool.name));
-  std::string llm_call = tool.step.tool.llm_call;
-  if (better) tool.step.tool = *fact.tool;
-  if (tool.step.tool.llm_call.empty()) tool.step.tool.llm_call = llm_call;
-  tool.key = tool.has_use ? std::min(tool.key, key) : key;
-  tool.has_use = true;
-  TakeEarlier(tool.step.start_ns, fact.start_ns);
+void TakeUse(Tool& tool, const Entry& entry, const OrderKey& key) {
+  Fact& fact = *entry.fact;
+  auto rank = [](const ToolUse& t) {
+    return std::tuple(t.args_bytes, t.args_hash, std::string_view(t.name));
+  };
+  tool.key = tool.use ? std::min(tool.key, key) : key;
+  if (!tool.use || rank(*fact.tool) > rank(*tool.use->tool)) tool.use = &fact;
+  if (tool.llm_call.empty()) tool.llm_call = fact.tool->llm_call;
+  if (!tool.use->tool->llm_call.empty()) tool.llm_call = tool.use->tool->llm_call;
+  TakeEarlier(tool.start_ns, fact.start_ns);
 }
 
-void TakeResult(Tool& tool, const Fact& fact, const OrderKey& key) {
+void TakeResult(Tool& tool, const Entry& entry, const OrderKey& key) {
+  Fact& fact = *entry.fact;
   auto rank = [](const ToolResult& r) {
     return std::tuple(r.status != ToolStatus::kUnknown, r.output_bytes, r.output_hash, r.exit_code,
                       std::string_view(r.error), std::string_view(r.child_session));
   };
-  std::string child = tool.step.result.child_session;
-  if (!tool.has_result || rank(*fact.result) > rank(tool.step.result)) tool.step.result = *fact.result;
-  if (tool.step.result.child_session.empty()) tool.step.result.child_session = child;
-  tool.has_result = true;
-  if (!tool.has_use) tool.key = key;
-  TakeLater(tool.step.end_ns, fact.end_ns ? fact.end_ns : fact.start_ns);
+  if (!tool.result || rank(*fact.result) > rank(*tool.result->result)) tool.result = &fact;
+  if (tool.child_session.empty()) tool.child_session = fact.result->child_session;
+  if (!tool.result->result->child_session.empty()) tool.child_session = tool.result->result->child_session;
+  if (!tool.use) tool.key = key;
+  TakeLater(tool.end_ns, fact.end_ns ? fact.end_ns : fact.start_ns);
+}
+
+Step StepOf(const Tool& tool) {
+  Step step;
+  step.kind = StepKind::kToolUse;
+  step.call_id = tool.id;
+  step.start_ns = tool.start_ns, step.end_ns = tool.end_ns;
+  step.result_only = !tool.use;
+  if (tool.use) {
+    std::string llm_call(tool.llm_call);
+    step.tool = std::move(*tool.use->tool);
+    step.tool.llm_call = std::move(llm_call);
+  }
+  if (tool.result) {
+    std::string child(tool.child_session);
+    step.result = std::move(*tool.result->result);
+    step.result.child_session = std::move(child);
+  }
+  if (IsSpawnTool(step.tool.name) || !step.result.child_session.empty()) step.kind = StepKind::kSubagentSpawn;
+  return step;
 }
 
 void TakeOutcome(Session& session, const Fact& fact) {
@@ -208,7 +254,7 @@ std::string TaskOf(const Session& session) {
 }
 
 void SetTimes(Draft& draft) {
-  for (auto& [fact, hash] : draft.facts) {
+  for (const auto& [fact, hash, place] : draft.facts) {
     TakeEarlier(draft.session.start_ns, fact->start_ns);
     TakeLater(draft.session.end_ns, fact->end_ns ? fact->end_ns : fact->start_ns);
   }
@@ -216,10 +262,11 @@ void SetTimes(Draft& draft) {
 
 void SetPrompt(Draft& draft, const Conversation& order) {
   std::optional<OrderKey> first;
-  for (auto& [fact, hash] : draft.facts) {
+  for (const Entry& entry : draft.facts) {
+    const Fact* fact = entry.fact;
     if (fact->kind != FactKind::kUser || !fact->user || fact->user->is_meta || Trim(fact->user->text).empty())
       continue;
-    OrderKey key = KeyOf(*fact, order);
+    OrderKey key = KeyOf(entry, order);
     if (first && !(key < *first)) continue;
     first = key;
     draft.session.prompt = fact->user->text;
@@ -229,66 +276,68 @@ void SetPrompt(Draft& draft, const Conversation& order) {
 
 // Calls in order; each followed by its tools. Tools that no known call asked for stand where their own record
 // does.
-std::vector<Step> Interleave(std::vector<Call> calls, std::vector<Tool> tools) {
+std::vector<Step> Interleave(std::vector<Call> calls, const std::vector<Tool>& tools) {
   std::ranges::sort(calls, {}, &Call::key);
-  std::unordered_map<std::string_view, size_t> call_index;
-  for (size_t i = 0; i < calls.size(); ++i) call_index.emplace(calls[i].step.call_id, i);
+  std::unordered_map<std::string_view, size_t, TextHash> call_index;
+  call_index.reserve(calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) call_index.emplace(calls[i].id, i);
   auto rank_of = [&](const Tool& tool) {
-    auto found = call_index.find(tool.step.tool.llm_call);
-    if (found != call_index.end()) return found->second;
+    auto found = call_index.find(tool.llm_call);
+    if (found != call_index.end()) return static_cast<int64_t>(found->second);
     auto after = std::ranges::upper_bound(calls, tool.key, {}, &Call::key);
-    return after == calls.begin() ? SIZE_MAX : static_cast<size_t>(after - calls.begin()) - 1;
+    return static_cast<int64_t>(after - calls.begin()) - 1;
   };
-  using Row = std::tuple<int64_t, OrderKey, int64_t, size_t>;  // rank (-1 = before all), key, index, tool
+  // Rank -1 is before all calls. Within one answer the block index counts before the record's id.
+  struct Row {
+    int64_t rank = 0, index = 0;
+    const Tool* tool = nullptr;
+    auto order() const {
+      const OrderKey& key = tool->key;
+      return std::tuple(rank, key.position, key.ordinal, index, key.time, key.id);
+    }
+  };
   std::vector<Row> rows;
-  for (size_t i = 0; i < tools.size(); ++i) {
-    size_t rank = rank_of(tools[i]);
-    rows.emplace_back(rank == SIZE_MAX ? -1 : static_cast<int64_t>(rank), tools[i].key,
-                      tools[i].step.tool.index, i);
-  }
-  // Within one answer the block index counts before the record's id.
-  std::ranges::sort(rows, [](const Row& a, const Row& b) {
-    const OrderKey &ka = std::get<1>(a), &kb = std::get<1>(b);
-    return std::tuple(std::get<0>(a), ka.position, ka.ordinal, std::get<2>(a), ka.time,
-                      std::string_view(ka.id)) < std::tuple(std::get<0>(b), kb.position, kb.ordinal,
-                                                            std::get<2>(b), kb.time, std::string_view(kb.id));
-  });
+  rows.reserve(tools.size());
+  for (const Tool& tool : tools) rows.push_back({rank_of(tool), tool.use ? tool.use->tool->index : 0, &tool});
+  std::ranges::sort(rows, {}, &Row::order);
   std::vector<Step> steps;
   steps.reserve(calls.size() + tools.size());
   size_t next = 0;
   auto take_tools = [&](int64_t rank, std::optional<size_t> asker) {
-    for (; next < rows.size() && std::get<0>(rows[next]) == rank; ++next) {
-      Step step = std::move(tools[std::get<3>(rows[next])].step);
-      if (asker && step.tool.llm_call == steps[*asker].call_id) {
-        step.turn = steps[*asker].turn;
-        step.abandoned = steps[*asker].abandoned;
-      }
-      steps.push_back(std::move(step));
+    for (; next < rows.size() && rows[next].rank == rank; ++next) {
+      Step& step = steps.emplace_back(StepOf(*rows[next].tool));
+      if (!asker || step.tool.llm_call != steps[*asker].call_id) continue;
+      step.turn = steps[*asker].turn;
+      step.abandoned = steps[*asker].abandoned;
     }
   };
   take_tools(-1, std::nullopt);
   for (size_t i = 0; i < calls.size(); ++i) {
-    calls[i].step.turn = static_cast<int64_t>(i) + 1;
-    steps.push_back(std::move(calls[i].step));
-    size_t asker = steps.size() - 1;
-    take_tools(static_cast<int64_t>(i), asker);
+    bool active = std::ranges::any_of(calls[i].versions, [](const Entry* e) { return e->place.active; });
+    Step& step = steps.emplace_back(UniteCall(calls[i].id, calls[i].versions));
+    step.turn = static_cast<int64_t>(i) + 1;
+    step.abandoned = !active;
+    take_tools(static_cast<int64_t>(i), steps.size() - 1);
   }
   return steps;
 }
 
-Conversation OrderOf(const Draft& draft) {
+Conversation OrderOf(Draft& draft) {
   std::vector<ConversationNode> nodes;
-  for (auto& [fact, hash] : draft.facts) {
-    if (!fact->node.empty())
-      nodes.push_back({fact->node, fact->parent_node, fact->start_ns.value_or(INT64_MIN)});
+  nodes.reserve(draft.facts.size());
+  for (const Entry& entry : draft.facts) {
+    const Fact& fact = *entry.fact;
+    if (!fact.node.empty()) nodes.push_back({fact.node, fact.parent_node, fact.start_ns.value_or(INT64_MIN)});
   }
-  return Conversation(std::move(nodes));
+  Conversation order(nodes);
+  for (Entry& entry : draft.facts) entry.place = order.Find(entry.fact->node);
+  return order;
 }
 
 void NoteGaps(Draft& draft, const std::vector<Tool>& tools) {
   for (const Tool& tool : tools) {
-    if (!tool.has_result) Note(draft, "missing_result");
-    if (!tool.has_use) Note(draft, "result_without_call");
+    if (!tool.result) Note(draft, "missing_result");
+    if (!tool.use) Note(draft, "result_without_call");
   }
 }
 
@@ -301,56 +350,61 @@ void NoteClock(Draft& draft) {
   }
 }
 
-void BuildSteps(Draft& draft) {
-  Conversation order = OrderOf(draft);
-  if (order.cycles() > 0) Note(draft, "cyclic_parents", order.cycles());
-  std::unordered_map<std::string, std::vector<std::pair<FactRef, uint64_t>>> versions;
-  std::unordered_map<std::string, Tool> tools_by_id;
-  uint64_t set_hash = 0;
-  for (auto& [fact, hash] : draft.facts) {
-    set_hash += Hash64(HexOf(hash));
+template <class T>
+using ById = std::unordered_map<std::string_view, T, TextHash>;
+
+template <class T>
+std::vector<T> ValuesOf(ById<T>& by_id) {
+  std::vector<T> values;
+  values.reserve(by_id.size());
+  for (auto& [id, value] : by_id) {
+    value.id = id;
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+void TakeFacts(Draft& draft, const Conversation& order, ById<Call>* calls, ById<Tool>* tools) {
+  for (const Entry& entry : draft.facts) {
+    const Fact* fact = entry.fact;
+    draft.session.source_hash += Hash64({reinterpret_cast<const char*>(&entry.hash), sizeof entry.hash});
     if (fact->kind == FactKind::kSession && fact->session) MergeInfo(draft, *fact->session);
     if (fact->kind == FactKind::kCompaction) ++draft.session.compactions;
     if (fact->kind == FactKind::kOutcome && fact->outcome) TakeOutcome(draft.session, *fact);
     if (fact->kind == FactKind::kSkill && fact->skill) TakeSkill(draft.session, *fact->skill);
-    if (fact->kind == FactKind::kLlmCall && fact->llm) versions[fact->id].emplace_back(fact, hash);
-    if (fact->kind == FactKind::kToolUse && fact->tool)
-      TakeUse(tools_by_id[fact->id], *fact, KeyOf(*fact, order));
-  }
-  for (auto& [fact, hash] : draft.facts) {
-    if (fact->kind == FactKind::kToolResult && fact->result)
-      TakeResult(tools_by_id[fact->id], *fact, KeyOf(*fact, order));
-  }
-  draft.session.source_hash = set_hash;
-  std::vector<Call> calls;
-  for (auto& [id, facts] : versions) {
-    Call call{KeyOf(*facts.front().first, order), UniteCall(id, facts, order)};
-    bool active = false;
-    for (auto& [fact, hash] : facts) {
-      call.key = std::min(call.key, KeyOf(*fact, order));
-      active = active || order.IsActive(fact->node);
+    if (fact->kind == FactKind::kLlmCall && fact->llm) {
+      Call& call = (*calls)[fact->id];
+      OrderKey key = KeyOf(entry, order);
+      call.key = call.versions.empty() ? key : std::min(call.key, key);
+      call.versions.push_back(&entry);
     }
-    call.step.abandoned = !active;
-    calls.push_back(std::move(call));
+    if (fact->kind == FactKind::kToolUse && fact->tool)
+      TakeUse((*tools)[fact->id], entry, KeyOf(entry, order));
   }
-  std::vector<Tool> tools;
-  for (auto& [id, tool] : tools_by_id) {
-    tool.step.kind = StepKind::kToolUse;
-    tool.step.call_id = id;
-    tool.step.result_only = !tool.has_use;
-    if (IsSpawnTool(tool.step.tool.name) || !tool.step.result.child_session.empty())
-      tool.step.kind = StepKind::kSubagentSpawn;
-    tools.push_back(std::move(tool));
+  for (const Entry& entry : draft.facts) {
+    if (entry.fact->kind == FactKind::kToolResult && entry.fact->result)
+      TakeResult((*tools)[entry.fact->id], entry, KeyOf(entry, order));
   }
+}
+
+void BuildSteps(Draft& draft) {
+  Conversation order = OrderOf(draft);
+  if (order.cycles() > 0) Note(draft, "cyclic_parents", order.cycles());
+  ById<Call> calls_by_id;
+  ById<Tool> tools_by_id;
+  TakeFacts(draft, order, &calls_by_id, &tools_by_id);
+  std::vector<Call> calls = ValuesOf(calls_by_id);
+  std::vector<Tool> tools = ValuesOf(tools_by_id);
   SetTimes(draft);
   SetPrompt(draft, order);
   NoteGaps(draft, tools);
   if (calls.empty()) Note(draft, "no_model_call");
-  draft.session.steps = Interleave(std::move(calls), std::move(tools));
+  draft.session.steps = Interleave(std::move(calls), tools);
   NoteClock(draft);
-  for (auto& [fact, hash] : draft.facts) {
-    if (fact->kind != FactKind::kSession || !fact->session) continue;
-    for (const std::string& note : fact->session->notes) draft.notes.emplace(note, 0);
+  for (const Entry& entry : draft.facts) {
+    const Fact& fact = *entry.fact;
+    if (fact.kind != FactKind::kSession || !fact.session) continue;
+    for (const std::string& note : fact.session->notes) draft.notes.emplace(note, 0);
   }
 }
 
@@ -507,24 +561,25 @@ std::vector<Session> Nest(std::vector<Draft>& drafts) {
   return roots;
 }
 
-std::vector<Draft> GroupBySession(const std::vector<Fact>& facts) {
+std::vector<Draft> GroupBySession(std::vector<Fact>& facts) {
   std::map<std::pair<std::string_view, std::string_view>, size_t> index;
   std::vector<Draft> drafts;
-  std::vector<std::unordered_set<uint64_t>> seen;
-  for (const Fact& fact : facts) {
+  for (Fact& fact : facts) {
     auto [it, added] = index.emplace(
         std::pair<std::string_view, std::string_view>(fact.source, fact.session_id), drafts.size());
     if (added) {
       Draft draft;
       draft.source = fact.source, draft.id = fact.session_id;
       drafts.push_back(std::move(draft));
-      seen.emplace_back();
     }
-    uint64_t hash = HashOf(fact);
-    if (seen[it->second].insert(hash).second) drafts[it->second].facts.emplace_back(&fact, hash);
+    drafts[it->second].facts.push_back({&fact, HashOf(fact), {}});
   }
   // From here on arrival order is forgotten.
-  for (Draft& draft : drafts) std::ranges::sort(draft.facts, {}, &std::pair<FactRef, uint64_t>::second);
+  for (Draft& draft : drafts) {
+    std::ranges::sort(draft.facts, {}, &Entry::hash);
+    auto repeated = std::ranges::unique(draft.facts, {}, &Entry::hash);
+    draft.facts.erase(repeated.begin(), repeated.end());
+  }
   std::ranges::sort(drafts, {}, [](const Draft& d) {
     return std::pair<std::string_view, std::string_view>(d.source, d.id);
   });

@@ -7,27 +7,33 @@
 
 namespace clawtrace {
 
-Conversation::Conversation(std::vector<ConversationNode> nodes) {
-  // Versions of one record: the earliest time, then the smallest parent that is not empty.
-  std::ranges::sort(nodes, [](auto& a, auto& b) {
-    return std::tuple(a.id, a.time, a.parent.empty(), a.parent) <
-           std::tuple(b.id, b.time, b.parent.empty(), b.parent);
-  });
-  std::vector<std::string_view> parents;
+Conversation::Conversation(const std::vector<ConversationNode>& nodes) {
+  // Versions of one record: the earliest time, and of those that name a parent the earliest, then smallest.
+  struct Parent {
+    int64_t time = 0;
+    std::string_view id;
+  };
+  std::vector<Parent> parents;
+  index_.reserve(nodes.size());
   for (const ConversationNode& node : nodes) {
-    if (!entries_.empty() && entries_.back().id == node.id) {
-      if (parents.back().empty()) parents.back() = node.parent;
+    auto [it, added] = index_.emplace(node.id, static_cast<int>(entries_.size()));
+    if (added) {
+      entries_.push_back({node.id, -1, node.time, -1, -1, false});
+      parents.push_back({node.time, node.parent});
       continue;
     }
-    index_.emplace(node.id, static_cast<int>(entries_.size()));
-    entries_.push_back({node.id, -1, node.time, -1, -1, false});
-    parents.push_back(node.parent);
+    Entry& entry = entries_[it->second];
+    entry.time = std::min(entry.time, node.time);
+    Parent& parent = parents[it->second];
+    if (node.parent.empty()) continue;
+    if (parent.id.empty() || std::tie(node.time, node.parent) < std::tie(parent.time, parent.id))
+      parent = {node.time, node.parent};
   }
   std::vector<std::vector<int>> children(entries_.size());
   std::vector<int> roots;
   for (size_t i = 0; i < entries_.size(); ++i) {
-    auto found = index_.find(parents[i]);
-    bool linked = !parents[i].empty() && found != index_.end() && found->second != static_cast<int>(i);
+    auto found = index_.find(parents[i].id);
+    bool linked = !parents[i].id.empty() && found != index_.end() && found->second != static_cast<int>(i);
     if (linked) {
       entries_[i].parent = found->second;
       children[found->second].push_back(static_cast<int>(i));
@@ -87,20 +93,17 @@ void Conversation::MarkActive() {
   }
 }
 
-int64_t Conversation::Position(std::string_view id) const {
+Conversation::Place Conversation::Find(std::string_view id) const {
   auto found = index_.find(id);
-  return found == index_.end() ? -1 : entries_[found->second].position;
+  if (found == index_.end()) return {};
+  const Entry& entry = entries_[found->second];
+  return {entry.position, entry.active};
 }
 
 int64_t Conversation::PositionAt(std::optional<int64_t> time) const {
   if (!time) return -1;
   auto after = std::ranges::upper_bound(by_time_, *time, {}, &std::pair<int64_t, int64_t>::first);
   return after == by_time_.begin() ? -1 : std::prev(after)->second;
-}
-
-bool Conversation::IsActive(std::string_view id) const {
-  auto found = index_.find(id);
-  return found == index_.end() || entries_[found->second].active;
 }
 
 }  // namespace clawtrace

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace clawtrace {
 
 struct ConversationNode {
@@ -20,15 +22,19 @@ struct ConversationNode {
 // Keeps the views it was given: the facts must outlive it.
 class Conversation {
  public:
-  explicit Conversation(std::vector<ConversationNode> nodes);
+  explicit Conversation(const std::vector<ConversationNode>& nodes);
 
   bool empty() const { return index_.empty(); }
-  // Depth-first position: parents before children, branches by (time, id). -1 for unknown or empty ids.
-  int64_t Position(std::string_view id) const;
   // Position of the last record that is not later than time; -1 when there is none.
   int64_t PositionAt(std::optional<int64_t> time) const;
-  // Is the record on the path from the start to the latest record of its chain? Unknown ids are.
-  bool IsActive(std::string_view id) const;
+  // Where a record stands, depth-first: parents before children, branches by (time, id); -1 for unknown or
+  // empty ids. active: it is on the path from the start to the latest record of its chain;
+  // unknown ids are.
+  struct Place {
+    int64_t position = -1;
+    bool active = true;
+  };
+  Place Find(std::string_view id) const;
   int64_t cycles() const { return cycles_; }
 
  private:
@@ -44,7 +50,7 @@ class Conversation {
   void MarkActive();
 
   std::vector<Entry> entries_;
-  std::unordered_map<std::string_view, int> index_;
+  std::unordered_map<std::string_view, int, TextHash> index_;
   std::vector<std::pair<int64_t, int64_t>> by_time_;  // time, greatest position so far
   int64_t next_position_ = 0;
   int64_t cycles_ = 0;

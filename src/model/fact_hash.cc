@@ -5,9 +5,11 @@
 namespace clawtrace {
 namespace {
 
-// An archive (archive.h) that hashes instead of writing: names and values, nested.
+// An archive (archive.h) that lays names and values out in a row of bytes, to be hashed at once.
 class HashArchive {
  public:
+  explicit HashArchive(std::string* out) : out_(*out) {}
+
   template <class T>
   void Field(std::string_view name, const T& value) {
     if constexpr (requires { value.has_value(); }) {
@@ -22,11 +24,13 @@ class HashArchive {
   void CountField(std::string_view name, int64_t count) {
     if (count != 0) Field(name, count);
   }
-  uint64_t hash() const { return hash_; }
 
  private:
-  void Add(std::string_view bytes) { hash_ = Hash64(bytes, hash_); }
-  void Add(int64_t number) { hash_ = Hash64({reinterpret_cast<const char*>(&number), sizeof number}, hash_); }
+  void Add(std::string_view bytes) {
+    Add(static_cast<int64_t>(bytes.size()));
+    out_.append(bytes);
+  }
+  void Add(int64_t number) { out_.append(reinterpret_cast<const char*>(&number), sizeof number); }
 
   template <class T>
   void Put(const T& value) {
@@ -47,15 +51,20 @@ class HashArchive {
     }
   }
 
-  uint64_t hash_ = 0;
+  std::string& out_;
 };
 
 }  // namespace
 
 uint64_t HashOf(const Fact& fact) {
-  HashArchive archive;
+  thread_local std::string bytes;
+  bytes.clear();
+  HashArchive archive(&bytes);
   Describe(archive, const_cast<Fact&>(fact));
-  return archive.hash();
+  uint64_t hash = Hash64(bytes);
+  constexpr size_t kKeep = size_t{1} << 20;
+  if (bytes.capacity() > kKeep) bytes = std::string();
+  return hash;
 }
 
 }  // namespace clawtrace

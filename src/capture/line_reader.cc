@@ -33,14 +33,18 @@ void JsonLineReader::Feed(std::string_view bytes) {
       ++next_offset_;
       continue;
     }
+    // A line in the middle of what was fed is parsed where it stands.
+    bool padded = bytes.size() >= JsonParser::kPadding;
     if (!pending_.empty()) {
       pending_.append(part);
+      pending_.reserve(pending_.size() + JsonParser::kPadding);
       part = pending_;
+      padded = true;
     }
     offset_ = next_offset_;
     ++line_;
     next_offset_ += static_cast<int64_t>(part.size()) + 1;
-    OnLine(part, true);
+    OnLine(part, true, padded);
     pending_.clear();
   }
 }
@@ -49,17 +53,17 @@ void JsonLineReader::Finish() {
   if (!pending_.empty()) {
     offset_ = next_offset_;
     ++line_;
-    OnLine(pending_, false);
+    OnLine(pending_, false, false);
     pending_.clear();
   }
   OnEnd();
 }
 
-void JsonLineReader::OnLine(std::string_view line, bool terminated) {
+void JsonLineReader::OnLine(std::string_view line, bool terminated, bool padded) {
   if (line_ == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
   std::string_view text = Trim(line);
   if (text.empty()) return;
-  auto record = parser_.Parse(text);
+  auto record = padded ? parser_.ParsePadded(text) : parser_.Parse(text);
   raw_ = parser_.parsed();
   if (!record) {
     bool cut = !terminated && parser_.why() == "not-json";

@@ -34,7 +34,8 @@ class JsonLineReader : public LogReader {
   std::string_view raw() const { return raw_; }
 
  private:
-  void OnLine(std::string_view line, bool terminated);
+  // padded: JsonParser::kPadding bytes behind the line can be read.
+  void OnLine(std::string_view line, bool terminated, bool padded);
 
   FactSink* sink_;
   LenientJson parser_;

@@ -182,7 +182,7 @@ class Emitter {
       auto own = OwnUsage(index);
       if (!own) return;
       // A remainder is not the whole call that the emitter gave a price for.
-      if (*own != *call.usage) call.reported_cost = std::nullopt;
+      if (*own != *call.usage) call.reported_cost = std::nullopt, call.other_reading = std::nullopt;
       call.usage = own;
     } else if (below_[static_cast<size_t>(index)].own_bearers > 0) {
       return;  // a wrapper around the real call

@@ -168,6 +168,7 @@ void ReadLlm(const OtlpScope& scope, const OtlpSpan& span, JsonParser* parser, S
   if (call.provider.empty() && scope.name == "gemini-cli") call.provider = "gcp.gemini";
   OtlpUsage usage = ReadUsage(scope, call.provider, a);
   call.usage = usage.usage;
+  call.other_reading = usage.other_reading;
   call.reported_cost = usage.cost;
   record->cache_known = usage.cache_known;
   record->reasoning_missing = usage.reasoning_missing;

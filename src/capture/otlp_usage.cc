@@ -20,6 +20,7 @@ struct Emitted {
   bool underscore_cache = false;  // cache attributes in the old spelling only
   bool ai_details = false;        // AI SDK >= 6
   bool ai_legacy = false;         // AI SDK, any version, ai.* attributes
+  bool openinference = false;     // counts in OpenInference's attributes
 };
 
 std::optional<int64_t> First(const OtlpAttributes& attributes, Keys keys) {
@@ -124,6 +125,8 @@ void ReadGeneric(const OtlpAttributes& attributes, Emitted* out) {
                    "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens", "ai.usage.reasoningTokens",
                    "ai.usage.outputTokenDetails.reasoningTokens", "codex.usage.reasoning_output_tokens",
                    "thoughts_token_count"});
+  out->openinference = !First(attributes, {"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"}) &&
+                       First(attributes, {"llm.token_count.prompt"});
   for (const OtlpAttribute& attribute : attributes) {
     if (attribute.key.starts_with("ai.usage.inputTokenDetails.")) out->ai_details = true;
     if (attribute.key.starts_with("ai.usage.")) out->ai_legacy = true;
@@ -161,13 +164,15 @@ Input RuleOf(std::string_view scope, std::string_view provider, const Emitted& e
     if (scope == "@arizeai/openinference-instrumentation-anthropic") return Input::kExclusive;
     return Input::kInclusive;
   }
-  if (scope.starts_with("opentelemetry.instrumentation.bedrock") || scope.starts_with("strands"))
-    return Input::kExclusive;
+  if (scope.starts_with("opentelemetry.instrumentation.bedrock")) return Input::kExclusive;
+  // Strands excludes; the processor that makes OpenInference's attributes of its spans adds up.
+  if (scope.starts_with("strands")) return emitted.openinference ? Input::kInclusive : Input::kExclusive;
   if (scope.starts_with("@traceloop/") || scope.starts_with("opentelemetry.instrumentation."))
     return Input::kInclusive;
   if (emitted.ai_details) return Input::kInclusive;
   if (emitted.ai_legacy) return IsAnthropicLike(provider) ? Input::kExclusive : Input::kInclusive;
-  for (std::string_view known : {"gen_ai", "gemini-cli", "qwen-code", "codex", "lmnr", "opencode"}) {
+  for (std::string_view known :
+       {"gen_ai", "gemini-cli", "qwen-code", "codex", "lmnr", "opencode", "litellm", "openrouter"}) {
     if (scope.starts_with(known)) return Input::kInclusive;
   }
   if (IsInclusiveProvider(provider)) return Input::kInclusive;
@@ -214,23 +219,24 @@ void SettleInput(std::string_view scope, std::string_view provider, const Emitte
   int64_t write = std::max(emitted.write.value_or(0), split);
   Input rule = RuleOf(scope, provider, emitted);
   bool exclusive = rule == Input::kExclusive || rule == Input::kDisjoint;
-  if (!exclusive && read + write > input) {
-    // No reading of "including" allows this, whoever says so.
+  int64_t plain = input + emitted.output.value_or(0), cached = read + write;
+  bool adds_cache = emitted.total && cached > 0 && *emitted.total == plain + cached;
+  if (!exclusive && (cached > input || (adds_cache && !IsInclusiveProvider(provider)))) {
+    // No reading of "including" allows the former, whoever says so; a total that adds cached tokens to input
+    // is nearly as strong.
     exclusive = true;
     out->reclassified = rule == Input::kInclusive;
-  } else if (rule == Input::kByKey && emitted.total && read + write > 0) {
-    if (*emitted.total == input + emitted.output.value_or(0) + read + write)
-      exclusive = true;
-    else if (*emitted.total != input + emitted.output.value_or(0))
-      out->ambiguous = true;
-  } else if (rule == Input::kByKey && read + write > 0) {
-    out->ambiguous = true;
+  } else if (rule == Input::kByKey && cached > 0) {
+    out->ambiguous = !emitted.total || *emitted.total != plain;
   }
   usage->uncached_input = exclusive ? input : input - read - write;
   usage->cache_read = read;
   usage->cache_write_5m = emitted.write_5m.value_or(0);
   usage->cache_write_1h = emitted.write_1h.value_or(0);
   usage->cache_write_unknown = write - split;
+  if (!out->ambiguous) return;
+  out->other_reading = *usage;
+  out->other_reading->uncached_input = input;
 }
 
 std::optional<Usd> CostOf(const OtlpAttributes& attributes) {
@@ -283,6 +289,8 @@ OtlpUsage ReadUsage(const OtlpScope& scope, std::string_view provider, const Otl
   Usage usage;
   SettleInput(scope.name, lower, emitted, &usage, &out);
   SettleOutput(scope.name, lower, emitted, &usage, &out);
+  if (out.other_reading)
+    out.other_reading->output = usage.output, out.other_reading->reasoning = usage.reasoning;
   out.cache_known = emitted.read || emitted.write;
   if (IsPlausible(usage))
     out.usage = usage;

@@ -15,10 +15,11 @@ struct OtlpUsage {
   std::optional<Usd> cost;     // given by the emitter, > 0
   bool cache_known = false;    // the span says something about cached tokens, if only 0
   bool reasoning_missing =
-      false;                  // this emitter's output excludes reasoning and the span does not say how much
-  bool ambiguous = false;     // no rule decides; read as including cached tokens
-  bool reclassified = false;  // the numbers contradict the emitter's rule and won
-  bool implausible = false;   // counts beyond reason, refused
+      false;               // this emitter's output excludes reasoning and the span does not say how much
+  bool ambiguous = false;  // no rule decides; read as including cached tokens
+  std::optional<Usage> other_reading;  // ambiguous: as excluding them
+  bool reclassified = false;           // the numbers contradict the emitter's rule and won
+  bool implausible = false;            // counts beyond reason, refused
 };
 
 OtlpUsage ReadUsage(const OtlpScope& scope, std::string_view provider, const OtlpAttributes& attributes);

@@ -239,6 +239,10 @@ TEST(OtlpUsage, OldCacheKeysOfUnknownEmitters) {
   ASSERT_TRUE(got.usage);
   EXPECT_EQ(got.usage->uncached_input, 2100);
   EXPECT_TRUE(got.ambiguous);
+  ASSERT_TRUE(got.other_reading);
+  EXPECT_EQ(got.other_reading->uncached_input, 12100);
+  EXPECT_EQ(got.other_reading->cache_read, 10000);
+  EXPECT_EQ(got.other_reading->output, 500);
   // The total decides.
   got = Read("unheard-of", "",
              {{"gen_ai.usage.input_tokens", 12100},
@@ -255,6 +259,28 @@ TEST(OtlpUsage, OldCacheKeysOfUnknownEmitters) {
   EXPECT_EQ(got.usage->uncached_input, 2100);
   EXPECT_FALSE(got.ambiguous);
   EXPECT_FALSE(Read("unheard-of", "openai", plain).ambiguous);
+}
+
+// A total that adds cached tokens to input speaks against an emitter that should include them, but not where
+// the provider itself includes them.
+TEST(OtlpUsage, ATotalBesideInputProvesExclusive) {
+  std::initializer_list<Entry> entries = {{"llm.token_count.prompt", 5000},
+                                          {"llm.token_count.prompt_details.cache_read", 100},
+                                          {"llm.token_count.completion", 5},
+                                          {"llm.token_count.total", 5105}};
+  auto got = Read("openinference.instrumentation.anthropic", "anthropic", entries);
+  EXPECT_EQ(got.usage->uncached_input, 5000);
+  EXPECT_TRUE(got.reclassified);
+  EXPECT_EQ(Read("openinference.instrumentation.openai", "openai", entries).usage->uncached_input, 4900);
+}
+
+TEST(OtlpUsage, StrandsThroughOpenInferenceIncludes) {
+  EXPECT_EQ(Read("strands.telemetry.tracer", "",
+                 {{"llm.token_count.prompt", 5000},
+                  {"llm.token_count.prompt_details.cache_read", 100},
+                  {"llm.token_count.completion", 5}})
+                .usage->uncached_input,
+            4900);
 }
 
 TEST(OtlpUsage, SynonymsAreAlternatives) {

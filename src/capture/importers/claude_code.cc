@@ -109,6 +109,13 @@ UsageState ReadUsage(Json json, Usage* usage, std::string* tier) {
   return UsageState::kUsable;
 }
 
+// Searches that the provider ran for an answer; charged apart from tokens.
+int64_t SearchesOf(Json usage) {
+  auto count = CountOf(usage["server_tool_use"]["web_search_requests"]);
+  constexpr int64_t kMost = 1'000'000;
+  return count && *count <= kMost ? *count : 0;
+}
+
 struct SessionNotes {
   Stamped version, cwd, parent, forked_from;
 };
@@ -237,6 +244,7 @@ class ClaudeReader final : public JsonLineReader {
         break;
       case UsageState::kUsable:
         call.usage = usage;
+        call.web_searches = SearchesOf(e.message["usage"]);
         break;
       case UsageState::kWrongType:
         Skip("wrong-type:usage");

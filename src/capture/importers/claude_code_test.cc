@@ -45,6 +45,21 @@ std::string Result(std::string_view id, std::string_view content, std::string_vi
       id, content, fields, extra);
 }
 
+TEST(ClaudeCodeLog, SearchesOfTheProvider) {
+  auto searches = [](std::string_view tool_use) {
+    Collected log = Lines(
+        Assistant("m1", "a", "", "", R"({"input_tokens":1,"output_tokens":2)" + std::string(tool_use) + "}"));
+    for (const Fact& fact : log.facts) {
+      if (fact.kind == FactKind::kLlmCall) return fact.llm->web_searches;
+    }
+    return int64_t{-1};
+  };
+  EXPECT_EQ(searches(R"(,"server_tool_use":{"web_search_requests":3,"web_fetch_requests":1})"), 3);
+  EXPECT_EQ(searches(R"(,"server_tool_use":{"web_search_requests":-3})"), 0);
+  EXPECT_EQ(searches(R"(,"server_tool_use":null)"), 0);
+  EXPECT_EQ(searches(""), 0);
+}
+
 TEST(ClaudeCodeRecordings, KitMainFixture) {
   Collected log = ReadFolder(Golden("claude-code/main"));
   auto totals = TotalsOf(log);

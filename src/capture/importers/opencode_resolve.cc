@@ -80,7 +80,8 @@ class Resolver {
       }
       if (fact.kind == FactKind::kToolUse) uses_[{fact.session_id, fact.id}].insert(fact.node);
       std::string message = fact.parent_node.empty() ? fact.node : fact.parent_node;
-      Sort(std::move(fact), &sessions_[fact.session_id][message]);
+      Whole& whole = sessions_[fact.session_id][message];
+      Sort(std::move(fact), &whole);
     }
     for (auto& [id, messages] : sessions_) InSession(&messages);
   }

@@ -87,6 +87,25 @@ TEST(OpencodeTest, StoresOfOneSessionAreOne) {
   test::fs::remove_all(folder);
 }
 
+TEST(OpencodeTest, SessionsAreOrderedApart) {
+  test::Collected read;
+  ASSERT_TRUE(kOpencode.read_database({test::Golden("opencode/database/opencode.db").string(), ""}, &read));
+  kOpencode.resolve(&read.facts);
+  std::map<std::string, int64_t> least, facts, most;
+  for (const Fact& fact : read.facts) {
+    if (fact.ordinal < 0) continue;
+    ++facts[fact.session_id];
+    most[fact.session_id] = std::max(most[fact.session_id], fact.ordinal);
+    least.try_emplace(fact.session_id, fact.ordinal);
+    least[fact.session_id] = std::min(least[fact.session_id], fact.ordinal);
+  }
+  EXPECT_EQ(facts.size(), 2u);
+  for (auto& [session, count] : facts) {
+    EXPECT_EQ(least[session], 0) << session;
+    EXPECT_EQ(most[session], count - 1) << session;
+  }
+}
+
 TEST(OpencodeTest, TreeOfFilesIsOneSession) {
   auto sessions = SessionsOf(test::Golden("opencode/older"));
   ASSERT_EQ(sessions.size(), 1u);

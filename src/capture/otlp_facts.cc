@@ -52,6 +52,14 @@ bool AnyNegative(const Usage& usage) {
   return false;
 }
 
+// What the calls of a session and all below it add up to, for the counters of the whole run.
+struct RunSum {
+  Usage usage;
+  Usd cost;
+  bool all_costs = true;
+  int64_t calls = 0;
+};
+
 class Emitter {
  public:
   Emitter(const SpanTree& tree, std::vector<SpanSession> sessions)
@@ -62,6 +70,7 @@ class Emitter {
   std::vector<Fact> Run() {
     for (size_t i = 0; i < tree_.nodes.size(); ++i) MergePart(static_cast<int>(i));
     for (int index : tree_.order) Collect(index);
+    SumRuns();
     for (size_t i = 0; i < sessions_.size(); ++i) EmitSession(i);
     return std::move(facts_);
   }
@@ -77,7 +86,7 @@ class Emitter {
   std::map<std::string, int64_t>& Notes(const SpanNode& node) {
     return sessions_[static_cast<size_t>(node.session)].notes;
   }
-  static bool Bears(const SpanNode& node) { return node.span.llm && node.span.llm->usage; }
+  static bool Bears(const SpanNode& node) { return node.joined < 0 && node.span.llm && node.span.llm->usage; }
 
   void SumBelow() {
     below_.resize(tree_.nodes.size());
@@ -98,6 +107,7 @@ class Emitter {
   // What phases of a call know goes to the call's span.
   void MergePart(int index) {
     const SpanNode& node = Node(index);
+    if (node.joined >= 0) return;
     bool repeat = node.span.kind == Kind::kTool && node.tool >= 0 && node.tool != index;
     if ((node.span.kind != Kind::kPart && !repeat) || node.tool < 0 || !node.span.result) return;
     const SpanNode& tool = Node(node.tool);
@@ -155,18 +165,19 @@ class Emitter {
     const SpanNode& node = Node(index);
     const SpanRecord& span = node.span;
     if (node.missing) {
-      if (node.calls_below || HasTool(node)) ++Notes(node)["missing_parent_spans"];
+      if (!node.only_events && (node.calls_below || HasTool(node))) ++Notes(node)["missing_parent_spans"];
       return;
     }
+    if (node.joined >= 0) return;
     if (span.kind == Kind::kTool && node.tool == index) {
       Add(index, FactKind::kToolUse, span.call_id.empty() ? span.span_id : span.call_id);
     }
     if (span.llm) CollectCall(index);
     if ((span.kind == Kind::kTool || span.kind == Kind::kLlm || span.kind == Kind::kAgent) && !span.end_ns)
       ++Notes(node)["unclosed_spans"];
-    if (span.kind == Kind::kAgent && !span.prompt.empty() && !node.auxiliary) {
-      Add(index, FactKind::kUser, "prompt:" + span.span_id);
-    }
+    bool prompt = span.kind == Kind::kPrompt || (span.kind == Kind::kAgent && !span.prompt.empty());
+    if (prompt && !node.auxiliary) Add(index, FactKind::kUser, "prompt:" + span.span_id);
+    if (span.kind == Kind::kSkill) Add(index, FactKind::kSkill, "skill:" + span.call_id);
   }
 
   bool HasTool(const SpanNode& node) const {
@@ -187,6 +198,11 @@ class Emitter {
     } else if (below_[static_cast<size_t>(index)].own_bearers > 0) {
       return;  // a wrapper around the real call
     }
+    for (const std::string& id : {span.response_id, span.span_id}) {
+      if (!id.empty() && !id.starts_with("log-")) call.aliases.push_back(id);
+    }
+    call.aliases.insert(call.aliases.end(), span.aliases.begin(), span.aliases.end());
+    std::ranges::sort(call.aliases);
     if (span.ambiguous) ++Notes(node)["ambiguous_input"];
     if (span.reclassified) ++Notes(node)["reclassified_input"];
     if (span.implausible) ++Notes(node)["implausible_usage"];
@@ -237,6 +253,30 @@ class Emitter {
     return item;
   }
 
+  size_t RootOf(size_t session) const {
+    size_t at = session;
+    // Deeper nesting, and parents that lead in a circle, are hostile input.
+    for (int step = 0; sessions_[at].parent >= 0 && step < 2 * kMaxAgentDepth; ++step)
+      at = static_cast<size_t>(sessions_[at].parent);
+    return at;
+  }
+
+  void SumRuns() {
+    runs_.resize(sessions_.size());
+    bool any = std::ranges::any_of(sessions_, [](const SpanSession& s) { return !s.metrics.empty(); });
+    if (!any) return;
+    for (size_t i = 0; i < items_.size(); ++i) {
+      RunSum& run = runs_[RootOf(i)];
+      for (const Item& item : items_[i]) {
+        if (!item.llm || !item.llm->error.empty()) continue;
+        ++run.calls;
+        if (item.llm->usage) AddBounded(*item.llm->usage, &run.usage);
+        run.all_costs = run.all_costs && item.llm->reported_cost;
+        if (item.llm->reported_cost) run.cost += *item.llm->reported_cost;
+      }
+    }
+  }
+
   static Fact Base(const SpanSession& session, FactKind kind, std::string id) {
     Fact fact;
     fact.kind = kind;
@@ -266,7 +306,7 @@ class Emitter {
     std::set<std::string_view> seen;
     std::erase_if(*items, [&](const Item& item) {
       const SpanRecord& span = Node(item.node).span;
-      return item.kind == FactKind::kUser && AgentOf(span) != "claude-code" &&
+      return item.kind == FactKind::kUser && AgentOf(span) != "claude-code" && !span.event &&
              !seen.insert(span.prompt).second;
     });
   }
@@ -313,7 +353,7 @@ class Emitter {
   void EmitSession(size_t index) {
     std::vector<Item>& items = items_[index];
     bool real = std::ranges::any_of(items, [](const Item& item) { return item.kind != FactKind::kUser; });
-    if (!real) return;
+    if (!real && sessions_[index].metrics.empty()) return;
     SortItems(&items);
     DropRepeatedPrompts(&items);
     AddFirstPrompt(&items);
@@ -321,8 +361,10 @@ class Emitter {
     NoteWhatIsMissing(index);
     EmitInfo(index);
     std::unordered_map<std::string_view, std::string_view> asked_by;  // tool call id -> LLM call id
+    std::set<std::string_view> calls;
     for (const Item& item : items) {
       if (!item.llm) continue;
+      calls.insert(item.id);
       for (const std::string& call : Node(item.node).span.asked) asked_by.emplace(call, item.id);
     }
     std::string_view latest;  // call that began last
@@ -335,12 +377,22 @@ class Emitter {
         EmitCall(sessions_[index], item, ordinal);
       } else if (item.kind == FactKind::kUser) {
         EmitPrompt(sessions_[index], item, ordinal);
+      } else if (item.kind == FactKind::kSkill) {
+        EmitSkill(sessions_[index], item, ordinal);
       } else {
-        auto asker = asked_by.find(item.id);
-        std::string_view llm_call = asker == asked_by.end() ? latest : asker->second;
+        std::string_view llm_call = AskerOf(item, asked_by, calls, latest);
         EmitTool(sessions_[index], item, ordinal, llm_call, asked_count[llm_call]++);
       }
     }
+  }
+
+  // By the answer that holds the tool call's id, else as the emitter says, else the call that began last.
+  std::string_view AskerOf(const Item& item,
+                           const std::unordered_map<std::string_view, std::string_view>& asked_by,
+                           const std::set<std::string_view>& calls, std::string_view latest) const {
+    if (auto asker = asked_by.find(item.id); asker != asked_by.end()) return asker->second;
+    auto stated = calls.find(Node(item.node).span.tool->llm_call);
+    return stated == calls.end() ? latest : *stated;
   }
 
   void EmitCall(const SpanSession& session, const Item& item, int64_t ordinal) {
@@ -357,6 +409,14 @@ class Emitter {
     fact.ordinal = ordinal;
     fact.start_ns = item.start_ns;
     fact.user = UserTurn{Node(item.node).span.prompt, Node(item.node).span.prompt_bytes, false};
+    facts_.push_back(std::move(fact));
+  }
+
+  void EmitSkill(const SpanSession& session, const Item& item, int64_t ordinal) {
+    Fact fact = Base(session, FactKind::kSkill, item.id);
+    fact.ordinal = ordinal;
+    fact.start_ns = item.start_ns;
+    fact.skill = SkillUse{Node(item.node).span.call_id, SkillStage::kLoaded, "", ""};
     facts_.push_back(std::move(fact));
   }
 
@@ -416,6 +476,12 @@ class Emitter {
     if (!versions.empty()) info.agent_version = *versions.rbegin();
     for (const auto& [note, count] : session.notes)
       info.notes.push_back(count > 0 ? fmt::format("{}:{}", note, count) : note);
+    if (!session.metrics.empty()) {
+      const RunSum& run = runs_[index];
+      TellMetrics(session, run.usage, run.all_costs ? std::optional(run.cost) : std::nullopt, run.calls,
+                  &info);
+      if (!fact.start_ns) fact.start_ns = session.metrics_start_ns, fact.end_ns = session.metrics_end_ns;
+    }
     fact.session = std::move(info);
     facts_.push_back(std::move(fact));
   }
@@ -424,6 +490,7 @@ class Emitter {
   std::vector<SpanSession> sessions_;
   std::vector<std::vector<Item>> items_;  // by session
   std::vector<Below> below_;              // by node
+  std::vector<RunSum> runs_;              // by session; filled for roots
   std::unordered_map<int, ToolResult> results_;
   std::vector<Fact> facts_;
 };

@@ -1,11 +1,14 @@
 #include "capture/otlp_json.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace clawtrace::capture {
 namespace {
 
-constexpr std::string_view kRecordStart = "{\"resourceSpans\"";
+constexpr std::array<std::string_view, 3> kRecordStarts = {"{\"resourceSpans\"", "{\"resourceLogs\"",
+                                                           "{\"resourceMetrics\""};
 
 // 64-bit integers: proto3 JSON writes them as text, many exporters as numbers.
 std::optional<int64_t> Int64Of(Json value) {
@@ -24,6 +27,8 @@ struct Reader {
   void Value(Json json, int depth, OtlpValue* out);
   void Attributes(Json list, int depth, OtlpAttributes* out);
   bool Span(Json json, OtlpSpan* out);
+  bool Log(Json json, OtlpLog* out);
+  bool Point(Json json, OtlpPoint* out);
 };
 
 void Reader::Value(Json json, int depth, OtlpValue* out) {
@@ -112,31 +117,105 @@ bool Reader::Span(Json json, OtlpSpan* out) {
   return true;
 }
 
+bool Reader::Log(Json json, OtlpLog* out) {
+  if (!json.is_object()) return false;
+  auto time = OtlpTime(static_cast<uint64_t>(Int64Of(json["timeUnixNano"]).value_or(0)));
+  auto observed = OtlpTime(static_cast<uint64_t>(Int64Of(json["observedTimeUnixNano"]).value_or(0)));
+  out->time_ns = time ? time : observed;
+  out->trace_id = OtlpIdFromHex(json["traceId"].text(), 16);
+  out->span_id = OtlpIdFromHex(json["spanId"].text(), 8);
+  out->event_name = json["eventName"].text();
+  Value(json["body"], 0, &out->body);
+  Attributes(json["attributes"], 0, &out->attributes);
+  return true;
+}
+
+// A number point has asInt or asDouble, a histogram's a sum.
+bool Reader::Point(Json json, OtlpPoint* out) {
+  out->start_ns = OtlpTime(static_cast<uint64_t>(Int64Of(json["startTimeUnixNano"]).value_or(0)));
+  out->time_ns = OtlpTime(static_cast<uint64_t>(Int64Of(json["timeUnixNano"]).value_or(0)));
+  Attributes(json["attributes"], 0, &out->attributes);
+  if (auto whole = Int64Of(json["asInt"]))
+    out->value = static_cast<double>(*whole);
+  else if (auto real = json["asDouble"].number())
+    out->value = *real;
+  else if (auto sum = json["sum"].number())
+    out->value = *sum;
+  else
+    return false;
+  return true;
+}
+
+void ReadSpans(Json scope_spans, const OtlpAttributes& resource, const OtlpScope& scope,
+               OtlpVisitor* visitor) {
+  scope_spans["spans"].ForEachItem([&](Json json) {
+    Reader reader;
+    OtlpSpan span;
+    if (!reader.Span(json, &span)) return visitor->OnUnusable(0, "bad-span");
+    if (span.trace_id.empty() || span.span_id.empty()) return visitor->OnUnusable(0, "bad-span-id");
+    if (reader.dropped) visitor->OnUnusable(0, "span-over-limit");
+    visitor->OnSpan(resource, scope, span);
+  });
+}
+
+void ReadLogs(Json scope_logs, const OtlpAttributes& resource, const OtlpScope& scope, OtlpVisitor* visitor) {
+  scope_logs["logRecords"].ForEachItem([&](Json json) {
+    Reader reader;
+    OtlpLog log;
+    if (!reader.Log(json, &log)) return visitor->OnUnusable(0, "bad-log-record");
+    if (reader.dropped) visitor->OnUnusable(0, "log-record-over-limit");
+    visitor->OnLog(resource, scope, log);
+  });
+}
+
+void ReadMetrics(Json scope_metrics, const OtlpAttributes& resource, const OtlpScope& scope,
+                 OtlpVisitor* visitor) {
+  scope_metrics["metrics"].ForEachItem([&](Json metric) {
+    if (!metric.is_object()) return visitor->OnUnusable(0, "bad-metric");
+    for (std::string_view kind : {"sum", "histogram", "exponentialHistogram"}) {
+      Json data = metric[kind];
+      bool cumulative = data["aggregationTemporality"].integer() == 2 ||
+                        data["aggregationTemporality"].text() == "AGGREGATION_TEMPORALITY_CUMULATIVE";
+      data["dataPoints"].ForEachItem([&](Json json) {
+        Reader reader;
+        OtlpPoint point;
+        point.metric = metric["name"].text();
+        point.cumulative = cumulative;
+        if (reader.Point(json, &point)) visitor->OnPoint(resource, scope, point);
+      });
+    }
+  });
+}
+
+struct Signal {
+  std::string_view resources, scopes;
+  void (*read)(Json, const OtlpAttributes&, const OtlpScope&, OtlpVisitor*);
+};
+constexpr std::array<Signal, 3> kSignals = {{{"resourceSpans", "scopeSpans", ReadSpans},
+                                             {"resourceLogs", "scopeLogs", ReadLogs},
+                                             {"resourceMetrics", "scopeMetrics", ReadMetrics}}};
+
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 }  // namespace
 
 bool ReadOtlpJson(Json request, OtlpVisitor* visitor) {
-  Json resources = request["resourceSpans"];
-  if (!resources.is_array()) return false;
-  resources.ForEachItem([&](Json resource_spans) {
-    Reader shared;
-    OtlpAttributes resource;
-    shared.Attributes(resource_spans["resource"]["attributes"], 0, &resource);
-    resource_spans["scopeSpans"].ForEachItem([&](Json scope_spans) {
-      Json scope_json = scope_spans["scope"];
-      OtlpScope scope{scope_json["name"].text(), scope_json["version"].text()};
-      scope_spans["spans"].ForEachItem([&](Json json) {
-        Reader reader;
-        OtlpSpan span;
-        if (!reader.Span(json, &span)) return visitor->OnUnusable(0, "bad-span");
-        if (span.trace_id.empty() || span.span_id.empty()) return visitor->OnUnusable(0, "bad-span-id");
-        if (reader.dropped) visitor->OnUnusable(0, "span-over-limit");
-        visitor->OnSpan(resource, scope, span);
+  bool any = false;
+  for (const Signal& signal : kSignals) {
+    Json resources = request[signal.resources];
+    any = any || resources.is_array();
+    resources.ForEachItem([&](Json of_resource) {
+      Reader shared;
+      OtlpAttributes resource;
+      shared.Attributes(of_resource["resource"]["attributes"], 0, &resource);
+      of_resource[signal.scopes].ForEachItem([&](Json of_scope) {
+        Json scope_json = of_scope["scope"];
+        OtlpScope scope{scope_json["name"].text(), scope_json["version"].text()};
+        signal.read(of_scope, resource, scope, visitor);
       });
     });
-  });
-  return true;
+  }
+  return any;
 }
 
 size_t JsonSplitter::FindEnd(std::string_view text, bool* broken) {
@@ -162,13 +241,13 @@ size_t JsonSplitter::FindEnd(std::string_view text, bool* broken) {
     } else if (c == '{' || c == '[') {
       // A request at the start of a line inside another one: the earlier line was cut off between two tokens.
       if (depth_ > 0 && c == '{' && position_ > 0 && text[position_ - 1] == '\n') {
-        std::string_view here = text.substr(position_, kRecordStart.size());
-        if (here.size() < kRecordStart.size() && kRecordStart.starts_with(here))
-          return std::string_view::npos;
-        if (here == kRecordStart) {
+        std::string_view rest = text.substr(position_);
+        if (std::ranges::any_of(kRecordStarts, [&](auto start) { return rest.starts_with(start); })) {
           *broken = true;
           return position_;
         }
+        if (std::ranges::any_of(kRecordStarts, [&](auto start) { return start.starts_with(rest); }))
+          return std::string_view::npos;
       }
       ++depth_;
     } else if (c == '}' || c == ']') {
@@ -198,9 +277,9 @@ bool LooksLikeOtlpJson(std::string_view head) {
         std::string_view key = head.substr(string_start, i - string_start);
         size_t colon = head.find_first_not_of(" \t\r\n", i + 1);
         size_t value = colon == std::string_view::npos ? colon : head.find_first_not_of(" \t\r\n", colon + 1);
-        if (key == "resourceSpans")
+        if (key == "resourceSpans" || key == "resourceLogs" || key == "resourceMetrics")
           return value != std::string_view::npos && head[colon] == ':' && head[value] == '[';
-        // A file of another format shows itself by its first key; only other OTLP signals are read past.
+        // A file of another format shows itself by its first key; only what OTLP may add is read past.
         if (!key.starts_with("resource") && key != "partialSuccess") return false;
       }
       continue;

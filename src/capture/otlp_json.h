@@ -7,11 +7,10 @@
 
 namespace clawtrace::capture {
 
-// Reads one parsed request; false when it has no resourceSpans array.
+// Reads one parsed request of any signal; false when it is none.
 bool ReadOtlpJson(Json request, OtlpVisitor* visitor);
 
-// Is a trace request among the records that begin in this head (whole, cut off, one a line or
-// pretty-printed)?
+// Is a request among the records that begin in this head (whole, cut off, one a line or pretty-printed)?
 bool LooksLikeOtlpJson(std::string_view head);
 
 // Finds the end of JSON documents that follow each other in a stream, whatever their layout: pretty-printed,

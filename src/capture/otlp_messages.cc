@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "capture/line_reader.h"
 
@@ -46,6 +47,10 @@ void AddPart(Json part, OtlpAnswer* answer) {
     answer->thinking_bytes += static_cast<int64_t>(text.size());
   } else if (Json call = part["functionCall"]) {
     AddAsked(call["id"].text(), answer);
+    ToolUse use;
+    SetArgs(call["args"], &use);
+    if (answer->asked_keys.size() + 1 == answer->asked.size())
+      answer->asked_keys.push_back(KeyOfCall(call["name"].text(), use.args_hash));
   } else if (type == "tool_call" || type == "tool-call" || type == "tool_use") {
     AddAsked(part["id"].is_string() ? part["id"].text() : part["toolCallId"].text(), answer);
   } else {
@@ -214,6 +219,10 @@ void ReadWrapped(Json output, std::string* call_id, ToolUse* use, ToolResult* re
 
 }  // namespace
 
+std::string KeyOfCall(std::string_view name, uint64_t args_hash) {
+  return std::string(name) + '/' + HexOf(args_hash);
+}
+
 OtlpAnswer ReadAnswer(const OtlpAttributes& attributes, JsonParser* parser) {
   OtlpAnswer answer;
   if (Json messages = JsonOf(attributes, "gen_ai.output.messages", parser)) {
@@ -231,6 +240,23 @@ OtlpAnswer ReadAnswer(const OtlpAttributes& attributes, JsonParser* parser) {
   AddFlat(Flattened(attributes, "llm.output_messages."), &answer);
   AddFlat(Flattened(attributes, "gen_ai.completion."), &answer);
   if (answer.asked.empty()) AddLangChain(JsonOf(attributes, "output.value", parser), &answer);
+  return answer;
+}
+
+OtlpAnswer ReadGeminiAnswer(Json chunks) {
+  OtlpAnswer answer;
+  chunks.ForEachItem([&](Json chunk) {
+    chunk["candidates"].ForEachItem([&](Json candidate) {
+      candidate["content"]["parts"].ForEachItem([&](Json part) { AddPart(part, &answer); });
+    });
+  });
+  return answer;
+}
+
+OtlpAnswer ReadChoice(Json message) {
+  OtlpAnswer answer;
+  AddText(message["content"].text(), &answer);
+  message["tool_calls"].ForEachItem([&](Json call) { AddAsked(call["id"].text(), &answer); });
   return answer;
 }
 

@@ -25,6 +25,8 @@ struct Decoder {
   bool Values(std::string_view bytes, int depth, bool map, OtlpValue* out);
   bool Event(std::string_view bytes, OtlpEvent* out);
   bool Span(std::string_view bytes, OtlpSpan* out);
+  bool Log(std::string_view bytes, OtlpLog* out);
+  bool Point(std::string_view bytes, bool histogram, OtlpPoint* out);
   bool Add(std::string_view bytes, OtlpAttributes* out);
 };
 
@@ -196,26 +198,145 @@ OtlpScope ScopeOf(std::string_view scope_spans, Decoder* decoder) {
   return scope;
 }
 
-void ReadScopeSpans(std::string_view bytes, const char* begin, const OtlpAttributes& resource,
-                    Decoder* decoder, OtlpVisitor* visitor) {
-  OtlpScope scope = ScopeOf(bytes, decoder);
+bool Decoder::Log(std::string_view bytes, OtlpLog* out) {
+  WireReader reader(bytes);
+  std::optional<int64_t> observed;
+  while (reader.Next()) {
+    bool text = reader.is(Type::kBytes), time = reader.is(Type::kFixed64);
+    switch (reader.field()) {
+      case 1:
+        if (!time) return false;
+        out->time_ns = OtlpTime(reader.number());
+        break;
+      case 5:
+        if (!text || !Value(reader.bytes(), 0, &out->body)) return false;
+        break;
+      case 6:
+        if (!text || !Add(reader.bytes(), &out->attributes)) return false;
+        break;
+      case 9:
+        out->trace_id = text ? OtlpIdFromBytes(reader.bytes(), 16) : "";
+        break;
+      case 10:
+        out->span_id = text ? OtlpIdFromBytes(reader.bytes(), 8) : "";
+        break;
+      case 11:
+        if (!time) return false;
+        observed = OtlpTime(reader.number());
+        break;
+      case 12:
+        if (!text) return false;
+        out->event_name = Text(reader.bytes());
+        break;
+      default:
+        break;
+    }
+  }
+  if (!out->time_ns) out->time_ns = observed;
+  return !reader.failed() && !reader.cut();
+}
+
+// Number points hold their value in field 4 or 6 and attributes in 7; histograms their sum in 5 (exponential
+// ones too) and attributes in 9 or 1.
+bool Decoder::Point(std::string_view bytes, bool histogram, OtlpPoint* out) {
+  WireReader reader(bytes);
+  bool any = false;
+  while (reader.Next()) {
+    bool fixed = reader.is(Type::kFixed64);
+    uint32_t field = reader.field();
+    if (field == 2 && fixed) out->start_ns = OtlpTime(reader.number());
+    if (field == 3 && fixed) out->time_ns = OtlpTime(reader.number());
+    if (field == (histogram ? 5u : 4u) && fixed)
+      out->value = std::bit_cast<double>(reader.number()), any = true;
+    if (!histogram && field == 6 && fixed)
+      out->value = static_cast<double>(static_cast<int64_t>(reader.number())), any = true;
+    bool attribute = histogram ? field == 9 || field == 1 : field == 7;
+    if (attribute && reader.is(Type::kBytes) && !Add(reader.bytes(), &out->attributes)) return false;
+  }
+  return any && !reader.failed() && !reader.cut();
+}
+
+// What one scope's items are read with.
+struct Place {
+  const char* begin;  // of the request
+  const OtlpAttributes& resource;
+  OtlpScope scope;
+  OtlpVisitor* visitor;
+
+  int64_t OffsetOf(std::string_view item) const { return item.data() - begin; }
+};
+
+void ReportTexts(const Place& place, std::string_view item, const Decoder& texts,
+                 std::string_view over_limit) {
+  if (texts.dropped) place.visitor->OnUnusable(place.OffsetOf(item), over_limit);
+  if (!texts.repaired.empty()) place.visitor->OnUnusable(place.OffsetOf(item), "invalid-utf8-repaired");
+}
+
+void ReadSpan(std::string_view item, bool cut, const Place& place) {
+  Decoder texts;
+  OtlpSpan span;
+  int64_t offset = place.OffsetOf(item);
+  if (cut) return place.visitor->OnUnusable(offset, "truncated-span");
+  if (!texts.Span(item, &span)) return place.visitor->OnUnusable(offset, "bad-span");
+  if (span.trace_id.empty() || span.span_id.empty()) return place.visitor->OnUnusable(offset, "bad-span-id");
+  ReportTexts(place, item, texts, "span-over-limit");
+  place.visitor->OnSpan(place.resource, place.scope, span);
+}
+
+void ReadLog(std::string_view item, bool cut, const Place& place) {
+  Decoder texts;
+  OtlpLog log;
+  if (cut) return place.visitor->OnUnusable(place.OffsetOf(item), "truncated-log-record");
+  if (!texts.Log(item, &log)) return place.visitor->OnUnusable(place.OffsetOf(item), "bad-log-record");
+  ReportTexts(place, item, texts, "log-record-over-limit");
+  place.visitor->OnLog(place.resource, place.scope, log);
+}
+
+void ReadPoints(std::string_view data, bool histogram, std::string_view metric, const Place& place) {
+  bool cumulative = false;
+  WireReader temporality(data);
+  while (temporality.Next()) {
+    if (temporality.field() == 2 && temporality.is(Type::kVarint)) cumulative = temporality.number() == 2;
+  }
+  WireReader reader(data);
+  while (reader.Next()) {
+    if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
+    Decoder texts;
+    OtlpPoint point;
+    point.metric = metric, point.cumulative = cumulative;
+    if (texts.Point(reader.bytes(), histogram, &point))
+      place.visitor->OnPoint(place.resource, place.scope, point);
+  }
+}
+
+void ReadMetric(std::string_view item, bool cut, const Place& place) {
+  if (cut) return place.visitor->OnUnusable(place.OffsetOf(item), "truncated-metric");
+  Decoder texts;
+  std::string_view name;
+  WireReader names(item);
+  while (names.Next()) {
+    if (names.field() == 1 && names.is(Type::kBytes)) name = texts.Text(names.bytes());
+  }
+  WireReader reader(item);
+  while (reader.Next()) {
+    bool histogram = reader.field() == 9 || reader.field() == 10;
+    if ((histogram || reader.field() == 7) && reader.is(Type::kBytes))
+      ReadPoints(reader.bytes(), histogram, name, place);
+  }
+  if (reader.failed()) place.visitor->OnUnusable(place.OffsetOf(item), "bad-metric");
+}
+
+enum class Signal { kSpans, kLogs, kMetrics };
+
+void ReadScope(Signal signal, std::string_view bytes, const char* begin, const OtlpAttributes& resource,
+               Decoder* decoder, OtlpVisitor* visitor) {
+  Place place{begin, resource, ScopeOf(bytes, decoder), visitor};
   WireReader reader(bytes);
   while (reader.Next()) {
     if (reader.field() != 2 || !reader.is(Type::kBytes)) continue;
-    Decoder texts;
-    OtlpSpan span;
-    int64_t offset = reader.bytes().data() - begin;
-    if (reader.cut()) {
-      visitor->OnUnusable(offset, "truncated-span");
-    } else if (!texts.Span(reader.bytes(), &span)) {
-      visitor->OnUnusable(offset, "bad-span");
-    } else if (span.trace_id.empty() || span.span_id.empty()) {
-      visitor->OnUnusable(offset, "bad-span-id");
-    } else {
-      if (texts.dropped) visitor->OnUnusable(offset, "span-over-limit");
-      if (!texts.repaired.empty()) visitor->OnUnusable(offset, "invalid-utf8-repaired");
-      visitor->OnSpan(resource, scope, span);
-    }
+    if (signal == Signal::kSpans) ReadSpan(reader.bytes(), reader.cut(), place);
+    if (signal == Signal::kLogs) ReadLog(reader.bytes(), reader.cut(), place);
+    if (signal == Signal::kMetrics) ReadMetric(reader.bytes(), reader.cut(), place);
   }
   if (reader.failed())
     visitor->OnUnusable(bytes.data() - begin + static_cast<int64_t>(reader.offset()), "bad-protobuf");
@@ -260,15 +381,106 @@ std::optional<bool> IsSpan(std::string_view bytes, bool cut) {
   return cut ? std::optional<bool>() : false;
 }
 
-std::optional<bool> HoldsSpans(std::string_view scope_spans) {
-  WireReader reader(scope_spans);
+// The same for a log record: a time, and every field of the type that it has there.
+std::optional<bool> IsLog(std::string_view bytes, bool cut) {
+  static constexpr Type kTypes[] = {Type::kBytes, Type::kFixed64, Type::kVarint, Type::kBytes,   Type::kBytes,
+                                    Type::kBytes, Type::kBytes,   Type::kVarint, Type::kFixed32, Type::kBytes,
+                                    Type::kBytes, Type::kFixed64, Type::kBytes};
+  WireReader reader(bytes);
+  bool time = false;
   while (reader.Next()) {
-    if (reader.field() > 3 || !reader.is(Type::kBytes)) return false;
-    if (reader.field() != 2) continue;
-    if (auto verdict = IsSpan(reader.bytes(), reader.cut())) return verdict;
+    if (reader.field() >= std::size(kTypes) || !reader.is(kTypes[reader.field()])) return false;
+    if (reader.field() == 1 || reader.field() == 11) time = time || OtlpTime(reader.number()).has_value();
+    size_t size = reader.field() == 9 ? 16 : reader.field() == 10 ? 8 : 0;
+    if (size && !reader.cut() && !reader.bytes().empty() && reader.bytes().size() != size) return false;
   }
-  if (reader.failed()) return false;
+  if (reader.failed() && !cut) return false;
+  if (time) return true;
+  return cut ? std::optional<bool>() : false;
+}
+
+bool LooksLikeMetricData(std::string_view data) {
+  WireReader reader(data);
+  bool points = false;
+  while (reader.Next()) {
+    if (reader.field() > 3 || !reader.is(reader.field() == 1 ? Type::kBytes : Type::kVarint)) return false;
+    points = points || reader.field() == 1;
+  }
+  return points && (!reader.failed() || reader.cut());
+}
+
+// And for a metric: a name, and data points of some kind.
+std::optional<bool> IsMetric(std::string_view bytes, bool cut) {
+  WireReader reader(bytes);
+  bool name = false, data = false;
+  while (reader.Next()) {
+    if (!reader.is(Type::kBytes)) return false;
+    switch (reader.field()) {
+      case 1:
+        if (reader.bytes().empty() || (!reader.cut() && !IsValidUtf8(reader.bytes()))) return false;
+        name = !reader.cut();
+        break;
+      case 2:
+      case 3:
+      case 12:
+        break;
+      case 5:
+      case 7:
+      case 9:
+      case 10:
+      case 11:
+        if (!LooksLikeMetricData(reader.bytes())) return false;
+        data = true;
+        break;
+      default:
+        return false;
+    }
+  }
+  if (reader.failed() && !cut) return false;
+  if (name && data) return true;
+  return cut ? std::optional<bool>() : false;
+}
+
+// nullopt: nothing decides. *refused: an item is none of the three.
+std::optional<Signal> SignalOf(std::string_view of_scope, bool* refused) {
+  WireReader reader(of_scope);
+  while (reader.Next()) {
+    if (reader.field() > 3 || !reader.is(Type::kBytes)) {
+      *refused = true;
+      return std::nullopt;
+    }
+    if (reader.field() != 2) continue;
+    auto span = IsSpan(reader.bytes(), reader.cut());
+    if (span == true) return Signal::kSpans;
+    auto log = IsLog(reader.bytes(), reader.cut());
+    if (log == true) return Signal::kLogs;
+    auto metric = IsMetric(reader.bytes(), reader.cut());
+    if (metric == true) return Signal::kMetrics;
+    if (span == false && log == false && metric == false) *refused = true;
+    if (*refused) return std::nullopt;
+  }
+  if (reader.failed() && !reader.cut()) *refused = true;
   return std::nullopt;
+}
+
+// Of a whole request: by the first item that tells, whatever is broken before it.
+Signal SignalOfRequest(std::string_view request) {
+  WireReader reader(request);
+  while (reader.Next()) {
+    if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
+    WireReader scopes(reader.bytes());
+    while (scopes.Next()) {
+      if (scopes.field() != 2 || !scopes.is(Type::kBytes)) continue;
+      WireReader items(scopes.bytes());
+      while (items.Next()) {
+        if (items.field() != 2 || !items.is(Type::kBytes)) continue;
+        if (IsSpan(items.bytes(), false) == true) return Signal::kSpans;
+        if (IsLog(items.bytes(), false) == true) return Signal::kLogs;
+        if (IsMetric(items.bytes(), false) == true) return Signal::kMetrics;
+      }
+    }
+  }
+  return Signal::kSpans;
 }
 
 }  // namespace
@@ -327,6 +539,7 @@ bool WireReader::Next() {
 
 bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
   WireReader reader(request);
+  Signal signal = SignalOfRequest(request);
   bool any = false;
   while (reader.Next()) {
     if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
@@ -336,7 +549,7 @@ bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
     WireReader scopes(reader.bytes());
     while (scopes.Next()) {
       if (scopes.field() == 2 && scopes.is(Type::kBytes))
-        ReadScopeSpans(scopes.bytes(), request.data(), resource, &decoder, visitor);
+        ReadScope(signal, scopes.bytes(), request.data(), resource, &decoder, visitor);
     }
     if (scopes.failed() && !reader.cut())
       visitor->OnUnusable(static_cast<int64_t>(reader.offset()), "bad-protobuf");
@@ -357,7 +570,9 @@ bool LooksLikeOtlpProtobuf(std::string_view head) {
       if ((resource_spans.field() > 3 && resource_spans.field() != 1000) || !resource_spans.is(Type::kBytes))
         return false;
       if (resource_spans.field() != 2) continue;
-      if (auto verdict = HoldsSpans(resource_spans.bytes())) return *verdict;
+      bool refused = false;
+      if (SignalOf(resource_spans.bytes(), &refused)) return true;
+      if (refused) return false;
     }
     if (resource_spans.failed() && !resource_spans.cut()) return false;
   }

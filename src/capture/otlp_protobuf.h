@@ -1,5 +1,6 @@
 #pragma once
-// OTLP in protobuf, read by field number (opentelemetry-proto trace/v1). No schema, no exceptions, no copies.
+// OTLP in protobuf, read by field number (opentelemetry-proto trace/v1, logs/v1, metrics/v1). No schema, no
+// exceptions, no copies.
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -44,12 +45,12 @@ class WireReader {
   bool cut_ = false;
 };
 
-// Reads one ExportTraceServiceRequest. Unusable spans are reported and the rest is read on; false: nothing of
-// it could be read as one.
+// Reads one request of any signal: the first item that can only be one of the three tells which. Unusable
+// items are reported and the rest is read on; false: nothing of it could be read as one.
 bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor);
 
-// Could a file with this head be a trace request? True only when a span with ids and a start time is in
-// sight, which log and metric requests (same outer field numbers) cannot show.
+// Could a file with this head be a request? True only when a span with ids and a start time, a log record
+// with a time, or a metric with a name and data is in sight.
 bool LooksLikeOtlpProtobuf(std::string_view head);
 
 }  // namespace clawtrace::capture

@@ -41,7 +41,7 @@ std::string Request(const std::string& spans) {
 }
 
 struct Seen : OtlpVisitor {
-  std::vector<std::string> spans, unusable;
+  std::vector<std::string> spans, logs, points, unusable;
   std::vector<int64_t> offsets;  // of what is unusable
   void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) override {
     std::string line = std::string(TextOf(resource, "service.name")) + " " + std::string(scope.name) + " " +
@@ -55,6 +55,28 @@ struct Seen : OtlpVisitor {
     for (auto& event : span.events)
       line += " event " + std::string(event.name) + std::to_string(event.attributes.size());
     spans.push_back(line);
+  }
+  void OnLog(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpLog& log) override {
+    std::string line = std::string(TextOf(resource, "service.name")) + " " + std::string(scope.name) + " " +
+                       log.trace_id + " " + log.span_id + " " + std::string(log.event_name) + " " +
+                       std::to_string(log.time_ns.value_or(0)) + " ";
+    AppendJson(log.body, &line);
+    for (auto& attribute : log.attributes) {
+      line += " " + std::string(attribute.key) + "=";
+      AppendJson(attribute.value, &line);
+    }
+    logs.push_back(line);
+  }
+  void OnPoint(const OtlpAttributes&, const OtlpScope& scope, const OtlpPoint& point) override {
+    std::string line = std::string(scope.name) + " " + std::string(point.metric) +
+                       (point.cumulative ? " cumulative " : " delta ") +
+                       std::to_string(point.start_ns.value_or(0)) + " " +
+                       std::to_string(point.time_ns.value_or(0)) + " " + std::to_string(point.value);
+    for (auto& attribute : point.attributes) {
+      line += " " + std::string(attribute.key) + "=";
+      AppendJson(attribute.value, &line);
+    }
+    points.push_back(line);
   }
   void OnUnusable(int64_t offset, std::string_view reason) override {
     unusable.emplace_back(reason);
@@ -156,23 +178,66 @@ TEST(OtlpProtobuf, MalformedFieldsEnd) {
   }
 }
 
-TEST(OtlpProtobuf, SniffKnowsTracesFromLogsAndMetrics) {
+std::string LogRecord(const std::string& more) {
+  return Fixed(1, kStart) + Number(2, 9) + Bytes(3, "INFO") + Bytes(5, Bytes(1, "hello")) + more +
+         Bytes(9, kTrace) + Bytes(10, kSpan);
+}
+
+TEST(OtlpProtobuf, LogRecords) {
+  auto seen = Read(Request(Bytes(2, LogRecord(Bytes(6, Text("event.name", "x")) + Bytes(12, "named"))) +
+                           Bytes(2, Fixed(11, 7) + Bytes(5, Bytes(1, "observed only")))));
+  EXPECT_TRUE(seen.unusable.empty());
+  std::string ids = OtlpIdFromBytes(kTrace, 16) + " " + OtlpIdFromBytes(kSpan, 8);
+  ASSERT_EQ(seen.logs.size(), 2u);
+  EXPECT_TRUE(
+      seen.logs[0].ends_with(ids + " named " + std::to_string(kStart) + " \"hello\" event.name=\"x\""))
+      << seen.logs[0];
+  EXPECT_TRUE(seen.logs[1].ends_with("   7 \"observed only\"")) << seen.logs[1];
+  // A broken record is named, the rest is read.
+  seen = Read(Request(Bytes(2, LogRecord("")) + Bytes(2, Fixed(1, 5) + Bytes(6, "\x0a\x7f")) +
+                      Bytes(2, LogRecord(""))));
+  EXPECT_EQ(seen.logs.size(), 2u);
+  EXPECT_EQ(seen.unusable, std::vector<std::string>{"bad-log-record"});
+}
+
+TEST(OtlpProtobuf, MetricPoints) {
+  std::string whole = Fixed(2, 1) + Fixed(3, 2) + Fixed(6, 40) + Bytes(7, Text("type", "input"));
+  std::string real = Fixed(3, 2) + Fixed(4, 0x3ff8000000000000);
+  std::string sum = Bytes(1, "tokens") + Bytes(7, Bytes(1, whole) + Bytes(1, real) + Number(2, 2));
+  std::string point = Fixed(3, 9) + Fixed(4, 3) + Fixed(5, 0x3ff8000000000000) + Bytes(9, Text("k", "v"));
+  std::string histogram = Bytes(1, "sizes") + Bytes(9, Bytes(1, point) + Number(2, 1));
+  std::string gauge = Bytes(1, "level") + Bytes(5, Bytes(1, whole));
+  auto seen = Read(Request(Bytes(2, sum) + Bytes(2, histogram) + Bytes(2, gauge)));
+  EXPECT_TRUE(seen.unusable.empty());
+  ASSERT_EQ(seen.points.size(), 3u) << "gauges are no counters";
+  EXPECT_TRUE(seen.points[0].ends_with("tokens cumulative 1 2 40.000000 type=\"input\"")) << seen.points[0];
+  EXPECT_TRUE(seen.points[1].ends_with("tokens cumulative 0 2 1.500000")) << seen.points[1];
+  EXPECT_TRUE(seen.points[2].ends_with("sizes delta 0 9 1.500000 k=\"v\"")) << seen.points[2];
+}
+
+TEST(OtlpProtobuf, SniffKnowsTheSignals) {
   std::string resource = Bytes(1, Bytes(1, Text("service.name", "svc"))), scope = Bytes(1, Bytes(1, "scope"));
-  std::string span = Request(Bytes(2, Span(kTrace, kSpan, "")));
-  EXPECT_TRUE(LooksLikeOtlpProtobuf(span));
-  // Cut inside a large attribute of the first span.
-  std::string large = Request(Bytes(2, Span(kTrace, kSpan, Bytes(9, Text("k", std::string(100'000, 'x'))))));
-  EXPECT_TRUE(LooksLikeOtlpProtobuf(std::string_view(large).substr(0, kHeadBytes)));
-  std::string log = Fixed(1, kStart) + Number(2, 9) + Bytes(3, "INFO") + Bytes(5, Bytes(1, "hello")) +
-                    Bytes(9, kTrace) + Bytes(10, kSpan);
-  EXPECT_FALSE(LooksLikeOtlpProtobuf(Bytes(1, resource + Bytes(2, scope + Bytes(2, log)))));
+  auto request = [&](const std::string& item) {
+    return Bytes(1, resource + Bytes(2, scope + Bytes(2, item)));
+  };
+  EXPECT_TRUE(LooksLikeOtlpProtobuf(Request(Bytes(2, Span(kTrace, kSpan, "")))));
+  // Cut inside a large attribute of the first item.
+  std::string large = Bytes(9, Text("k", std::string(100'000, 'x')));
+  std::string span = Request(Bytes(2, Span(kTrace, kSpan, large)));
+  EXPECT_TRUE(LooksLikeOtlpProtobuf(std::string_view(span).substr(0, kHeadBytes)));
+  std::string log = LogRecord(Bytes(6, Text("k", std::string(100'000, 'x'))));
+  EXPECT_TRUE(LooksLikeOtlpProtobuf(std::string_view(request(log)).substr(0, kHeadBytes)));
   // A metric whose name and description have the sizes of a trace and a span id.
   std::string metric = Bytes(1, "gen_ai.some.name") + Bytes(2, "8 bytes!") + Bytes(3, "s") +
                        Bytes(5, Bytes(1, Fixed(3, kStart)));
-  EXPECT_FALSE(LooksLikeOtlpProtobuf(Bytes(1, resource + Bytes(2, scope + Bytes(2, metric)))));
-  std::string sum =
-      Bytes(1, "gen_ai.some.name") + Bytes(2, "8 bytes!") + Bytes(7, Bytes(1, Fixed(3, kStart)));
-  EXPECT_FALSE(LooksLikeOtlpProtobuf(Bytes(1, resource + Bytes(2, scope + Bytes(2, sum)))));
+  EXPECT_TRUE(LooksLikeOtlpProtobuf(request(metric)));
+  EXPECT_TRUE(Read(request(metric)).spans.empty());
+  // None of the three: a time of no time's type, a metric without data, ids without a start.
+  for (const std::string& other :
+       {Bytes(1, "time") + Bytes(5, "body"), Bytes(1, "name") + Bytes(2, "text"), Fixed(1, 0) + Bytes(5, ""),
+        Bytes(1, kTrace) + Bytes(2, kSpan), Fixed(1, kStart) + Bytes(9, "no trace id")}) {
+    EXPECT_FALSE(LooksLikeOtlpProtobuf(request(other)));
+  }
   EXPECT_FALSE(LooksLikeOtlpProtobuf(""));
   EXPECT_FALSE(LooksLikeOtlpProtobuf("\n\n\n\n"));
   EXPECT_FALSE(LooksLikeOtlpProtobuf(Bytes(1, resource)));

@@ -29,27 +29,45 @@ struct NumberField {
   std::string_view key;
   int64_t SpanRecord::* member;
 };
-constexpr std::array<NumberField, 3> kNumbers = {{{"prompt_bytes", &SpanRecord::prompt_bytes},
+constexpr std::array<NumberField, 6> kNumbers = {{{"prompt_bytes", &SpanRecord::prompt_bytes},
                                                   {"requests", &SpanRecord::requests},
-                                                  {"size", &SpanRecord::size}}};
+                                                  {"size", &SpanRecord::size},
+                                                  {"emitted_input", &SpanRecord::emitted_input},
+                                                  {"emitted_output", &SpanRecord::emitted_output},
+                                                  {"amount", &SpanRecord::amount}}};
 
 struct FlagField {
   std::string_view key;
   bool SpanRecord::* member;
 };
-constexpr std::array<FlagField, 6> kFlags = {{{"auxiliary", &SpanRecord::auxiliary},
+constexpr std::array<FlagField, 9> kFlags = {{{"auxiliary", &SpanRecord::auxiliary},
+                                              {"event", &SpanRecord::event},
+                                              {"of_agent", &SpanRecord::of_agent},
+                                              {"cumulative", &SpanRecord::cumulative},
                                               {"cache_known", &SpanRecord::cache_known},
                                               {"reasoning_missing", &SpanRecord::reasoning_missing},
                                               {"ambiguous", &SpanRecord::ambiguous},
                                               {"reclassified", &SpanRecord::reclassified},
                                               {"implausible", &SpanRecord::implausible}}};
 
-constexpr std::array<std::pair<SpanRecord::Kind, std::string_view>, 5> kKinds = {
+constexpr std::array<std::pair<SpanRecord::Kind, std::string_view>, 9> kKinds = {
     {{SpanRecord::Kind::kOther, "other"},
      {SpanRecord::Kind::kLlm, "llm"},
      {SpanRecord::Kind::kAgent, "agent"},
      {SpanRecord::Kind::kTool, "tool"},
-     {SpanRecord::Kind::kPart, "part"}}};
+     {SpanRecord::Kind::kPart, "part"},
+     {SpanRecord::Kind::kPrompt, "prompt"},
+     {SpanRecord::Kind::kRequest, "request"},
+     {SpanRecord::Kind::kSkill, "skill"},
+     {SpanRecord::Kind::kPoint, "point"}}};
+
+struct ListField {
+  std::string_view key;
+  std::vector<std::string> SpanRecord::* member;
+};
+constexpr std::array<ListField, 3> kLists = {{{"asked", &SpanRecord::asked},
+                                              {"asked_keys", &SpanRecord::asked_keys},
+                                              {"aliases", &SpanRecord::aliases}}};
 
 // What the Fact's own members do not hold, as compact JSON; absent = default.
 std::string EncodeExtras(const SpanRecord& record) {
@@ -78,11 +96,13 @@ std::string EncodeExtras(const SpanRecord& record) {
     key(field.key);
     out += "true";
   }
-  if (!record.asked.empty()) {
-    key("asked");
-    for (size_t i = 0; i < record.asked.size(); ++i) {
+  for (const ListField& field : kLists) {
+    const std::vector<std::string>& list = record.*field.member;
+    if (list.empty()) continue;
+    key(field.key);
+    for (size_t i = 0; i < list.size(); ++i) {
       out += i ? ',' : '[';
-      AppendJsonString(record.asked[i], &out);
+      AppendJsonString(list[i], &out);
     }
     out += ']';
   }
@@ -104,7 +124,10 @@ void DecodeExtras(Json json, SpanRecord* record) {
     for (const FlagField& field : kFlags) {
       if (key == field.key) record->*field.member = value.boolean().value_or(false);
     }
-    if (key == "asked") value.ForEachItem([&](Json id) { record->asked.emplace_back(id.text()); });
+    for (const ListField& field : kLists) {
+      if (key == field.key)
+        value.ForEachItem([&](Json id) { (record->*field.member).emplace_back(id.text()); });
+    }
   });
 }
 

@@ -15,15 +15,9 @@ namespace {
 using Kind = SpanRecord::Kind;
 using Keys = std::initializer_list<std::string_view>;
 
-constexpr size_t kMaxName = 200;  // names, ids: longer ones are cut
+constexpr size_t kMaxName = kMaxOtlpName;
 
-std::string First(const OtlpAttributes& attributes, Keys keys) {
-  for (std::string_view key : keys) {
-    std::string_view text = TextOf(attributes, key);
-    if (!text.empty()) return Cut(text, kMaxName);
-  }
-  return {};
-}
+std::string First(const OtlpAttributes& attributes, Keys keys) { return FirstText(attributes, keys); }
 
 bool IsAny(std::string_view value, Keys values) {
   return std::find(values.begin(), values.end(), value) != values.end();
@@ -117,17 +111,6 @@ Meaning MeaningOf(const OtlpScope& scope, const OtlpSpan& span) {
   return {};
 }
 
-std::string ConversationOf(const OtlpAttributes& resource, const OtlpAttributes& attributes) {
-  for (std::string_view key :
-       {"gen_ai.conversation.id", "conversation.id", "session.id", "langfuse.session.id",
-        "traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId",
-        "lmnr.association.properties.session_id", "workflow.session_id"}) {
-    std::string_view id = TextOf(attributes, key);
-    if (!id.empty()) return Cut(id, kMaxName);
-  }
-  return Cut(TextOf(resource, "session.id"), kMaxName);
-}
-
 // The error's own words, from the most to the least specific place.
 std::string ErrorOf(const OtlpSpan& span) {
   std::string_view text = TextOf(span.attributes, "error");
@@ -155,33 +138,10 @@ std::string StopReason(const OtlpAttributes& a) {
 
 void ReadLlm(const OtlpScope& scope, const OtlpSpan& span, JsonParser* parser, SpanRecord* record) {
   const OtlpAttributes& a = span.attributes;
-  LlmCall call;
-  call.model = First(
-      a, {"gen_ai.response.model", "llm.response.model_name", "ai.response.model", "llm.response.model",
-          "gen_ai.request.model", "llm.request.model_name", "llm.model_name", "embedding.model_name",
-          "reranker.model_name", "llm.request.model", "langfuse.observation.model.name", "ai.model.id"});
-  if (call.model.empty() &&
-      (scope.name.starts_with("com.anthropic.claude_code") || scope.name.starts_with("gemini")))
-    call.model = First(a, {"model"});
-  call.provider = NormalProvider(
-      First(a, {"gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"}));
-  if (call.provider.empty() && scope.name == "gemini-cli") call.provider = "gcp.gemini";
-  OtlpUsage usage = ReadUsage(scope, call.provider, a);
-  call.usage = usage.usage;
-  call.other_reading = usage.other_reading;
-  call.reported_cost = usage.cost;
-  record->cache_known = usage.cache_known;
-  record->reasoning_missing = usage.reasoning_missing;
-  record->ambiguous = usage.ambiguous;
-  record->reclassified = usage.reclassified;
-  record->implausible = usage.implausible;
+  LlmCall call = ReadCall(scope, a, record);
   if (record->kind == Kind::kLlm) {
     call.stop_reason = StopReason(a);
     if (Failed(span)) call.error = ErrorOf(span);
-    call.service_tier = First(a, {"openai.response.service_tier", "gen_ai.openai.response.service_tier",
-                                  "anthropic.response.service_tier"});
-    if (call.service_tier == "default" || call.service_tier == "standard") call.service_tier.clear();
-    if (TextOf(a, "speed") == "fast") call.service_tier = "fast";
     call.auxiliary = record->auxiliary;
     call.attempts = std::clamp<int64_t>(
         IntOf(a, "attempt").value_or(IntOf(a, "gen_ai.request.attempt").value_or(0)), 0, 1000);
@@ -190,8 +150,6 @@ void ReadLlm(const OtlpScope& scope, const OtlpSpan& span, JsonParser* parser, S
     call.text_bytes = answer.text_bytes;
     call.thinking_bytes = answer.thinking_bytes;
     record->asked = std::move(answer.asked);
-    record->response_id =
-        First(a, {"gen_ai.response.id", "ai.response.id", "request_id", "client_request_id"});
   } else if (!call.usage) {
     return;  // an agent span carries a call only for the tokens that it sums up
   }
@@ -289,14 +247,76 @@ int64_t RequestsSeen(const OtlpSpan& span) {
   return count;
 }
 
-bool IsAuxiliary(const OtlpSpan& span) {
-  std::string_view source = TextOf(span.attributes, "query_source");
-  if (source == "auxiliary" || ContainsIgnoreCase(source, "title")) return true;
-  return span.name == "SessionPrompt.ensureTitle" ||
-         ContainsIgnoreCase(TextOf(span.attributes, "ai.telemetry.functionId"), "title");
+bool IsAuxiliarySpan(const OtlpSpan& span) {
+  return span.name == "SessionPrompt.ensureTitle" || IsAuxiliary(span.attributes);
 }
 
 }  // namespace
+
+std::string FirstText(const OtlpAttributes& attributes, std::initializer_list<std::string_view> keys) {
+  for (std::string_view key : keys) {
+    std::string_view text = TextOf(attributes, key);
+    if (!text.empty()) return Cut(text, kMaxOtlpName);
+  }
+  return {};
+}
+
+bool IsAuxiliary(const OtlpAttributes& attributes) {
+  std::string_view source = TextOf(attributes, "query_source");
+  return source == "auxiliary" || ContainsIgnoreCase(source, "title") ||
+         ContainsIgnoreCase(TextOf(attributes, "ai.telemetry.functionId"), "title");
+}
+
+std::string ConversationOf(const OtlpAttributes& resource, const OtlpAttributes& attributes) {
+  for (std::string_view key :
+       {"gen_ai.conversation.id", "conversation.id", "session.id", "langfuse.session.id",
+        "traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId",
+        "lmnr.association.properties.session_id", "workflow.session_id"}) {
+    std::string_view id = TextOf(attributes, key);
+    if (!id.empty()) return Cut(id, kMaxName);
+  }
+  return Cut(TextOf(resource, "session.id"), kMaxName);
+}
+
+LlmCall ReadCall(const OtlpScope& scope, const OtlpAttributes& a, SpanRecord* record) {
+  LlmCall call;
+  call.model = First(
+      a, {"gen_ai.response.model", "llm.response.model_name", "ai.response.model", "llm.response.model",
+          "gen_ai.request.model", "llm.request.model_name", "llm.model_name", "embedding.model_name",
+          "reranker.model_name", "llm.request.model", "langfuse.observation.model.name", "ai.model.id"});
+  if (call.model.empty() && (record->event || scope.name.starts_with("com.anthropic.claude_code") ||
+                             scope.name.starts_with("gemini")))
+    call.model = First(a, {"model"});
+  call.provider = NormalProvider(
+      First(a, {"gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"}));
+  if (call.provider.empty() && scope.name == "gemini-cli") call.provider = "gcp.gemini";
+  if (call.provider.empty() && scope.name.starts_with("com.anthropic.claude_code"))
+    call.provider = "anthropic";
+  OtlpUsage usage = ReadUsage(scope, call.provider, a);
+  call.usage = usage.usage;
+  call.other_reading = usage.other_reading;
+  call.reported_cost = usage.cost;
+  record->cache_known = usage.cache_known;
+  record->reasoning_missing = usage.reasoning_missing;
+  record->ambiguous = usage.ambiguous;
+  record->reclassified = usage.reclassified;
+  record->implausible = usage.implausible;
+  record->emitted_input = usage.emitted_input, record->emitted_output = usage.emitted_output;
+  call.service_tier = First(a, {"openai.response.service_tier", "gen_ai.openai.response.service_tier",
+                                "anthropic.response.service_tier"});
+  if (call.service_tier == "default" || call.service_tier == "standard") call.service_tier.clear();
+  if (TextOf(a, "speed") == "fast") call.service_tier = "fast";
+  for (std::string_view key :
+       {"gen_ai.response.id", "ai.response.id", "response_id", "request_id", "client_request_id"}) {
+    std::string id = First(a, {key});
+    if (id.empty() || id == record->response_id) continue;
+    if (record->response_id.empty())
+      record->response_id = std::move(id);
+    else
+      record->aliases.push_back(std::move(id));
+  }
+  return call;
+}
 
 SpanRecord ReadSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span,
                     JsonParser* parser) {
@@ -322,7 +342,7 @@ SpanRecord ReadSpan(const OtlpAttributes& resource, const OtlpScope& scope, cons
     record.model_hint = First(a, {"model"});
   Meaning meaning = MeaningOf(scope, span);
   record.kind = meaning.kind;
-  record.auxiliary = meaning.auxiliary || IsAuxiliary(span);
+  record.auxiliary = meaning.auxiliary || IsAuxiliarySpan(span);
   if (record.kind == Kind::kLlm || record.kind == Kind::kAgent) {
     OtlpPrompt prompt = ReadPrompt(a, parser);
     record.prompt = std::move(prompt.text);

@@ -28,6 +28,7 @@ class Assigner {
     SplitFlatRuns();
     LinkNamedChildren();
     LinkByTime();
+    LinkEventAgents();
     for (int index : tree_.in_cycle) ++sessions_[At(Node(index).session)].notes["cyclic_parents"];
     NameSessions();
     return std::move(sessions_);
@@ -139,7 +140,8 @@ class Assigner {
     if (!span.agent_id.empty()) {
       if (sessions_[At(node->session)].id == span.agent_id) return;
       int parent = node->tool >= 0 ? Node(node->tool).session : node->session;
-      std::string call = span.spawned_by, name = span.kind == Kind::kAgent ? span.agent_name : "";
+      std::string call = span.spawned_by,
+                  name = span.kind == Kind::kAgent || span.event ? span.agent_name : "";
       if (node->tool >= 0 && call.empty()) call = CallId(Node(node->tool));
       if (node->tool >= 0 && name.empty()) name = Node(node->tool).span.agent_name;
       node->session = Sub(parent, span.agent_id, call, name);
@@ -264,6 +266,39 @@ class Assigner {
       sessions_[i].parent = Node(found).session;
       sessions_[i].parent_call = CallId(Node(found));
       sessions_[i].notes["parent_by_time"] = 0;
+    }
+  }
+
+  // Events without spans around them do not tell which call started an agent: the one whose time holds all of
+  // the agent's, if it is only one.
+  void LinkEventAgents() {
+    constexpr size_t kMaxTools = 4096;  // looked through for each agent
+    std::map<int, Span> waiting;
+    for (size_t i = 0; i < sessions_.size(); ++i) {
+      if (sessions_[i].parent >= 0 && sessions_[i].parent_call.empty()) waiting[static_cast<int>(i)];
+    }
+    if (waiting.empty()) return;
+    std::map<int, std::vector<int>> tools;  // by session
+    for (int index : tree_.order) {
+      const SpanNode& node = Node(index);
+      if (node.missing || !node.span.start_ns || !node.span.end_ns) continue;
+      if (node.span.event && node.span.kind == Kind::kTool) tools[node.session].push_back(index);
+      auto at = waiting.find(node.session);
+      if (at == waiting.end()) continue;
+      at->second.start = std::min(at->second.start, *node.span.start_ns);
+      at->second.end = std::max(at->second.end, *node.span.end_ns);
+    }
+    for (const auto& [index, time] : waiting) {
+      SpanSession& session = sessions_[At(index)];
+      std::vector<int> around;
+      const std::vector<int>& all = tools[session.parent];
+      for (size_t i = 0; i < std::min(all.size(), kMaxTools); ++i) {
+        const SpanRecord& tool = Node(all[i]).span;
+        if (*tool.start_ns <= time.start && *tool.end_ns >= time.end) around.push_back(all[i]);
+      }
+      if (around.size() != 1 || Node(around[0]).span.call_id.empty()) continue;
+      session.parent_call = CallId(Node(around[0]));
+      session.notes["parent_by_time"] = 0;
     }
   }
 

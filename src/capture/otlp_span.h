@@ -1,5 +1,6 @@
 #pragma once
-// One OTLP span as read from either encoding: views into the input, valid during the callback only.
+// OTLP spans, log records and metric points as read from either encoding: views into the input, valid during
+// the callback only.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,11 +51,30 @@ struct OtlpSpan {
   std::string_view status_message;
 };
 
+struct OtlpLog {
+  std::string trace_id, span_id;   // of the span it was written in, "" when none
+  std::optional<int64_t> time_ns;  // stated, else observed
+  std::string_view event_name;     // the record's own field; older emitters use attributes
+  OtlpValue body;
+  OtlpAttributes attributes;
+};
+
+// One data point of a sum or histogram (then its sum). Gauges and summaries are not read: none tells tokens.
+struct OtlpPoint {
+  std::string_view metric;
+  bool cumulative = false;
+  std::optional<int64_t> start_ns, time_ns;
+  double value = 0;
+  OtlpAttributes attributes;
+};
+
 // What one request holds, in input order.
 class OtlpVisitor {
  public:
   virtual ~OtlpVisitor() = default;
   virtual void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) = 0;
+  virtual void OnLog(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpLog& log) = 0;
+  virtual void OnPoint(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpPoint& point) = 0;
   // offset: from the start of the request; 0 when the encoding does not tell.
   virtual void OnUnusable(int64_t offset, std::string_view reason) = 0;
 };

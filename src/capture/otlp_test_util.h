@@ -51,19 +51,22 @@ inline std::string Body(const fs::path& path) {
   return text;
 }
 
-inline std::vector<fs::path> TraceFiles(const fs::path& folder) {
+// Signals: "traces", "logs", "metrics", or "" for all.
+inline std::vector<fs::path> SignalFiles(const fs::path& folder, std::string_view signal) {
   std::vector<fs::path> files;
   for (auto& entry : fs::directory_iterator(folder)) {
     std::string name = entry.path().filename();
-    if (name.find("traces") != std::string::npos) files.push_back(entry.path());
+    bool dump = name.find("traces") != std::string::npos || name.find("logs") != std::string::npos ||
+                name.find("metrics") != std::string::npos;
+    if (dump && name.find(signal) != std::string::npos) files.push_back(entry.path());
   }
   std::ranges::sort(files);
   return files;
 }
 
-inline OtlpLog ReadDump(const fs::path& folder) {
+inline OtlpLog ReadDump(const fs::path& folder, std::string_view signal = "traces") {
   OtlpLog log;
-  for (const fs::path& file : TraceFiles(folder)) FeedText(Body(file), &log);
+  for (const fs::path& file : SignalFiles(folder, signal)) FeedText(Body(file), &log);
   Otlp().resolve(&log.facts);
   return log;
 }

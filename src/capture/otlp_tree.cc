@@ -69,6 +69,8 @@ void LinkParents(SpanTree* tree) {
       tree->nodes.push_back(std::move(missing));
     }
     SpanNode& parent = tree->nodes[static_cast<size_t>(found->second)];
+    if (added) parent.only_events = true;
+    if (!tree->nodes[i].span.event) parent.only_events = false;
     // A missing parent began no later than its first child.
     if (parent.missing && tree->nodes[i].span.start_ns) {
       parent.span.start_ns =
@@ -100,12 +102,16 @@ void SetOrder(SpanTree* tree) {
   }
 }
 
+constexpr int kEventDepth = 1 << 24;
+
 void GatherBelow(SpanTree* tree) {
   for (size_t i = tree->order.size(); i-- > 0;) {
     SpanNode& node = tree->nodes[static_cast<size_t>(tree->order[i])];
     node.model_below = node.span.model_hint;
     node.requests_below = node.span.requests;
-    if (!node.span.conversation.empty()) node.conversation_hint = node.span.conversation, node.hint_depth = 0;
+    // What spans say comes before what events inside them do.
+    if (!node.span.conversation.empty())
+      node.conversation_hint = node.span.conversation, node.hint_depth = node.span.event ? kEventDepth : 0;
     for (int index : node.children) {
       const SpanNode& child = tree->nodes[static_cast<size_t>(index)];
       bool is_call = child.span.kind == Kind::kLlm || (child.span.llm && child.span.llm->usage);
@@ -138,6 +144,7 @@ SpanTree BuildTree(std::vector<SpanRecord> spans) {
   LinkParents(&tree);
   CutCycles(&tree);
   SetOrder(&tree);
+  AdoptAgents(&tree);
   GatherBelow(&tree);
   return tree;
 }
@@ -151,12 +158,12 @@ std::string AgentOf(const SpanRecord& span) {
 }
 
 void ResolveOtlp(std::vector<Fact>* facts) {
-  std::vector<SpanRecord> spans;
+  std::vector<SpanRecord> spans, points;
   std::vector<Fact> others;
   JsonParser parser;
   for (Fact& fact : *facts) {
     if (auto record = DecodeRecord(&fact, &parser)) {
-      spans.push_back(std::move(*record));
+      (record->kind == Kind::kPoint ? points : spans).push_back(std::move(*record));
       continue;
     }
     // Kept as it is: dropping it would be a silent gap.
@@ -164,6 +171,8 @@ void ResolveOtlp(std::vector<Fact>* facts) {
   }
   SpanTree tree = BuildTree(std::move(spans));
   std::vector<SpanSession> sessions = AssignSessions(&tree);
+  JoinEvents(&tree, &sessions);
+  AssignMetrics(points, tree, &sessions);
   *facts = EmitFacts(tree, std::move(sessions));
   facts->insert(facts->end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
 }

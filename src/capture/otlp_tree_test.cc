@@ -349,7 +349,7 @@ TEST(OtlpTree, ForeignFactsPassThrough) {
 TEST(OtlpTree, OrderAndSplittingChangeNothing) {
   for (const char* name : {"claude-code", "claude-code-pb", "sdk-ai", "sdk-ai-lines"}) {
     OtlpLog log;
-    for (auto& file : test::TraceFiles(test::Golden(name))) test::FeedText(test::Body(file), &log);
+    for (auto& file : test::SignalFiles(test::Golden(name), "traces")) test::FeedText(test::Body(file), &log);
     ASSERT_FALSE(log.facts.empty());
     std::vector<Fact> raw = log.facts;
     ResolveOtlp(&log.facts);

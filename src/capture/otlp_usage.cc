@@ -90,21 +90,22 @@ void ReadProviderMetadata(const OtlpAttributes& attributes, Emitted* out) {
 void ReadGeneric(const OtlpAttributes& attributes, Emitted* out) {
   out->input = First(attributes, {"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
                                   "llm.token_count.prompt", "llm.usage.prompt_tokens", "ai.usage.inputTokens",
-                                  "ai.usage.promptTokens", "ai.usage.tokens"});
-  out->output = First(attributes, {"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
-                                   "llm.token_count.completion", "llm.usage.completion_tokens",
-                                   "ai.usage.outputTokens", "ai.usage.completionTokens"});
+                                  "ai.usage.promptTokens", "ai.usage.tokens", "input_token_count"});
+  out->output =
+      First(attributes, {"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
+                         "llm.token_count.completion", "llm.usage.completion_tokens", "ai.usage.outputTokens",
+                         "ai.usage.completionTokens", "output_token_count"});
   out->total =
       First(attributes, {"gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens",
-                         "ai.usage.totalTokens", "codex.usage.total_tokens"});
-  out->read =
-      First(attributes, {"gen_ai.usage.cache_read.input_tokens", "llm.token_count.prompt_details.cache_read",
-                         "llm.token_count.prompt_details.cache_input",
-                         "ai.usage.inputTokenDetails.cacheReadTokens", "ai.usage.cachedInputTokens"});
+                         "ai.usage.totalTokens", "codex.usage.total_tokens", "total_token_count"});
+  out->read = First(
+      attributes, {"gen_ai.usage.cache_read.input_tokens", "llm.token_count.prompt_details.cache_read",
+                   "llm.token_count.prompt_details.cache_input", "ai.usage.inputTokenDetails.cacheReadTokens",
+                   "ai.usage.cachedInputTokens", "cached_token_count"});
   out->write =
-      First(attributes,
-            {"gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens",
-             "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens"});
+      First(attributes, {"gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens",
+                         "llm.token_count.prompt_details.cache_write",
+                         "ai.usage.inputTokenDetails.cacheWriteTokens", "cache_write_token_count"});
   out->underscore_cache = !out->read && !out->write;
   if (!out->read) {
     out->read =
@@ -124,7 +125,7 @@ void ReadGeneric(const OtlpAttributes& attributes, Emitted* out) {
       attributes, {"gen_ai.usage.reasoning.output_tokens", "llm.token_count.completion_details.reasoning",
                    "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens", "ai.usage.reasoningTokens",
                    "ai.usage.outputTokenDetails.reasoningTokens", "codex.usage.reasoning_output_tokens",
-                   "thoughts_token_count"});
+                   "thoughts_token_count", "reasoning_token_count"});
   out->openinference = !First(attributes, {"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"}) &&
                        First(attributes, {"llm.token_count.prompt"});
   for (const OtlpAttribute& attribute : attributes) {
@@ -280,11 +281,19 @@ OtlpUsage ReadUsage(const OtlpScope& scope, std::string_view provider, const Otl
     else
       ReadGeneric(attributes, &emitted);
   }
+  // Codex calls its total so; beside the prompt for Gemini CLI (tool use prompts), which bills it as input.
+  if (auto tool = IntOf(attributes, "tool_token_count")) {
+    if (scope.name.starts_with("codex") && !emitted.total) emitted.total = tool;
+    if (scope.name == "gemini-cli" && emitted.input && InRange(emitted) && *tool > 0 &&
+        *tool <= kMaxTokensPerBucket)
+      *emitted.input += *tool;
+  }
   if (!emitted.input && !emitted.output) return out;
   if (!InRange(emitted)) {
     out.implausible = true;
     return out;
   }
+  out.emitted_input = emitted.input.value_or(0), out.emitted_output = emitted.output.value_or(0);
   std::string lower = ToLower(provider);
   Usage usage;
   SettleInput(scope.name, lower, emitted, &usage, &out);

@@ -11,9 +11,10 @@
 namespace clawtrace::capture {
 
 struct OtlpUsage {
-  std::optional<Usage> usage;  // nullopt: the span reports none
-  std::optional<Usd> cost;     // given by the emitter, > 0
-  bool cache_known = false;    // the span says something about cached tokens, if only 0
+  std::optional<Usage> usage;                     // nullopt: the span reports none
+  std::optional<Usd> cost;                        // given by the emitter, > 0
+  int64_t emitted_input = 0, emitted_output = 0;  // as stated, 0 when not
+  bool cache_known = false;                       // the span says something about cached tokens, if only 0
   bool reasoning_missing =
       false;               // this emitter's output excludes reasoning and the span does not say how much
   bool ambiguous = false;  // no rule decides; read as including cached tokens

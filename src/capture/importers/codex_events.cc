@@ -36,35 +36,6 @@ std::optional<int64_t> NumberAfter(std::string_view line, std::string_view prefi
   return ParseInt(line.substr(0, line.find_first_not_of("-0123456789")));
 }
 
-// Takes the lines off an output that differ from run to run (chunk id, wall time), so that equal outputs are
-// equal; they also hold the exit code.
-std::string_view StripWrapper(std::string_view text, std::optional<int64_t>* exit_code) {
-  static constexpr std::string_view kLines[] = {"Chunk ID:",
-                                                "Wall time:",
-                                                "Process exited with code ",
-                                                "Process running with session ID ",
-                                                "Original token count:",
-                                                "Exit code:",
-                                                "Total output lines:",
-                                                "Warning: truncated output"};
-  std::optional<int64_t> code;
-  std::string_view rest = text;
-  bool any = false;
-  while (!rest.empty()) {
-    size_t end = rest.find('\n');
-    std::string_view line = rest.substr(0, end);
-    bool output = line == "Output:";
-    if (!output && !StartsWithAny(line, kLines) && !(any && Trim(line).empty())) return text;
-    any = true;
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    if (auto n = NumberAfter(line, "Process exited with code ")) code = n;
-    if (auto n = NumberAfter(line, "Exit code:")) code = n;
-    if (output) break;
-  }
-  if (code) *exit_code = code;
-  return rest;
-}
-
 // Reads a call's output as the model saw it.
 void ReadOutput(Json output, JsonParser* parser, Event* event) {
   static constexpr std::string_view kFailures[] = {"apply_patch verification failed",
@@ -107,7 +78,7 @@ void ReadOutput(Json output, JsonParser* parser, Event* event) {
     }
   }
   std::string_view wrapped = text;
-  text = StripWrapper(text, &result.exit_code);
+  text = StripCodexWrapper(text, &result.exit_code);
   SetOutput(text, &result);
   bool plain = text.size() == wrapped.size();
   failed |= result.exit_code.value_or(0) != 0 || (plain && StartsWithAny(text, kFailures));
@@ -231,6 +202,33 @@ bool ReadCompletion(std::string_view kind, Json event, Event* e) {
 }
 
 }  // namespace
+
+std::string_view StripCodexWrapper(std::string_view text, std::optional<int64_t>* exit_code) {
+  static constexpr std::string_view kLines[] = {"Chunk ID:",
+                                                "Wall time:",
+                                                "Process exited with code ",
+                                                "Process running with session ID ",
+                                                "Original token count:",
+                                                "Exit code:",
+                                                "Total output lines:",
+                                                "Warning: truncated output"};
+  std::optional<int64_t> code;
+  std::string_view rest = text;
+  bool any = false;
+  while (!rest.empty()) {
+    size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    bool output = line == "Output:";
+    if (!output && !StartsWithAny(line, kLines) && !(any && Trim(line).empty())) return text;
+    any = true;
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (auto n = NumberAfter(line, "Process exited with code ")) code = n;
+    if (auto n = NumberAfter(line, "Exit code:")) code = n;
+    if (output) break;
+  }
+  if (code) *exit_code = code;
+  return rest;
+}
 
 // later - earlier; nullopt when a counter shrank, that is, when counting began anew.
 std::optional<Usage> Difference(const Usage& later, const Usage& earlier) {

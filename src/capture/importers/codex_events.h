@@ -76,6 +76,10 @@ std::optional<Usage> Difference(const Usage& later, const Usage& earlier);
 // All counters as one text.
 std::string VectorOf(const Usage& usage);
 
+// Takes the lines off an output that differ from run to run (chunk id, wall time), so that equal outputs are
+// equal; they also hold the exit code.
+std::string_view StripCodexWrapper(std::string_view text, std::optional<int64_t>* exit_code);
+
 // The parent's thread id in a header; "" for a root.
 std::string CodexParentOf(Json meta);
 // The header of older files has no type; its items stand bare.

@@ -1,5 +1,5 @@
-// Dumps of OTLP trace requests: protobuf (one request a file), JSON (one document, or one request a line as
-// the collector's file exporter writes). Format notes: docs/formats/otlp.md.
+// Dumps of OTLP requests (traces, logs, metrics): protobuf (one request a file), JSON (one document, or one
+// request a line as the collector's file exporter writes). Format notes: docs/formats/otlp.md.
 #include <algorithm>
 
 #include "base/text.h"
@@ -53,7 +53,7 @@ class OtlpReader final : public LogReader, OtlpVisitor {
     } else if (mode_ == Mode::kProtobuf) {
       skips_ = 0;
       line_ = 0;
-      if (!ReadOtlpProtobuf(pending_, this)) sink_->Skip(0, offset_, "not-otlp-traces");
+      if (!ReadOtlpProtobuf(pending_, this)) sink_->Skip(0, offset_, "not-otlp");
     }
     pending_ = std::string();
   }
@@ -144,16 +144,19 @@ class OtlpReader final : public LogReader, OtlpVisitor {
     auto request = parser_.Parse(document);
     if (!request) return sink_->Skip(line_, offset_, parser_.why());
     if (parser_.repaired()) sink_->Skip(line_, offset_, "invalid-utf8-repaired");
-    if (ReadOtlpJson(*request, this)) return;
-    // The collector may write all signals into one file.
-    if ((*request)["resourceLogs"] || (*request)["resourceMetrics"])
-      sink_->Skip(line_, offset_, "other-signal");
-    else
-      sink_->Skip(line_, offset_, "not-otlp-traces");
+    if (!ReadOtlpJson(*request, this)) sink_->Skip(line_, offset_, "not-otlp");
   }
 
   void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) final {
     sink_->Add(EncodeRecord(ReadSpan(resource, scope, span, &texts_)));
+  }
+
+  void OnLog(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpLog& log) final {
+    if (auto record = ReadEvent(resource, scope, log, &texts_)) sink_->Add(EncodeRecord(std::move(*record)));
+  }
+
+  void OnPoint(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpPoint& point) final {
+    if (auto record = ReadPoint(resource, scope, point)) sink_->Add(EncodeRecord(std::move(*record)));
   }
 
   void OnUnusable(int64_t offset, std::string_view reason) final {
@@ -185,7 +188,7 @@ bool Sniff(std::string_view head) {
 extern const Importer kOtlp;
 const Importer kOtlp = {
     .name = "otlp",
-    .summary = "OpenTelemetry trace dumps (OTLP protobuf, JSON, JSON lines)",
+    .summary = "OpenTelemetry dumps: traces, logs, metrics (OTLP protobuf, JSON, JSON lines)",
     .default_root = "",
     .file_suffixes = ".pb,.json,.jsonl",
     .sniff = Sniff,

@@ -59,6 +59,7 @@ std::set<std::string> ShortIds(const std::set<std::string>& ids) {
 // What a dump cannot show, as listed in docs/formats/otlp.md.
 struct Known {
   std::string folder;
+  std::string signal = "traces";
   std::map<std::string, Totals> lower = {};   // instead of the truth; tools = ids that are missing
   std::set<std::string> failing_unseen = {};  // failures that no span shows
   std::set<std::string> failing_more = {};    // failures that the truth does not list
@@ -68,8 +69,8 @@ struct Known {
 };
 
 void Check(const test::fs::path& root, const Known& known) {
-  SCOPED_TRACE(known.folder);
-  auto log = test::ReadDump(root / known.folder / "otlp");
+  SCOPED_TRACE(known.folder + " " + known.signal);
+  auto log = test::ReadDump(root / known.folder / "otlp", known.signal);
   EXPECT_THAT(log.skips, IsEmpty());
   auto truth = TruthOf(root / known.folder);
   auto sessions = test::Sessions(log);
@@ -122,64 +123,106 @@ void Check(const test::fs::path& root, const Known& known) {
 TEST(OtlpRecordings, ClaudeCode) {
   auto root = test::SharedData() / "clients/claude-code";
   NEEDS_SHARED(root);
-  // A call that fails validation has no span.
+  // A call that fails validation has neither span nor event.
+  Totals main{12, 226500, 202950, 23382, 1255, {"main05a"}};
   Check(root, {.folder = "main",
-               .lower = {{"main", {12, 226500, 202950, 23382, 1255, {"main05a"}}}},
+               .lower = {{"main", main}},
                .failing_unseen = {"main05a"},
                .notes = {"tool_args_missing:3"},
                .attempts = 16});
-  Check(root, {.folder = "killed",
-               .lower = {{"main", {7, 117250, 97950, 19202, 695, {"main05a"}}}},
+  Check(root, {.folder = "main", .signal = "logs", .lower = {{"main", main}}, .failing_unseen = {"main05a"}});
+  Check(root, {.folder = "main",
+               .signal = "",
+               .lower = {{"main", main}},
                .failing_unseen = {"main05a"},
-               .notes = {"missing_parent_spans:1"},
-               .attempts = 7});
-  for (const char* folder : {"otlp-json", "otlp-grpc", "mcp"}) Check(root, {.folder = folder, .attempts = 4});
+               .attempts = 16});
+  Totals killed{7, 117250, 97950, 19202, 695, {"main05a"}};
+  for (const char* signal : {"traces", ""}) {
+    Check(root, {.folder = "killed",
+                 .signal = signal,
+                 .lower = {{"main", killed}},
+                 .failing_unseen = {"main05a"},
+                 .notes = {"missing_parent_spans:1"},
+                 .attempts = 7});
+  }
+  Check(root, {.folder = "killed",
+               .signal = "logs",
+               .lower = {{"main", {5, 79500, 61900, 17530, 492, {"main05a", "main06a"}}}},
+               .failing_unseen = {"main05a"}});
+  for (const char* folder : {"otlp-json", "otlp-grpc", "mcp"}) {
+    Check(root, {.folder = folder, .attempts = 4});
+    Check(root, {.folder = folder, .signal = "logs"});
+    Check(root, {.folder = folder, .signal = "", .attempts = 4});
+  }
 }
 
 TEST(OtlpRecordings, Codex) {
   auto root = test::SharedData() / "clients/codex";
   NEEDS_SHARED(root);
-  // An exit code is only in the output, which spans do not carry.
+  // An exit code is only in the output, which spans do not carry and events do.
   Check(root,
         {.folder = "main", .failing_unseen = {"main03a"}, .notes = {"tool_args_missing:15"}, .attempts = 18});
+  for (const char* signal : {"logs", ""}) {
+    Check(root, {.folder = "main", .signal = signal, .attempts = 18});
+    Check(root, {.folder = "otlp-json", .signal = signal, .attempts = 4});
+    Check(root, {.folder = "otlp-grpc", .signal = signal, .attempts = 4});
+  }
   Check(root, {.folder = "otlp-json", .attempts = 4});
   Check(root, {.folder = "otlp-grpc", .attempts = 4});
-  // The last batch was never sent.
+  // The last batches were never sent.
   Check(root, {.folder = "killed",
                .lower = {{"main", {4, 47840, 34920, 0, 395, {"main04a", "main05a", "main06a"}}}},
                .failing_unseen = {"main03a", "main05a"},
                .notes = {"missing_parent_spans:1"},
                .attempts = 4});
+  for (const char* signal : {"logs", ""}) {
+    Check(root, {.folder = "killed",
+                 .signal = signal,
+                 .lower = {{"main", {5, 61400, 47840, 0, 492, {"main05a", "main06a"}}}},
+                 .failing_unseen = {"main05a"},
+                 .attempts = 5});
+  }
 }
 
 TEST(OtlpRecordings, GeminiCli) {
   auto root = test::SharedData() / "clients/gemini-cli";
   NEEDS_SHARED(root);
-  // Spans carry neither cached tokens nor thoughts.
+  // Spans carry neither cached tokens nor thoughts; events do.
   for (const char* folder : {"main", "otlp-grpc"}) {
     Check(root, {.folder = folder,
                  .lower = {{"main", {12, 166260, 0, 0, 1255, {}}}, {"check", {3, 15450, 0, 0, 301, {}}}},
                  .notes = {"cache_not_reported", "reasoning_not_reported"},
                  .failed_calls = 1});
+    // An exit code is only in the output, which events do not carry and spans do.
+    Check(root, {.folder = folder, .signal = "logs", .failing_unseen = {"main03a"}, .failed_calls = 1});
+    Check(root, {.folder = folder, .signal = "", .failed_calls = 1});
   }
 }
 
 TEST(OtlpRecordings, QwenCode) {
   auto root = test::SharedData() / "clients/qwen-code";
   NEEDS_SHARED(root);
-  for (const char* folder : {"main", "otlp-grpc"})
+  for (const char* folder : {"main", "otlp-grpc"}) {
     Check(root, {.folder = folder, .notes = {"tool_args_missing:13"}, .attempts = 17});
+    Check(root, {.folder = folder, .signal = "logs"});
+    Check(root, {.folder = folder, .signal = "", .attempts = 17});
+  }
 }
 
 TEST(OtlpRecordings, Opencode) {
   auto root = test::SharedData() / "clients/opencode";
   NEEDS_SHARED(root);
-  // The last batches are lost when the command exits; loading the skill failed on the recording machine.
-  Check(root, {.folder = "main",
-               .lower = {{"main", {10, 123200, 108360, 0, 1059, {"main10a"}}}},
-               .failing_more = {"main00a"},
-               .notes = {"missing_parent_spans:1"},
-               .failed_calls = 1});
+  // The last batches are lost when the command exits; loading the skill failed on the recording machine. Its
+  // log records tell nothing of calls.
+  for (const char* signal : {"traces", ""}) {
+    Check(root, {.folder = "main",
+                 .signal = signal,
+                 .lower = {{"main", {10, 123200, 108360, 0, 1059, {"main10a"}}}},
+                 .failing_more = {"main00a"},
+                 .notes = {"missing_parent_spans:1"},
+                 .failed_calls = 1});
+  }
+  EXPECT_THAT(test::ReadDump(root / "main/otlp", "logs").facts, IsEmpty());
 }
 
 TEST(OtlpRecordings, Sdks) {
@@ -214,54 +257,64 @@ TEST(OtlpRecordings, Sdks) {
 TEST(OtlpRecordings, Suite) {
   auto root = test::SharedData() / "suite/recordings";
   NEEDS_SHARED(root);
-  size_t count = 0;
-  for (auto& task : test::fs::directory_iterator(root)) {
-    for (auto& run : test::fs::directory_iterator(task.path())) {
-      auto folder = run.path() / "claude-code";
-      SCOPED_TRACE(folder);
-      JsonParser parser;
-      auto json = parser.Parse(ReadFile(folder / "truth.json").value_or(""));
-      ASSERT_TRUE(json);
-      Json totals = (*json)["totals"], tokens = totals["tokens"];
-      auto of = [](Json object, std::string_view key) { return object[key].integer().value_or(-1); };
-      Totals expected{of(totals, "llm_calls"),
-                      of(tokens, "uncached_input") + of(tokens, "cache_read") + of(tokens, "cache_write"),
-                      of(tokens, "cache_read"),
-                      of(tokens, "cache_write"),
-                      of(tokens, "output"),
-                      {}};
-      std::set<std::string> failing;
-      (*json)["tool_calls"].ForEachItem([&](Json tool) {
-        expected.tools.insert(std::string(tool["id"].text()));
-        if (tool["fails"].boolean() == true) failing.insert(std::string(tool["id"].text()));
-      });
-      auto sessions = test::Sessions(test::ReadDump(folder / "otlp"));
+  size_t count = 0, own_failures = 0;
+  for (auto& entry : test::fs::recursive_directory_iterator(root)) {
+    if (entry.path().filename() != "otlp") continue;
+    auto folder = entry.path().parent_path();
+    SCOPED_TRACE(folder);
+    bool codex = folder.filename() == "codex";  // logs only
+    JsonParser parser;
+    auto json = parser.Parse(ReadFile(folder / "truth.json").value_or(""));
+    ASSERT_TRUE(json);
+    Json totals = (*json)["totals"], tokens = totals["tokens"];
+    auto of = [](Json object, std::string_view key) { return object[key].integer().value_or(-1); };
+    Totals expected{of(totals, "llm_calls"),
+                    of(tokens, "uncached_input") + of(tokens, "cache_read") + of(tokens, "cache_write"),
+                    of(tokens, "cache_read"),
+                    codex ? 0 : of(tokens, "cache_write"),
+                    of(tokens, "output"),
+                    {}};
+    std::set<std::string> failing;
+    (*json)["tool_calls"].ForEachItem([&](Json tool) {
+      std::string id(tool["id"].text());
+      expected.tools.insert(id);
+      if (tool["fails"].boolean() == true) failing.insert(id);
+    });
+    for (const char* signal : {"traces", "logs", ""}) {
+      if (codex && signal == std::string_view("traces")) continue;
+      SCOPED_TRACE(signal);
+      auto sessions = test::Sessions(test::ReadDump(folder / "otlp", signal));
       ASSERT_EQ(sessions.size(), 1u);
       EXPECT_EQ(sessions.begin()->second.totals, expected);
-      EXPECT_EQ(sessions.begin()->second.failing, failing);
-      ++count;
+      // A process that could not be created is in one recording, not in its script.
+      auto found = sessions.begin()->second.failing;
+      if (codex && failing.empty() && found.size() == 1)
+        ++own_failures;
+      else
+        EXPECT_EQ(found, failing);
+      for (const std::string& note : sessions.begin()->second.info.notes)
+        EXPECT_FALSE(note.starts_with("metrics_disagree")) << note;
     }
+    ++count;
   }
-  EXPECT_EQ(count, 20u);
+  EXPECT_EQ(count, 40u);
+  EXPECT_EQ(own_failures, 2u) << "one, in logs alone and in all signals";
 }
 
-// Traces are taken, the logs and metrics beside them are not.
-TEST(OtlpRecordings, SniffTellsTheSignals) {
+TEST(OtlpRecordings, SniffKnowsAllSignals) {
   auto root = test::SharedData();
   NEEDS_SHARED(root / "clients");
-  size_t traces = 0, others = 0;
+  size_t dumps = 0;
   for (auto& entry : test::fs::recursive_directory_iterator(root)) {
     std::string name = entry.path().filename();
     if (entry.path().parent_path().filename() != "otlp" || name == "index.jsonl") continue;
     // The OpenAI Agents SDK has a trace format of its own.
     if (entry.path().string().find("sdk-openai-agents") != std::string::npos) continue;
     std::string body = test::Body(entry.path());
-    bool is_traces = name.find("-traces.") != std::string::npos;
-    EXPECT_EQ(test::Otlp().sniff(std::string_view(body).substr(0, kHeadBytes)), is_traces) << entry.path();
-    (is_traces ? traces : others) += 1;
+    EXPECT_TRUE(test::Otlp().sniff(std::string_view(body).substr(0, kHeadBytes))) << entry.path();
+    ++dumps;
   }
-  EXPECT_GT(traces, 60u);
-  EXPECT_GT(others, 100u);
+  EXPECT_GT(dumps, 160u);
 }
 
 TEST(OtlpImporter, CommittedRecordings) {
@@ -335,9 +388,9 @@ TEST(OtlpImporter, UnusableRecordsAreReportedWithTheirPlace) {
   };
   std::string at = std::to_string(good.size() + 1);
   EXPECT_EQ(skips(good + "\n{\"resourceLogs\":[]}\n" + good),
-            std::pair(size_t{2}, std::vector<std::string>{"other-signal@2:" + at}));
+            std::pair(size_t{2}, std::vector<std::string>{}));
   EXPECT_EQ(skips(good + "\n{\"a\":1}\n" + good),
-            std::pair(size_t{2}, std::vector<std::string>{"not-otlp-traces@2:" + at}));
+            std::pair(size_t{2}, std::vector<std::string>{"not-otlp@2:" + at}));
   EXPECT_EQ(skips(good + "\n" + good.substr(0, 60) + "\n" + good),
             std::pair(size_t{2}, std::vector<std::string>{"not-json@2:" + at}));
   EXPECT_EQ(skips(good + "\n{\"resourceSpans\":[\n" + good),
@@ -356,8 +409,9 @@ TEST(OtlpImporter, Sniff) {
   EXPECT_TRUE(sniff(kSpan.substr(0, 40)));
   EXPECT_TRUE(sniff("{\n  \"resourceSpans\": [\n"));
   EXPECT_TRUE(sniff("{\"resourceLogs\":[{}]}\n{\"resourceSpans\":[]}"));
-  for (std::string_view other : {"{\"resourceLogs\":[{\"resource\":{}}]}", "{\"resourceMetrics\":[]}",
-                                 "{\"type\":\"user\",\"resourceSpans\":[]}", "{\"resourceSpans\":5}",
+  EXPECT_TRUE(sniff("{\"resourceLogs\":[{\"resource\":{}}]}"));
+  EXPECT_TRUE(sniff("{\"resourceMetrics\":[]}"));
+  for (std::string_view other : {"{\"type\":\"user\",\"resourceSpans\":[]}", "{\"resourceSpans\":5}",
                                  "{\"data\":[{\"resourceSpans\":[]}]}", "", " ", "[]", "x"}) {
     EXPECT_FALSE(sniff(other)) << other;
   }

@@ -127,16 +127,27 @@ void ExpectEachStepSumsToTotal(const Session& session, const std::string& where)
   EXPECT_EQ(sum, card.total_cost_usd.value_or(Usd())) << where;
 }
 
-// own_failures: tool calls that fail for a reason of the client's, which no script asked for.
+// A log and the telemetry of the same session, read together as the commands do.
+Read ReadTogether(const fs::path& logs, const fs::path& telemetry) {
+  Read read;
+  capture::Plan plan = capture::PlanInputs({logs.string(), telemetry.string()});
+  std::vector<const capture::Unit*> units;
+  for (const capture::Unit& unit : plan.units) units.push_back(&unit);
+  read.sessions = capture::ReadUnits(units, plan, {}).sessions;
+  return read;
+}
+
+// own_failures: tool calls that fail for a reason of the client's, which no script asked for. telemetry: read
+// together with the logs, which must change no total; "" for the logs alone.
 void CheckClient(const fs::path& recording, const fs::path& logs,
-                 const std::vector<std::string>& own_failures = {}) {
-  SCOPED_TRACE(recording.string());
+                 const std::vector<std::string>& own_failures = {}, const fs::path& telemetry = {}) {
+  SCOPED_TRACE(recording.string() + (telemetry.empty() ? "" : " with telemetry"));
   auto text = ReadFile(recording / "expected.json");
   ASSERT_TRUE(text);
   JsonParser parser;
   Json truth = *parser.Parse(*text);
   std::string wire(truth["wire"].text());
-  Read read = ReadPath(logs);
+  Read read = telemetry.empty() ? ReadPath(logs) : ReadTogether(logs, telemetry);
   ASSERT_EQ(read.sessions.size(), 1u);
   const Session& root = read.sessions.front();
   Measured main;
@@ -203,6 +214,22 @@ TEST(TruthTest, ClientsMainRecordings) {
   }
 }
 
+// One session told by its log, its spans, its events and its counters counts once.
+TEST(TruthTest, LogsTogetherWithTelemetry) {
+  CT_NEEDS_SHARED_DATA();
+  fs::path clients = test::SharedData() / "clients";
+  for (const char* variant : {"main", "otlp-json", "otlp-grpc", "mcp"}) {
+    fs::path claude = clients / "claude-code" / variant, codex = clients / "codex" / variant;
+    if (fs::exists(claude)) CheckClient(claude, claude / "dot-claude", {}, claude / "otlp");
+    if (fs::exists(codex)) CheckClient(codex, codex / "sessions", {}, codex / "otlp");
+  }
+  fs::path gemini = clients / "gemini-cli/main", qwen = clients / "qwen-code/main",
+           opencode = clients / "opencode/main";
+  CheckClient(gemini, gemini / "dot-gemini", {}, gemini / "otlp");
+  CheckClient(qwen, qwen / "dot-qwen", {}, qwen / "otlp");
+  CheckClient(opencode, opencode / "opencode.db", {"main00a"}, opencode / "otlp");
+}
+
 // Needed calls that a detector suspects are false alarms; wasteful ones that it names are hits.
 struct Alarms {
   int hits = 0, repeats_in_truth = 0, false_alarms = 0, own_failures = 0;
@@ -216,7 +243,8 @@ void CheckSuite(const fs::path& recording, Alarms* alarms) {
   Json truth = *parser.Parse(*text);
   std::string client = recording.filename();
   std::string wire = client == "claude-code" ? "anthropic-messages" : "openai";
-  Read read = ReadPath(recording / "session");
+  Read read = fs::exists(recording / "otlp") ? ReadTogether(recording / "session", recording / "otlp")
+                                             : ReadPath(recording / "session");
   ASSERT_EQ(read.sessions.size(), 1u);
   const Session& root = read.sessions.front();
   Measured main;

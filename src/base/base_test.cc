@@ -115,6 +115,7 @@ TEST(TextTest, Times) {
   EXPECT_EQ(ParseIsoTime("1970-01-01T01:00:00+01:00"), 0);
   EXPECT_EQ(ParseIsoTime("nonsense"), std::nullopt);
   EXPECT_EQ(FormatIsoTime(*ParseIsoTime("2026-11-21T04:40:00.123Z")), "2026-11-21T04:40:00.123Z");
+  EXPECT_EQ(FormatIsoTime(*ParseIsoTime("2026-11-21T04:40:00.123000045Z")), "2026-11-21T04:40:00.123000045Z");
 }
 
 TEST(TextTest, Utf8) {

@@ -208,10 +208,12 @@ std::string FormatIsoTime(int64_t unix_ns) {
   auto day = floor<days>(time);
   year_month_day date{day};
   hh_mm_ss clock{time - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+  int64_t below = (nanoseconds(unix_ns) - time.time_since_epoch()).count();
+  std::string finer = below ? fmt::format("{:06}", below) : "";
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}{}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
+                     clock.subseconds().count(), finer);
 }
 
 }  // namespace clawtrace

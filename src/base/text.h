@@ -29,7 +29,7 @@ std::optional<int64_t> ParseInt(std::string_view text);
 // Nanoseconds since 1970 UTC of an ISO 8601 time ("2026-01-02T03:04:05.678Z", "+01:00" offsets, no offset =
 // UTC).
 std::optional<int64_t> ParseIsoTime(std::string_view text);
-// "2026-01-02T03:04:05.678Z", milliseconds, rounded down.
+// "2026-01-02T03:04:05.678Z"; nine places instead of three where milliseconds do not hold the time.
 std::string FormatIsoTime(int64_t unix_ns);
 
 }  // namespace clawtrace

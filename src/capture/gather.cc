@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "capture/sqlite_reader.h"
 #include "capture/zstd_reader.h"
+#include "model/join_sources.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -439,7 +440,7 @@ UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
                   std::make_move_iterator(all.facts.end()));
     all.facts = std::move(before);
   }
-  result.sessions = AssembleSessions(std::move(all.facts));
+  result.sessions = JoinSources(AssembleSessions(std::move(all.facts)));
   AttachSkipped(&all, &result);
   if (result.sessions.empty())
     result.sessions.push_back(EmptySession(*units.front(), std::move(all.orphaned)));

@@ -52,20 +52,6 @@ void TellProblems(const World& world, const std::vector<capture::Unusable>& prob
     *world.err << fmt::format("clawtrace: skipped {} more\n", problems.size() - kShown);
 }
 
-// A session both logged and traced: spans give way to the log, which shows more.
-void PreferLogs(std::vector<Compiled>& all, const World& world) {
-  std::set<std::string, std::less<>> logged;
-  for (const Compiled& item : all) {
-    if (item.source != "otlp") logged.insert(item.card.session_id);
-  }
-  size_t doubled = std::erase_if(all, [&](const Compiled& item) {
-    return item.source == "otlp" && logged.contains(item.card.session_id);
-  });
-  if (doubled)
-    *world.err << fmt::format(
-        "clawtrace: {} sessions are present both as logs and as spans; the logs were used\n", doubled);
-}
-
 using UnitSet = std::vector<size_t>;  // indexes into plan.units, ascending
 
 // A compiled session with what decides how it relates to the others.
@@ -96,7 +82,6 @@ class Corpus {
     if (held_.empty()) return NothingFound(inputs);
     std::vector<Compiled> all;
     for (Held& held : held_) all.push_back(std::move(held.item));
-    PreferLogs(all, world_);
     return all;
   }
 
@@ -165,7 +150,8 @@ class Corpus {
 
   // Units that speak of one session are read again, together.
   void JoinSessions() {
-    std::map<std::pair<std::string_view, std::string_view>, const Held*> by_id;
+    // By source and id, and by agent and id: a log and its telemetry.
+    std::map<std::tuple<bool, std::string_view, std::string_view>, const Held*> by_id;
     std::vector<size_t> above(plan_.units.size());
     std::iota(above.begin(), above.end(), size_t{0});
     auto root = [&](size_t at) {
@@ -174,11 +160,15 @@ class Corpus {
     };
     for (const Held& held : held_) {
       if (!HasRecords(held)) continue;
-      auto [first, fresh] = by_id.emplace(
-          std::pair(std::string_view(held.item.source), std::string_view(held.calls.id)), &held);
-      if (fresh) continue;
-      size_t a = root(first->second->units.front()), b = root(held.units.front());
-      above[std::max(a, b)] = std::min(a, b);
+      for (bool by_agent : {false, true}) {
+        std::string_view name = by_agent ? held.item.card.agent : held.item.source;
+        if (by_agent && name.empty()) continue;
+        auto [first, fresh] =
+            by_id.emplace(std::tuple(by_agent, name, std::string_view(held.calls.id)), &held);
+        if (fresh) continue;
+        size_t a = root(first->second->units.front()), b = root(held.units.front());
+        above[std::max(a, b)] = std::min(a, b);
+      }
     }
     std::map<size_t, UnitSet> groups;
     for (size_t i = 0; i < above.size(); ++i) groups[root(i)].push_back(i);

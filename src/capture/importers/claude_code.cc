@@ -18,7 +18,7 @@ constexpr std::string_view kName = "claude-code";
 
 // The fields around every record, read in one pass over its members.
 struct Envelope {
-  std::string_view type, subtype, uuid, parent, logical_parent, session, agent, version, cwd;
+  std::string_view type, subtype, uuid, parent, logical_parent, session, agent, version, cwd, request;
   Json message, tool_use_result, timestamp, attachment, error, cost, forked_from, source_tool;
   bool sidechain = false, meta = false, api_error = false, compact_summary = false;
   std::optional<int64_t> ts;
@@ -38,7 +38,7 @@ Envelope ReadEnvelope(Json record) {
     };
     text("type", &e.type), text("subtype", &e.subtype), text("uuid", &e.uuid), text("parentUuid", &e.parent);
     text("logicalParentUuid", &e.logical_parent), text("sessionId", &e.session), text("agentId", &e.agent);
-    text("version", &e.version), text("cwd", &e.cwd);
+    text("version", &e.version), text("cwd", &e.cwd), text("requestId", &e.request);
     flag("isSidechain", &e.sidechain), flag("isMeta", &e.meta), flag("isApiErrorMessage", &e.api_error);
     flag("isCompactSummary", &e.compact_summary);
     json("message", &e.message), json("toolUseResult", &e.tool_use_result), json("timestamp", &e.timestamp);
@@ -238,6 +238,8 @@ class ClaudeReader final : public JsonLineReader {
     LlmCall& call = fact.llm.emplace();
     call.model = Cut(e.message["model"].text(), 256);
     call.stop_reason = Cut(e.message["stop_reason"].text(), 64);
+    // What telemetry knows the call by.
+    if (!e.request.empty()) call.aliases.push_back(Cut(e.request, 256));
     Usage usage;
     switch (ReadUsage(e.message["usage"], &usage, &call.service_tier)) {
       case UsageState::kAbsent:

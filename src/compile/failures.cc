@@ -53,7 +53,7 @@ struct Sign {
   std::string_view error_class;
 };
 
-// First sign found wins; all are looked for without regard to case.
+// First sign found wins; all are looked for without regard to case, hence spelled in lower case.
 constexpr auto kSigns = std::to_array<Sign>({
     {"rate limit", "rate_limit"},
     {"rate_limit", "rate_limit"},
@@ -88,10 +88,10 @@ constexpr auto kSigns = std::to_array<Sign>({
 });
 
 // Whose file is missing: a folder on the way to a file being written, or the file itself.
-std::string MissingPathClass(const ToolMeaning& meaning, std::string_view text) {
+std::string MissingPathClass(const ToolMeaning& meaning, std::string_view lower) {
   bool writes = meaning.tool_class == ToolClass::kWrite || !meaning.shell.writes.empty() ||
-                ContainsIgnoreCase(text, "not a directory") || ContainsIgnoreCase(text, "cannot create") ||
-                ContainsIgnoreCase(text, "nonexistent directory");
+                lower.contains("not a directory") || lower.contains("cannot create") ||
+                lower.contains("nonexistent directory");
   // A script that opens "out/x.csv" for writing fails in open(): the traceback's own line tells reading from
   // writing.
   for (std::string_view mode : {"'w'", "\"w\"", "'a'", "\"a\"", "'x'", "'wb'", "\"wb\"", "write_text",
@@ -206,18 +206,18 @@ std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
     return limited ? "rate_limit" : "provider_error";
   }
   if (step.result.status == ToolStatus::kAborted) return "aborted";
-  std::string text = step.result.error + "\n" + step.result.output;
+  const std::string text = step.result.error + "\n" + step.result.output, lower = ToLower(text);
   if (std::string name = MissingCommand(text); !name.empty()) return "missing_command:" + name;
   if (meaning.tool_class == ToolClass::kExec && meaning.shell.check && step.result.exit_code.value_or(0) == 1)
     return "test_failure";
   for (std::string_view sign : {"no such file or directory", "enoent", "not a directory",
                                 "file does not exist", "file not found", "directory nonexistent"}) {
-    if (ContainsIgnoreCase(text, sign)) return MissingPathClass(meaning, text);
+    if (lower.contains(sign)) return MissingPathClass(meaning, lower);
   }
   for (const Sign& sign : kSigns) {
-    if (ContainsIgnoreCase(text, sign.text)) return std::string(sign.error_class);
+    if (lower.contains(sign.text)) return std::string(sign.error_class);
   }
-  if (meaning.tool_class == ToolClass::kEdit && ContainsIgnoreCase(text, "not found")) return "edit_no_match";
+  if (meaning.tool_class == ToolClass::kEdit && lower.contains("not found")) return "edit_no_match";
   if (meaning.shell.check) return "test_failure";
   return step.result.exit_code.value_or(0) != 0 ? "nonzero_exit" : "error";
 }

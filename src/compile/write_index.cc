@@ -51,6 +51,7 @@ std::optional<size_t> WriteIndex::Between(const Places& places, size_t from, siz
 }
 
 std::optional<size_t> WriteIndex::Named(std::span<const std::string> paths, size_t from, size_t to) const {
+  if (paths.empty()) return std::nullopt;
   std::optional<size_t> first = Between(everything_, from, to);
   auto take = [&](const std::optional<size_t>& found) {
     if (found && (!first || *found < *first)) first = found;

@@ -62,6 +62,15 @@ TEST(GoldenTest, Case01Basic) {
   EXPECT_EQ(calls[1].role, "plan_then_tool");
   EXPECT_EQ(calls[2].role, "final_reply");
   EXPECT_EQ(card.steps[1].duration_ms, 1000);
+  // Each tool step's share of the prompts after it; with what no step produced it is the total.
+  Usd sum;
+  for (const CardStep& step : card.steps) {
+    ASSERT_TRUE(step.attributed_cost_usd) << step.id;
+    if (step.kind == StepKind::kToolUse) EXPECT_GT(*step.context_cost_usd, Usd()) << step.id;
+    sum += *step.attributed_cost_usd;
+  }
+  for (const ReservedRow& row : card.reserved_costs) sum += row.cost_usd.value_or(Usd());
+  EXPECT_EQ(sum, *card.total_cost_usd);
 }
 
 TEST(GoldenTest, Case02OnlyTheSameFileIsRepeated) {

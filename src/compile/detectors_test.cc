@@ -53,6 +53,14 @@ TEST(ExactRepeatTest, ClockNetworkAndNamedWritesNever) {
                           {"bash", R"({"command":"echo x >> log"})", "ok"}})),
               IsEmpty());
 }
+TEST(ExactRepeatTest, ToolsWhoseNamesSayThatTheyLook) {
+  Line look{"get_order_details", R"({"id":"W1"})", "{\"status\":\"open\"}"};
+  EXPECT_THAT(Flags(Make({look, {"mcp__shop__list_orders", "{}", "x"}, look})),
+              ElementsAre("exact_repeat:3"));
+  EXPECT_THAT(Flags(Make({look, {"cancel_order", R"({"id":"W2"})", "ok"}, look})), IsEmpty());
+  Line both{"get_or_create_order", R"({"id":"W1"})", "x"};
+  EXPECT_THAT(Flags(Make({both, both})), IsEmpty());
+}
 TEST(ExactRepeatTest, CheckAgainWithAndWithoutAnEditBetween) {
   EXPECT_THAT(
       Flags(Make({{"bash", R"({"command":"pytest"})", "ok"}, {"bash", R"({"command":"pytest"})", "ok"}})),

@@ -83,6 +83,20 @@ ToolClass ClassOf(std::string_view name) {
   return ToolClass::kOther;
 }
 
+// A tool of somebody's own whose name says that it only looks: "get_user_details",
+// "mcp__tracker__list_issues".
+bool IsNamedAsLooking(std::string_view name) {
+  std::string lower = ToLower(name);
+  if (size_t mcp = lower.rfind("__"); mcp != std::string::npos) lower = lower.substr(mcp + 2);
+  constexpr auto kVerbs = std::to_array<std::string_view>(
+      {"get_", "list_", "search_", "find_", "read_", "show_", "describe_", "lookup_", "view_", "count_"});
+  // "get_or_create", "find_and_replace" do more than their verb.
+  bool more = lower.contains("_or_") || lower.contains("_and_");
+  return !more && (lower == "calculate" || std::ranges::any_of(kVerbs, [&](std::string_view verb) {
+                     return lower.starts_with(verb);
+                   }));
+}
+
 std::string CommandOf(Json args) {
   if (auto text = args.string()) return std::string(*text);  // a tool's only argument, recorded bare
   for (std::string_view key : {"command", "cmd", "script"}) {
@@ -238,6 +252,8 @@ ToolMeaning MeaningOf(const ToolUse& tool, std::string_view session_cwd) {
   } else {
     FillFile(args, tool.args, cwd, &meaning);
     named = meaning.path;
+    if (meaning.tool_class == ToolClass::kOther && IsNamedAsLooking(tool.name))
+      meaning.read_only = true, meaning.writes_unknown = false;
   }
   constexpr size_t kMaxTarget = 160;
   meaning.target = std::string(WordOf(meaning.tool_class));

@@ -254,6 +254,13 @@ bool DropOne(TraceCard& card) {
   };
   constexpr size_t kFew = 3;
   if (card.skipped_input.size() > kFew) return drop(card.skipped_input, card.more_skipped);
+  // A client offers many skills to every session: what was not taken up says less than any step.
+  if (std::ranges::any_of(card.skills, [](auto& s) { return s.stage == SkillStage::kListed; })) {
+    size_t all = card.skills.size();
+    std::erase_if(card.skills, [](auto& s) { return s.stage == SkillStage::kListed; });
+    card.more_skills = card.more_skills.value_or(0) + static_cast<int64_t>(all - card.skills.size());
+    return true;
+  }
   if (!card.reserved_costs.empty()) return card.reserved_costs.clear(), true;
   if (drop(card.top_cost_spans, card.more_steps)) return true;
   if (drop(card.skills, card.more_skills)) return true;

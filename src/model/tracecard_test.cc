@@ -99,6 +99,24 @@ TEST(TraceCardTest, CompactKeepsWhatFits) {
   EXPECT_EQ(text->find("more_steps"), std::string::npos);
 }
 
+TEST(TraceCardTest, SkillsThatWereOnlyOfferedGoFirst) {
+  TraceCard card = Huge();
+  card.failed_or_repaired_steps.clear(), card.redundant_tool_calls.clear(), card.sub_agents.clear();
+  card.steps.resize(2);
+  card.skills.clear();
+  for (int i = 0; i < 40; ++i)
+    card.skills.push_back({.name = "offered-" + std::to_string(i), .path = {}, .call = {}});
+  card.skills.push_back({.name = "read", .stage = SkillStage::kLoaded, .path = {}, .call = {}});
+  auto text = EncodeCompactCard(card, DocFormat::kYaml);
+  ASSERT_TRUE(text);
+  auto back = DecodeCard(*text, "compact");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->top_cost_spans.size(), 2u);
+  ASSERT_EQ(back->skills.size(), 1u);
+  EXPECT_EQ(back->skills[0].name, "read");
+  EXPECT_EQ(back->more_skills, 40);
+}
+
 TEST(TraceCardTest, UnknownTotalIsNull) {
   TraceCard card;
   card.schema = "tracecard/1", card.session_id = "s";

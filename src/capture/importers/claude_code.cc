@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "capture/importer.h"
 #include "capture/importers/log_text.h"
+#include "capture/importers/skill_facts.h"
 #include "capture/line_reader.h"
 
 namespace clawtrace::capture {
@@ -164,6 +165,7 @@ class ClaudeReader final : public JsonLineReader {
       if (!e.ts) Skip("wrong-type:timestamp");
     }
     Note(e);
+    if (e.attachment["type"].text() == "skill_listing") OnSkillListing(e);
     if (e.type == "assistant") {
       OnAssistant(e);
     } else if (e.type == "user") {
@@ -214,9 +216,15 @@ class ClaudeReader final : public JsonLineReader {
     return fact;
   }
 
+  // A fact whose session is known.
+  void Give(Fact fact) {
+    skills_.Observe(fact);
+    sink().Add(std::move(fact));
+  }
+
   void Add(const Envelope& e, Fact fact) {
     bool inline_sidechain = e.sidechain && e.agent.empty();
-    if (!inline_sidechain && !fact.session_id.empty()) return sink().Add(std::move(fact));
+    if (!inline_sidechain && !fact.session_id.empty()) return Give(std::move(fact));
     if (inline_sidechain && !fact.node.empty()) {
       ChainNode& node = chain_[fact.node];
       node.parent = fact.parent_node;
@@ -362,6 +370,16 @@ class ClaudeReader final : public JsonLineReader {
       found->second.prompt_hash = Hash64(text);
   }
 
+  void OnSkillListing(const Envelope& e) {
+    std::vector<SkillUse> listed;
+    e.attachment["names"].ForEachItem([&](Json name) {
+      if (!name.text().empty()) listed.push_back({Cut(name.text(), 64), SkillStage::kListed, {}, {}});
+    });
+    if (listed.empty()) listed = ListedSkills(e.attachment["content"].text(), false);
+    for (SkillUse& skill : listed)
+      Add(e, SkillFact(Base(e, FactKind::kLink, std::string()), std::move(skill)));
+  }
+
   void OnQueuedCommand(const Envelope& e) {
     std::string buffer;
     std::string_view text = ContentText(e.attachment["prompt"], &buffer);
@@ -418,10 +436,11 @@ class ClaudeReader final : public JsonLineReader {
         record.fact.session_id = session;
         sessions_.try_emplace(session);
       }
-      sink().Add(std::move(record.fact));
+      Give(std::move(record.fact));
     }
     if (sessions_.empty() && any_) sessions_.try_emplace(home);
     for (auto& [id, notes] : sessions_) AddSession(id, notes, groups);
+    skills_.Emit(&sink());
     deferred_.clear();
   }
 
@@ -529,6 +548,7 @@ class ClaudeReader final : public JsonLineReader {
   std::map<std::string, ChainNode, std::less<>> chain_;           // inline sidechain records by uuid
   std::unordered_map<std::string_view, std::string_view> roots_;  // into chain_
   std::map<std::string, SpawnCall> spawns_;
+  SkillObserver skills_;
 };
 
 enum class Guess { kNo, kMaybe, kYes, kUnknown };

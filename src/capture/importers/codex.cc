@@ -11,6 +11,7 @@
 #include "capture/importer.h"
 #include "capture/importers/codex_events.h"
 #include "capture/importers/log_text.h"
+#include "capture/importers/skill_facts.h"
 #include "capture/line_reader.h"
 
 namespace clawtrace::capture {
@@ -131,6 +132,10 @@ class Thread {
         OnResult(e);
         break;
       case Event::Kind::kDone:
+        break;
+      case Event::Kind::kSkills:
+        for (SkillUse& skill : e.listed)
+          sink_.Add(SkillFact(Base(FactKind::kLink, std::string(), &e), std::move(skill)));
         break;
       case Event::Kind::kUsage:
         OnUsage(e);
@@ -356,7 +361,9 @@ class CodexReader final : public JsonLineReader {
   void OnEnd() override {
     if (!any_) return;
     bool ordered = Sort();
-    Thread(fallback_id_, ordered, &sink()).Run(events_);
+    SkillSink skills(&sink());
+    Thread(fallback_id_, ordered, &skills).Run(events_);
+    skills.Finish();
     events_ = {};
   }
 

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "capture/importers/log_text.h"
+#include "capture/importers/skill_facts.h"
 #include "capture/line_reader.h"
 
 namespace clawtrace::capture {
@@ -371,6 +372,13 @@ bool CodexRecords::ReadMessage(Json item, Event* e) {
     llm.text_bytes = static_cast<int64_t>(text.size());
     llm.text = Cut(text, kMaxText);
     return true;
+  }
+  if (role == "developer") {
+    std::string_view text = ContentText(content, &buffer);
+    if (text.find("<skills_instructions>") == std::string_view::npos) return false;
+    e->kind = Event::Kind::kSkills;
+    e->listed = ListedSkills(text, true);
+    return !e->listed.empty();
   }
   if (role != "user") return false;
   Json source =

@@ -26,6 +26,7 @@ struct CodexEvent {
     kDone,
     kUsage,
     kCompaction,
+    kSkills,
     kError
   };
   Kind kind = Kind::kMeta;
@@ -44,6 +45,7 @@ struct CodexEvent {
   bool record = false;           // kUsage: token_usage_record; false: token_count
   bool counted = false;          // kUsage: it has counters, usable or not
   std::optional<Usage> usage, total;
+  std::vector<SkillUse> listed;  // kSkills: offered to the agent
 };
 
 class CodexRecords {

@@ -1,6 +1,7 @@
 #include "capture/importers/skill_facts.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/hash.h"
 #include "base/text.h"
@@ -15,7 +16,7 @@ constexpr size_t kMaxName = 64;
 bool IsSkillName(std::string_view name) {
   bool plain = std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
+           c == '_' || c == '.' || c == ':';
   });
   return plain && !name.empty() && name.size() <= kMaxName && name.front() != '.';
 }
@@ -71,20 +72,56 @@ Fact SkillFact(const Fact& beside, SkillUse use) {
   return fact;
 }
 
-void SkillObserver::Observe(const Fact& fact) {
-  if (fact.kind == FactKind::kToolUse) return OnUse(fact);
-  if (fact.kind != FactKind::kToolResult || fact.result->status != ToolStatus::kOk) return;
-  succeeded_.insert(KeyOf(fact.session_id, fact.id));
-  OnText(fact.session_id, fact.id, fact.result->output);
+std::vector<SkillUse> ListedSkills(std::string_view text, bool with_path) {
+  constexpr std::string_view kFile = "(file: ";
+  std::vector<SkillUse> listed;
+  for (std::string_view line : Split(text, '\n')) {
+    line = Trim(line);
+    if (!line.starts_with("- ")) continue;
+    // Plugins' skills are named "plugin:skill"; the description follows after a blank.
+    std::string_view name = line.substr(2, line.find(": ", 2) - 2), path;
+    if (!IsSkillName(name)) continue;
+    if (size_t at = line.rfind(kFile); at != std::string_view::npos) {
+      path = line.substr(at + kFile.size());
+      path = path.substr(0, std::min(path.find(')'), kMaxPath));
+    }
+    if (with_path && path.empty()) continue;
+    listed.push_back({std::string(name), SkillStage::kListed, std::string(path), {}});
+  }
+  return listed;
 }
 
-void SkillObserver::OnText(std::string_view session, std::string_view call, std::string_view text) {
-  constexpr std::string_view kStart = "Base directory for this skill: ";
-  if (!text.starts_with(kStart)) return;
-  std::string folder(Trim(FirstLine(text.substr(kStart.size(), kMaxPath))));
-  // Two texts for one call: the same one wins whatever comes first.
-  std::string& known = folders_[KeyOf(session, call)];
-  known = std::max(known, folder);
+void SkillObserver::Observe(const Fact& fact) {
+  if (fact.kind == FactKind::kToolUse) return OnUse(fact);
+  if (fact.kind == FactKind::kUser && fact.user->is_meta) return OnText(fact, fact.user->text, true);
+  if (fact.kind != FactKind::kToolResult || fact.result->status != ToolStatus::kOk) return;
+  succeeded_.insert(KeyOf(fact.session_id, fact.id));
+  OnText(fact, fact.result->output, false);
+}
+
+void SkillObserver::OnText(const Fact& fact, std::string_view text, bool handed_over) {
+  constexpr std::string_view kFolder = "Base directory for this skill: ", kTag = "<skill>", kName = "<name>",
+                             kPath = "<path>";
+  SkillUse skill{.name = {}, .stage = SkillStage::kLoaded, .path = {}, .call = {}};
+  auto tagged = [&](std::string_view tag) {
+    size_t at = text.substr(0, kMaxPath).find(tag);
+    std::string_view value = at == std::string_view::npos ? "" : text.substr(at + tag.size(), kMaxPath);
+    return std::string(Trim(value.substr(0, value.find_first_of("<\n"))));
+  };
+  if (text.starts_with(kFolder)) {
+    std::string_view folder = Trim(FirstLine(text.substr(kFolder.size(), kMaxPath)));
+    skill.name = folder.substr(folder.find_last_of("/\\") + 1);
+    skill.path = std::string(folder) + "/SKILL.md";
+  } else if (handed_over && text.starts_with(kTag)) {
+    skill.name = tagged(kName);
+    skill.path = tagged(kPath);
+  }
+  if (!IsSkillName(skill.name)) return;
+  std::string& known = paths_[{fact.session_id, skill.name}];
+  known = std::max(known, skill.path);
+  if (!handed_over) return;
+  found_.push_back({fact, std::move(skill), true});
+  found_.back().fact.user.reset();
 }
 
 void SkillObserver::OnUse(const Fact& use) {
@@ -97,8 +134,8 @@ void SkillObserver::OnUse(const Fact& use) {
     for (std::string_view key : {"skill", "name", "command"}) {
       std::string_view name = (*args)[key].text();
       if (!IsSkillName(name)) continue;
-      found_.push_back({use, {std::string(name), SkillStage::kLoaded, {}, use.id}});
-      found_.back().use.tool.reset();
+      found_.push_back({use, {std::string(name), SkillStage::kLoaded, {}, use.id}, false});
+      found_.back().fact.tool.reset();
       return;
     }
   }
@@ -121,8 +158,8 @@ void SkillObserver::Take(const Fact& use, std::string_view path) {
   auto skill = SkillOfPath(path);
   if (!skill) return;
   skill->call = use.id;
-  found_.push_back({use, std::move(*skill)});
-  found_.back().use.tool.reset();
+  found_.push_back({use, std::move(*skill), false});
+  found_.back().fact.tool.reset();
 }
 
 void SkillObserver::TakeCommand(const Fact& use, std::string_view command) {
@@ -143,12 +180,21 @@ void SkillObserver::TakeCommand(const Fact& use, std::string_view command) {
 }
 
 void SkillObserver::Emit(FactSink* sink) {
+  // "plugin:skill" lies in a folder "skill".
+  auto short_name = [](std::string_view name) { return std::string(name.substr(name.rfind(':') + 1)); };
+  std::set<std::pair<std::string, std::string>> by_call;
   for (Found& found : found_) {
-    uint64_t key = KeyOf(found.use.session_id, found.skill.call);
-    if (!succeeded_.contains(key)) continue;
-    if (auto folder = folders_.find(key); folder != folders_.end() && found.skill.path.empty())
-      found.skill.path = folder->second + "/SKILL.md";
-    sink->Add(SkillFact(found.use, std::move(found.skill)));
+    const std::string& session = found.fact.session_id;
+    if (found.said || !succeeded_.contains(KeyOf(session, found.skill.call))) continue;
+    std::pair key(session, short_name(found.skill.name));
+    if (auto path = paths_.find(key); path != paths_.end() && found.skill.path.empty())
+      found.skill.path = path->second;
+    by_call.insert(std::move(key));
+    sink->Add(SkillFact(found.fact, std::move(found.skill)));
+  }
+  for (Found& found : found_) {
+    if (found.said && !by_call.contains({found.fact.session_id, found.skill.name}))
+      sink->Add(SkillFact(found.fact, std::move(found.skill)));
   }
   found_.clear();
 }

@@ -2,11 +2,12 @@
 // Agent skills as logs show them: folders below a folder "skills", each with a SKILL.md. Importers say which
 // tool used which arguments and what came of it; what was read of skills follows.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -23,29 +24,52 @@ std::optional<SkillUse> SkillOfPath(std::string_view path);
 // A skill fact beside another fact of the same record; its id is made of call, name and path.
 Fact SkillFact(const Fact& beside, SkillUse use);
 
-// Finds skills among tool uses - a tool that loads one by name, skill files in the arguments of tools that
-// read or run - and keeps those whose call succeeded. Any order of uses and results gives the same facts.
+// Entries of a list of skills in a prompt, "- name: description (file: path)"; with_path: only lines that
+// name a file.
+std::vector<SkillUse> ListedSkills(std::string_view text, bool with_path);
+
+// Finds skills in the facts of a log: a tool that loads one by name, skill files in the arguments of tools
+// that read or run, both only if the call succeeded; and texts by which a client hands one over. Any order of
+// the facts gives the same.
 class SkillObserver {
  public:
-  void Observe(const Fact& fact);  // tool uses and results count, other facts are ignored
-  // The text that a client puts in front of a loaded skill's instructions names its folder.
-  void OnText(std::string_view session, std::string_view call, std::string_view text);
+  void Observe(const Fact& fact);
   // At the end of the log: the facts, to the sink.
   void Emit(FactSink* sink);
 
  private:
   void OnUse(const Fact& use);
+  void OnText(const Fact& fact, std::string_view text, bool handed_over);
   void Take(const Fact& use, std::string_view path);
   void TakeCommand(const Fact& use, std::string_view command);
 
   struct Found {
-    Fact use;  // without its payload
+    Fact fact;  // that shows it, without its payload
     SkillUse skill;
+    bool said = false;  // the client says it: no call did it, or a call that is found too
   };
   JsonParser parser_;
   std::vector<Found> found_;
-  std::unordered_set<uint64_t> succeeded_;             // of session and call
-  std::unordered_map<uint64_t, std::string> folders_;  // the same, to the skill's folder
+  std::unordered_set<uint64_t> succeeded_;                            // of session and call
+  std::map<std::pair<std::string, std::string>, std::string> paths_;  // session and skill, to its file
+};
+
+// Passes facts on, and those on skills at Finish.
+class SkillSink final : public FactSink {
+ public:
+  explicit SkillSink(FactSink* sink) : sink_(*sink) {}
+  void Add(Fact fact) override {
+    skills_.Observe(fact);
+    sink_.Add(std::move(fact));
+  }
+  void Skip(int64_t line, int64_t offset, std::string_view reason) override {
+    sink_.Skip(line, offset, reason);
+  }
+  void Finish() { skills_.Emit(&sink_); }
+
+ private:
+  FactSink& sink_;
+  SkillObserver skills_;
 };
 
 }  // namespace clawtrace::capture

@@ -223,6 +223,8 @@ struct JsonParser::Impl {
   dom::parser parser;
 
   Result<Json> Parse(std::string_view text, bool copy) {
+    // An empty view may point nowhere, and the library copies from there.
+    if (text.empty()) return Fail(ErrorCode::kCorruptData, simdjson::error_message(simdjson::EMPTY));
     // A huge document leaves huge buffers behind; start over rather than keep them for the rest of the run.
     constexpr size_t kKeepCapacity = size_t{4} << 20;
     if (parser.capacity() > kKeepCapacity && text.size() < kKeepCapacity) parser = dom::parser();

@@ -155,9 +155,9 @@ std::string EncodeCard(const TraceCard& card, DocFormat format);
 Result<TraceCard> DecodeCard(std::string_view text, std::string_view name);
 
 // The same card within max_bytes in the given format: ids and names cut at 64 bytes with an ellipsis and 8
-// hex digits of their hash, USD rounded to 6 places, and lists dropped in a fixed order (steps, skills,
-// repairs, redundant, sub-agents), each leaving its more_* count. Totals, outcome and coverage always stay.
-// kLimit if even those do not fit.
+// hex digits of their hash, USD rounded to 6 places, and lists dropped in a fixed order (skills only
+// offered, steps, other skills, repairs, redundant, sub-agents), each leaving its more_* count. Totals,
+// outcome and coverage always stay. kLimit if even those do not fit.
 Result<std::string> EncodeCompactCard(const TraceCard& card, DocFormat format, size_t max_bytes = 1536);
 
 }  // namespace clawtrace

@@ -100,10 +100,13 @@ TEST(TraceCardTest, CompactKeepsWhatFits) {
 }
 
 TEST(TraceCardTest, SkillsThatWereOnlyOfferedGoFirst) {
-  TraceCard card = Huge();
-  card.failed_or_repaired_steps.clear(), card.redundant_tool_calls.clear(), card.sub_agents.clear();
-  card.steps.resize(2);
-  card.skills.clear();
+  TraceCard card;
+  card.schema = "tracecard/1", card.session_id = "s", card.coverage = Coverage{};
+  for (const char* id : {"1", "2"}) {
+    CardStep step;
+    step.id = id, step.model = "m", step.cost_usd = Usd::Pico(1'000'000'000);
+    card.steps.push_back(step);
+  }
   for (int i = 0; i < 40; ++i)
     card.skills.push_back({.name = "offered-" + std::to_string(i), .path = {}, .call = {}});
   card.skills.push_back({.name = "read", .stage = SkillStage::kLoaded, .path = {}, .call = {}});

@@ -41,6 +41,11 @@ TEST(ExactRepeatTest, WriteToTheFileInBetween) {
                           {"read", R"({"path":"a"})", "x"}})),
               ElementsAre("exact_repeat:3"));
 }
+TEST(ExactRepeatTest, AFailedEditMayAskForTheFileToBeReadAgain) {
+  Line look{"read", R"({"path":"a"})", "x"};
+  Line edit{"edit", R"({"path":"a","oldText":"q"})", "File has been modified since read", ToolStatus::kError};
+  EXPECT_THAT(Flags(Make({look, edit, look})), IsEmpty());
+}
 TEST(ExactRepeatTest, AgentsOwnMark) {
   EXPECT_THAT(Flags(Make({{"Read", R"({"file_path":"/w/a"})", "x"},
                           {"Read", R"({"file_path":"/w/a"})", "unchanged", ToolStatus::kOk, 0, true}})),

@@ -30,8 +30,10 @@ WriteIndex::WriteIndex(const Session& session, std::span<const ToolMeaning> mean
     const Step& step = session.steps[i];
     const ToolMeaning& meaning = meanings[i];
     if (step.kind == StepKind::kLlmCall || meaning.read_only || step.abandoned) continue;
-    if (step.result.status == ToolStatus::kError && !meaning.writes_unknown) continue;
-    any_.push_back(i);
+    bool file_tool = meaning.tool_class == ToolClass::kEdit || meaning.tool_class == ToolClass::kWrite;
+    bool failed = step.result.status == ToolStatus::kError && !meaning.writes_unknown;
+    if (failed && !file_tool) continue;
+    if (!failed) any_.push_back(i);
     if (meaning.writes_unknown) unnamed_.push_back(i);
     for (const std::string& path : meaning.writes) AddNamed(path, i);
   }

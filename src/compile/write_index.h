@@ -19,7 +19,8 @@ class WriteIndex {
   // All look strictly between two steps and give the first such step. Steps on abandoned branches and failed
   // steps that could only write what they name do not count.
   //
-  // A step that names a write to one of the paths, to a folder above it or to something below it.
+  // A step that names a write to one of the paths, to a folder above it or to something below it. A file tool
+  // that failed counts here: clients want a file read again before they let it be edited again.
   std::optional<size_t> Named(std::span<const std::string> paths, size_t from, size_t to) const;
   // A step that may write what it does not name.
   std::optional<size_t> Unnamed(size_t from, size_t to) const;

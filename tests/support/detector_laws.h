@@ -23,7 +23,9 @@ inline bool NamesAWriteTo(const compile::Scene& scene, size_t writer, size_t rea
   const Step& step = scene.session.steps[writer];
   const compile::ToolMeaning& meaning = scene.meanings[writer];
   if (step.kind == StepKind::kLlmCall || meaning.read_only || step.abandoned) return false;
-  if (step.result.status == ToolStatus::kError && !meaning.writes_unknown) return false;
+  bool file_tool =
+      meaning.tool_class == compile::ToolClass::kEdit || meaning.tool_class == compile::ToolClass::kWrite;
+  if (step.result.status == ToolStatus::kError && !meaning.writes_unknown && !file_tool) return false;
   return std::ranges::any_of(meaning.writes, [&](const std::string& written) {
     return std::ranges::any_of(scene.meanings[reader].reads,
                                [&](const std::string& read) { return Touches(written, read); });

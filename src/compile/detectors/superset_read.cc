@@ -27,7 +27,7 @@ bool Shows(const Scene& scene, size_t earlier, const ReadRange& had, size_t late
   const Step &old = scene.session.steps[earlier], &step = scene.session.steps[later];
   if (old.tool.name == step.tool.name && old.tool.args_hash == step.tool.args_hash) return false;
   if (SameResult(old.result, step.result) || Contains(old.result, step.result)) return true;
-  bool quiet = !scene.writes.Any(earlier, later);
+  bool quiet = !scene.writes.Unnamed(earlier, later);  // named writes to the file were asked about before
   return quiet && had.Covers(wants) && old.result.output_bytes < kLongestUncut &&
          step.result.output_bytes <= old.result.output_bytes;
 }

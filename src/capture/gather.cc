@@ -242,7 +242,10 @@ class Walker {
   void AddFile(InputFile file, std::string_view head) {
     const Importer* importer = file.importer;
     const std::string& path = file.path;
-    if (importer && importer->sidecar_path) sidecars_.insert(importer->sidecar_path(path));
+    if (importer && importer->sidecar_path) {
+      std::string sidecars = importer->sidecar_path(path);
+      for (std::string_view sidecar : Split(sidecars, '\n')) sidecars_.emplace(sidecar);
+    }
     std::string key = importer && importer->unit_key ? importer->unit_key(path, head) : "";
     std::string full_key =
         importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
@@ -322,11 +325,13 @@ Status ReadInto(const std::string& path, LogReader* reader, const std::function<
 
 std::string Sidecar(const InputFile& file) {
   if (!file.importer->sidecar_path || file.path == "-") return {};
-  std::string path = file.importer->sidecar_path(file.path);
-  if (path.empty()) return {};
   constexpr uint64_t kMaxSidecar = uint64_t{1} << 20;
-  auto bytes = ReadFile(path, kMaxSidecar);
-  return bytes ? std::move(*bytes) : std::string();
+  std::string paths = file.importer->sidecar_path(file.path);
+  for (std::string_view path : Split(paths, '\n')) {
+    if (path.empty()) continue;
+    if (auto bytes = ReadFile(std::string(path), kMaxSidecar)) return std::move(*bytes);
+  }
+  return {};
 }
 
 void CollectIds(const Session& session, std::map<std::string_view, Session*>* index, Session* root) {

@@ -72,7 +72,7 @@ bool IsLog(const Importer& importer, const fs::path& path) {
   std::string name = path.filename();
   for (std::string_view other :
        {"expected.json", "truth.json", "oracle.json", "index.jsonl", "workspace.json", "history_item.json",
-        "task_metadata.json", "result.json"}) {
+        "task_metadata.json", "result.json", "results.json", "report.json"}) {
     if (name == other) return false;
   }
   if (name.ends_with(".meta.json") || name.ends_with(".expected.json")) return false;
@@ -105,7 +105,10 @@ std::vector<Fixture> FixturesOf(const Importer& importer) {
     fixture.text = ReadFile(entry.path()).value_or("");
     fixture.file.path = entry.path();
     if (importer.sidecar_path) {
-      fixture.file.sidecar = ReadFile(importer.sidecar_path(fixture.file.path)).value_or("");
+      std::string sidecars = importer.sidecar_path(fixture.file.path);
+      for (std::string_view path : Split(sidecars, '\n')) {
+        if (fixture.file.sidecar.empty()) fixture.file.sidecar = ReadFile(std::string(path)).value_or("");
+      }
     }
     fixture.database = test::IsDatabase(fixture.text);
     fixture.lines = !fixture.database && IsLines(fixture.text);

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "capture/importer.h"
 
 namespace clawtrace::capture::test {
@@ -51,8 +52,10 @@ inline std::string MustRead(const fs::path& path) {
 inline void ReadLog(const Importer& importer, const fs::path& path, Collected* out) {
   std::string sidecar;
   if (importer.sidecar_path) {
-    std::string beside = importer.sidecar_path(path.string());
-    if (!beside.empty() && fs::exists(beside)) sidecar = MustRead(beside);
+    std::string candidates = importer.sidecar_path(path.string());
+    for (std::string_view beside : Split(candidates, '\n')) {
+      if (sidecar.empty() && !beside.empty() && fs::exists(beside)) sidecar = MustRead(beside);
+    }
   }
   ReadText(importer, MustRead(path), out, path.string(), sidecar);
 }

@@ -100,12 +100,13 @@ void SetText(std::string_view text, LlmCall* call) {
   call->text_bytes = static_cast<int64_t>(text.size());
 }
 
-void AddChatTools(Json message, JsonParser* parser, Trajectory* out) {
+void AddChatTools(Json message, JsonParser* parser, Trajectory* out, std::string_view cwd) {
   message["tool_calls"].ForEachItem([&](Json item) {
     Json function = item["function"] ? item["function"] : item;
     if (!function.is_object()) return;
     ToolUse tool;
     tool.name = function["name"].text();
+    tool.cwd = cwd;
     Json arguments = function["arguments"];
     if (auto text = arguments.string())
       SetArgsText(*text, parser, &tool);

@@ -55,7 +55,8 @@ class Trajectory {
 void SetText(std::string_view text, LlmCall* call);
 
 // OpenAI chat: the tool uses of message.tool_calls, each {id, function{name, arguments}}.
-void AddChatTools(Json message, JsonParser* parser, Trajectory* out);
+// cwd: where they ran, "" when that is not known.
+void AddChatTools(Json message, JsonParser* parser, Trajectory* out, std::string_view cwd = {});
 
 // A usage object as OpenAI-compatible endpoints and gateways write it: prompt_tokens/input_tokens include the
 // cached ones (except under Anthropic's names), reasoning is in the output. nullopt when it is missing or

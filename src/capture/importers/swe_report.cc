@@ -1,0 +1,75 @@
+#include "capture/importers/swe_report.h"
+
+#include <array>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "capture/importers/log_text.h"
+#include "capture/importers/trajectory.h"
+
+namespace clawtrace::capture {
+
+std::string ReportPaths(std::string_view path) {
+  std::string_view folder = FolderOf(path);
+  std::string_view above = folder.empty() ? folder : FolderOf(folder.substr(0, folder.size() - 1));
+  std::string paths;
+  for (std::string_view where : {folder, above}) {
+    for (std::string_view name : {"report.json", "results.json"}) {
+      if (!paths.empty()) paths.push_back('\n');
+      paths.append(where).append(name);
+    }
+    if (above.empty()) break;
+  }
+  return paths;
+}
+
+std::optional<Outcome> OutcomeInReport(std::string_view report, std::string_view instance) {
+  if (report.empty() || instance.empty()) return std::nullopt;
+  JsonParser parser;
+  auto root = parser.Parse(report);
+  if (!root) return std::nullopt;
+  std::optional<bool> resolved;
+  if (Json own = (*root)[instance]; own.is_object()) resolved = own["resolved"].boolean();
+  if (!resolved && (*root)["instance_id"].text() == instance) resolved = (*root)["resolved"].boolean();
+  auto listed = [&](std::string_view key) {
+    bool found = false;
+    (*root)[key].ForEachItem([&](Json item) { found = found || item.text() == instance; });
+    return found;
+  };
+  for (std::string_view key : {"resolved", "resolved_ids", "resolved_instances"}) {
+    if (!resolved && listed(key)) resolved = true;
+  }
+  for (std::string_view key : {"unresolved", "unresolved_ids", "submitted_ids", "completed_ids", "generated",
+                               "no_generation", "empty_patch_ids", "error_ids", "applied"}) {
+    if (!resolved && listed(key)) resolved = false;
+  }
+  if (!resolved) return std::nullopt;
+  return OutcomeOfReward(*resolved ? 1 : 0, "swe-bench");
+}
+
+std::string_view InstanceOfPath(std::string_view path) {
+  if (path == "-") return {};
+  std::string_view name = path.substr(FolderOf(path).size());
+  for (std::string_view suffix : {".json", ".traj"}) {
+    if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
+  }
+  return name;
+}
+
+bool SaysFailed(std::string_view output) {
+  static constexpr std::array<std::string_view, 11> kStarts = {
+      "Error:", "ERROR:", "Traceback (most recent call last)",
+      "Your proposed edit has introduced new syntax error", "No replacement was performed",
+      "Invalid `path` parameter", "EXECUTION TIMED OUT", "The command '", "Your command was not", "File not found",
+      "No file open"};
+  output = Trim(output);
+  if (output.starts_with("OBSERVATION:")) output = Trim(output.substr(12));
+  if (output.starts_with("The command '")) return FirstLine(output).find("timed out") != std::string_view::npos;
+  if (StartsWithAny(output, kStarts)) return true;
+  std::string_view line = Trim(FirstLine(output));
+  bool shell = line.starts_with("bash: ") || line.starts_with("/bin/bash: ") || line.starts_with("-bash: ") ||
+               line.starts_with("/bin/sh: ") || line.starts_with("sh: ");
+  return shell || line.ends_with(": command not found") || line.ends_with(": No such file or directory");
+}
+
+}  // namespace clawtrace::capture

@@ -63,6 +63,7 @@ constexpr auto kKnown = std::to_array<KnownTool>({
     {"run_shell_command", ToolClass::kExec},
     {"execute_command", ToolClass::kExec},
     {"terminal", ToolClass::kExec},
+    {"execute_bash", ToolClass::kExec},
     {"process", ToolClass::kOther},
     {"todowrite", ToolClass::kPlan},
     {"todoread", ToolClass::kPlan},

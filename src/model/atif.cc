@@ -83,11 +83,11 @@ class Writer {
     const SessionInfo& info = session.info;
     out_.Field("name", info.agent.empty() ? session.source : info.agent);
     out_.Field("version", info.agent_version.empty() ? "unknown" : info.agent_version);
-    for (const Step& step : session.steps) {
-      if (step.kind != StepKind::kLlmCall || step.llm.model.empty()) continue;
-      out_.Field("model_name", step.llm.model);
-      break;
-    }
+    // It stands for every step that names none, so one without a model must not have it.
+    auto unnamed = [](const Step& step) { return step.kind == StepKind::kLlmCall && step.llm.model.empty(); };
+    auto call = std::ranges::find(session.steps, StepKind::kLlmCall, &Step::kind);
+    if (call != session.steps.end() && std::ranges::none_of(session.steps, unnamed))
+      out_.Field("model_name", call->llm.model);
     out_.EndObject();
   }
 

@@ -115,7 +115,8 @@ void Reader::OnMessage(Json message, bool last, Trajectory* out) {
   if (role == "system") return out->User(text, true);
   if (role == "tool" || (role == "user" && open_commands_ > 0)) return OnOutput(message, text, out);
   // The first is the task; later ones are the scaffold's complaints about answers without a command.
-  if (role == "user") return out->User(text, std::exchange(asked_, true), TimeOf(message["extra"]["timestamp"]));
+  if (role == "user")
+    return out->User(text, std::exchange(asked_, true), TimeOf(message["extra"]["timestamp"]));
   if (role != "exit") Skip(message["role"] ? "unknown-role" : "missing:role");
 }
 
@@ -189,8 +190,10 @@ void Reader::OnOutput(Json message, std::string_view text, Trajectory* out) {
 }
 
 bool Sniff(std::string_view head) {
-  if (head.find("mini-swe-agent") == std::string_view::npos && head.find("mini_version") == std::string_view::npos &&
-      head.find("bash code block") == std::string_view::npos && head.find("mswea_bash_command") == std::string_view::npos)
+  if (head.find("mini-swe-agent") == std::string_view::npos &&
+      head.find("mini_version") == std::string_view::npos &&
+      head.find("bash code block") == std::string_view::npos &&
+      head.find("mswea_bash_command") == std::string_view::npos)
     return false;
   JsonParser parser;
   return IsRun(HeadDocument(head, &parser));

@@ -11,7 +11,8 @@ namespace {
 
 bool IsRun(Json document) {
   Json steps = document["trajectory"];
-  return steps.at(0)["action"].is_string() || (steps.is_array() && document["info"]["model_stats"].is_object());
+  return steps.at(0)["action"].is_string() ||
+         (steps.is_array() && document["info"]["model_stats"].is_object());
 }
 
 class Reader final : public JsonDocumentReader {

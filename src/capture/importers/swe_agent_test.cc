@@ -34,7 +34,8 @@ std::vector<std::string> Tools(const Session& session) {
   std::vector<std::string> out;
   for (const Step& step : session.steps) {
     if (step.kind == StepKind::kToolUse)
-      out.push_back(step.tool.name + " " + std::string(step.result.status == ToolStatus::kError ? "failed" : "ok"));
+      out.push_back(step.tool.name + " " +
+                    std::string(step.result.status == ToolStatus::kError ? "failed" : "ok"));
   }
   return out;
 }

@@ -58,13 +58,21 @@ std::string_view InstanceOfPath(std::string_view path) {
 
 bool SaysFailed(std::string_view output) {
   static constexpr std::array<std::string_view, 11> kStarts = {
-      "Error:", "ERROR:", "Traceback (most recent call last)",
-      "Your proposed edit has introduced new syntax error", "No replacement was performed",
-      "Invalid `path` parameter", "EXECUTION TIMED OUT", "The command '", "Your command was not", "File not found",
+      "Error:",
+      "ERROR:",
+      "Traceback (most recent call last)",
+      "Your proposed edit has introduced new syntax error",
+      "No replacement was performed",
+      "Invalid `path` parameter",
+      "EXECUTION TIMED OUT",
+      "The command '",
+      "Your command was not",
+      "File not found",
       "No file open"};
   output = Trim(output);
   if (output.starts_with("OBSERVATION:")) output = Trim(output.substr(12));
-  if (output.starts_with("The command '")) return FirstLine(output).find("timed out") != std::string_view::npos;
+  if (output.starts_with("The command '"))
+    return FirstLine(output).find("timed out") != std::string_view::npos;
   if (StartsWithAny(output, kStarts)) return true;
   std::string_view line = Trim(FirstLine(output));
   bool shell = line.starts_with("bash: ") || line.starts_with("/bin/bash: ") || line.starts_with("-bash: ") ||

@@ -59,8 +59,7 @@ struct Importer {
   // Facts of different files that must be resolved together become canonical facts here (OTLP spans);
   // nullptr: none. Gets all facts of one unit with source == name, in any order, and replaces them.
   void (*resolve)(std::vector<Fact>* facts) = nullptr;
-  // Path of a file that describes this one ("agent-x.meta.json" beside "agent-x.jsonl"); of several, one a
-  // line, the first that is there is read. nullptr: none.
+  // Path of a file that describes this one; of several, one a line, the first that is there. nullptr: none.
   std::string (*sidecar_path)(std::string_view path) = nullptr;
   // Which files belong together because they hold one root session: equal keys are read into one unit. Gets
   // path and head; nullptr or "" = the file stands alone.

@@ -36,9 +36,9 @@ Part PartOf(std::string_view id) {
 
 // Documents of one run may share its session id; then the trajectory id tells them apart.
 std::string IdOf(std::string_view session, std::string_view trajectory) {
-  if (session.empty() || session == trajectory) return std::string(trajectory);
-  if (trajectory.empty()) return std::string(session);
-  return std::string(session) + "/" + std::string(trajectory);
+  if (session.empty() || session == trajectory) return BoundedId(trajectory);
+  if (trajectory.empty()) return BoundedId(session);
+  return BoundedId(BoundedId(session) + "/" + BoundedId(trajectory));
 }
 
 bool SaysFailed(std::string_view text) {
@@ -117,7 +117,7 @@ void Reader::OnTrajectory(Json document, const std::string& id, const std::strin
   Part part = PartOf(id);
   std::string prefix = part.number > 0 ? "cont-" + std::to_string(part.number) + "/" : "";
   Run run{.id = id,
-          .model = std::string(document["agent"]["model_name"].text()),
+          .model = BoundedId(document["agent"]["model_name"].text()),
           .prefix = std::move(prefix),
           .embedded = {},
           .out = Trajectory("atif", part.base, &sink()),
@@ -237,7 +237,7 @@ void Reader::OnStep(Json step, size_t index, Run* run) {
 void Reader::OnAgent(Json step, std::string_view text, size_t index, Run* run) {
   Json ours = Ours(step);
   if (step["llm_call_count"].integer() == 0) {
-    run->out.WithoutCall(std::string(ours["llm_call"].text()));
+    run->out.WithoutCall(ours["llm_call"].text());
   } else {
     auto number = step["step_id"].integer();
     std::string name =

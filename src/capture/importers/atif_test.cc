@@ -143,6 +143,18 @@ TEST(AtifImporterTest, UnusableCountsAreUnknown) {
                    .llm.reported_cost);
 }
 
+TEST(AtifImporterTest, HugeIdsDoNotMultiply) {
+  std::string huge(100'000, 'a');
+  auto sessions = Read(R"({"schema_version":"ATIF-v1.6","session_id":")" + huge +
+                       R"(","agent":{"name":"a","version":"1"},"steps":[{"source":"agent","message":"x"}]})");
+  ASSERT_EQ(sessions.size(), 1u);
+  EXPECT_LT(sessions[0].id.size(), 500u);
+  EXPECT_NE(sessions[0].id, Read(R"({"schema_version":"ATIF-v1.6","session_id":")" + huge +
+                                 R"(b","agent":{"name":"a","version":"1"},"steps":[]})")
+                                .at(0)
+                                .id);
+}
+
 TEST(AtifImporterTest, OtherTrajectoriesAreNotTaken) {
   EXPECT_FALSE(kAtif.sniff(R"([{"episode":0,"prompt":"ATIF-v1.6","response":"x"}])"));
   EXPECT_FALSE(kAtif.sniff(R"({"schema_version":"ATIF-v2.0","steps":[]})"));

@@ -97,10 +97,10 @@ Fact Runs::Make(FactKind kind, std::string_view id, Json run) {
   Fact fact;
   fact.kind = kind;
   fact.source = "langsmith";
-  fact.session_id = TraceOf(run);
+  fact.session_id = BoundedId(TraceOf(run));
   fact.id = id;
-  fact.node = run["id"].text();
-  fact.parent_node = run["parent_run_id"].text();
+  fact.node = BoundedId(run["id"].text());
+  fact.parent_node = BoundedId(run["parent_run_id"].text());
   fact.start_ns = TimeOf(run["start_time"]);
   fact.end_ns = TimeOf(run["end_time"]);
   return fact;
@@ -140,7 +140,7 @@ std::string PromptOf(Json inputs) {
 }
 
 void Runs::OnRoot(Json run) {
-  Fact fact = Make(FactKind::kSession, TraceOf(run), run);
+  Fact fact = Make(FactKind::kSession, BoundedId(TraceOf(run)), run);
   fact.node.clear();
   SessionInfo info;
   info.agent = "langsmith";
@@ -197,7 +197,7 @@ void Runs::OnCall(Json run) {
   if (std::string_view id = message["response_metadata"]["id"].text(); !id.empty())
     call.aliases.emplace_back(id);
   call.auxiliary = metadata["ls_model_type"].text() == "embedding";
-  Fact fact = Make(FactKind::kLlmCall, run["id"].text(), run);
+  Fact fact = Make(FactKind::kLlmCall, BoundedId(run["id"].text()), run);
   fact.llm = std::move(call);
   sink_.Add(std::move(fact));
 }

@@ -76,9 +76,9 @@ void Reader::OnDocument(Json document) {
   Json info = document["info"];
   std::string_view instance = document["instance_id"].text();
   if (instance.empty()) instance = InstanceOfPath(path_);
-  std::string id = std::string(instance.empty() ? "mini-swe-agent" : instance) + "-" +
+  std::string id = BoundedId(instance.empty() ? "mini-swe-agent" : instance) + "-" +
                    HexOf(Hash64(messages.Canonical())).substr(0, 8);
-  model_ = info["config"]["model"]["model_name"].text();
+  model_ = BoundedId(info["config"]["model"]["model_name"].text());
   exit_ = info["exit_status"].text();
   Trajectory out("mini-swe-agent", id, &sink());
   SessionInfo session;

@@ -48,10 +48,10 @@ Fact Items::Make(FactKind kind, std::string_view id, Json span) {
   Fact fact;
   fact.kind = kind;
   fact.source = "openai-agents";
-  fact.session_id = span["trace_id"].text();
+  fact.session_id = BoundedId(span["trace_id"].text());
   fact.id = id;
-  fact.node = span["id"].text();
-  fact.parent_node = span["parent_id"].text();
+  fact.node = BoundedId(span["id"].text());
+  fact.parent_node = BoundedId(span["parent_id"].text());
   fact.start_ns = TimeOf(span["started_at"]);
   fact.end_ns = TimeOf(span["ended_at"]);
   return fact;
@@ -102,7 +102,7 @@ void Items::OnTrace(Json trace) {
   Fact fact;
   fact.kind = FactKind::kSession;
   fact.source = "openai-agents";
-  fact.session_id = fact.id = trace["id"].text();
+  fact.session_id = fact.id = BoundedId(trace["id"].text());
   if (fact.id.empty()) return skip_("missing:id");
   SessionInfo info;
   info.agent = "openai-agents";
@@ -112,7 +112,7 @@ void Items::OnTrace(Json trace) {
 }
 
 void Items::OnCall(Json span, Json data) {
-  std::string id(data["response_id"].text());
+  std::string id = BoundedId(data["response_id"].text());
   if (id.empty()) id = span["id"].text();
   LlmCall call;
   call.model = data["model"].text();

@@ -156,11 +156,11 @@ SessionInfo Events::InfoOf(Json record) {
 
 void Events::ReadFigures(Json metrics, Run* run) {
   metrics["token_usages"].ForEachItem([&](Json tokens) {
-    std::string_view id = tokens["response_id"].text();
+    std::string id = BoundedId(tokens["response_id"].text());
     bool bad = false;
     auto usage = TokensOf(tokens, &bad);
     if (bad) skip_("wrong-type:token_usages");
-    if (!id.empty() && usage) run->figures[std::string(id)].usage = usage;
+    if (!id.empty() && usage) run->figures[id].usage = usage;
   });
   Json costs = metrics["costs"], tokens = metrics["token_usages"];
   std::vector<std::optional<Usd>> amounts;
@@ -168,8 +168,8 @@ void Events::ReadFigures(Json metrics, Run* run) {
   bool named = !amounts.empty() && tokens.size() == amounts.size();
   size_t index = 0;
   tokens.ForEachItem([&](Json token) {
-    std::string_view id = token["response_id"].text();
-    if (named && !id.empty()) run->figures[std::string(id)].cost = amounts[index];
+    std::string id = BoundedId(token["response_id"].text());
+    if (named && !id.empty()) run->figures[id].cost = amounts[index];
     ++index;
   });
   run->costs_named = run->costs_named || named;
@@ -184,8 +184,8 @@ void Events::OnRecord(Json record) {
   std::string name(record["instance_id"].text());
   SessionInfo info = InfoOf(record);
   if (name.empty()) name = info.task_id.empty() ? "openhands" : info.task_id;
-  run.session = name + "-" + HexOf(Hash64(record["history"].Canonical())).substr(0, 8);
-  run.model = record["metadata"]["llm_config"]["model"].text();
+  run.session = BoundedId(name) + "-" + HexOf(Hash64(record["history"].Canonical())).substr(0, 8);
+  run.model = BoundedId(record["metadata"]["llm_config"]["model"].text());
   ReadFigures(record["metrics"], &run);
   Fact fact = Make(FactKind::kSession, run.session, run, -1, {});
   fact.session = std::move(info);
@@ -298,7 +298,7 @@ std::string Events::OnCall(Json event, std::string_view text, int64_t ordinal, R
   Json response = event["tool_call_metadata"]["model_response"];
   std::string id(response["id"].text());
   if (id.empty()) id = event["llm_response_id"].text();
-  if (id.empty()) id = NameOf(event, ordinal);
+  id = id.empty() ? NameOf(event, ordinal) : BoundedId(id);
   bool first = run->seen.insert(id).second;
   LlmCall call;
   call.model = response["model"].text();
@@ -423,7 +423,7 @@ void Events::OnObservation(Json event, std::string_view observation, int64_t ord
 // Requests that the metrics know and no event shows: their answer could not be used.
 void Events::AddUnlistedCalls(Json metrics, int64_t ordinal, Run* run) {
   auto add = [&](Json entry) {
-    std::string id(entry["response_id"].text());
+    std::string id = BoundedId(entry["response_id"].text());
     if (id.empty() || !run->seen.insert(id).second) return;
     LlmCall call;
     call.model = entry["model"].text();
@@ -453,7 +453,7 @@ void Events::OnState(Json state, const std::string& session) {
     Run own = run;
     ReadFigures(metrics, &own);
     metrics["token_usages"].ForEachItem([&](Json tokens) {
-      std::string id(tokens["response_id"].text());
+      std::string id = BoundedId(tokens["response_id"].text());
       auto known = own.figures.find(id);
       if (id.empty() || known == own.figures.end()) return;
       LlmCall call;

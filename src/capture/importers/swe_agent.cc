@@ -40,7 +40,7 @@ std::string Reader::InstanceOf(Json document) const {
   // Until 1.0 it names the kind of environment, not the instance.
   std::string_view name = document["environment"].text();
   if (name.empty() || name == "main" || name == "swe_main") name = InstanceOfPath(path_);
-  return std::string(name);
+  return BoundedId(name);
 }
 
 std::string Reader::ModelOf(Json document) {
@@ -48,7 +48,7 @@ std::string Reader::ModelOf(Json document) {
   auto config = config_parser_.Parse(text.empty() ? "{}" : text);
   std::string model(config ? (*config)["agent"]["model"]["name"].text() : "");
   if (model.empty() && config) model = (*config)["agent"]["model"]["model_name"].text();
-  return model;
+  return BoundedId(model);
 }
 
 SessionInfo Reader::InfoOf(Json document, const std::string& instance) {
@@ -120,7 +120,7 @@ void Reader::OnStep(Json step, Json message, std::string_view stop, Trajectory* 
   SetText(text.text(), &call);
   out->Call(std::move(call));
   OnTools(step, message, out);
-  if (std::string cwd = CwdOf(step, &state_parser_); !cwd.empty()) cwd_ = std::move(cwd);
+  if (std::string cwd = CwdOf(step, &state_parser_); !cwd.empty()) cwd_ = BoundedId(cwd);
 }
 
 void Reader::OnTools(Json step, Json message, Trajectory* out) {

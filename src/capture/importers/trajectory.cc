@@ -9,6 +9,9 @@
 
 namespace clawtrace::capture {
 
+Trajectory::Trajectory(std::string_view source, std::string_view session_id, FactSink* sink)
+    : source_(source), session_(BoundedId(session_id)), sink_(*sink) {}
+
 Fact Trajectory::Make(FactKind kind, std::string id, std::optional<int64_t> start_ns) {
   Fact fact;
   fact.kind = kind;
@@ -40,7 +43,7 @@ void Trajectory::User(std::string_view text, bool is_meta, std::optional<int64_t
 
 std::string Trajectory::Call(LlmCall call, std::optional<int64_t> start_ns, std::optional<int64_t> end_ns,
                              std::string id) {
-  if (id.empty()) id = "call-" + std::to_string(ordinal_);
+  id = id.empty() ? "call-" + std::to_string(ordinal_) : BoundedId(id);
   call_ = id;
   index_ = 0;
   Fact fact = Make(FactKind::kLlmCall, std::move(id), start_ns);
@@ -188,6 +191,12 @@ Outcome OutcomeOfReward(double reward, std::string_view judge) {
                                          : Verdict::kPartial;
   if (outcome.verdict == Verdict::kPartial) outcome.score_ppm = std::llround(reward * 1e6);
   return outcome;
+}
+
+std::string BoundedId(std::string_view id) {
+  constexpr size_t kLongest = 400;
+  if (id.size() <= kLongest) return std::string(id);
+  return Cut(id, kLongest) + "-" + HexOf(Hash64(id));
 }
 
 std::string_view FolderOf(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }

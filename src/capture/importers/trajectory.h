@@ -11,10 +11,13 @@
 
 namespace clawtrace::capture {
 
+// The id itself, or the start of one that is longer than any client's and its hash: ids that are repeated in
+// every fact must not multiply a hostile document's size.
+std::string BoundedId(std::string_view id);
+
 class Trajectory {
  public:
-  Trajectory(std::string_view source, std::string session_id, FactSink* sink)
-      : source_(source), session_(std::move(session_id)), sink_(*sink) {}
+  Trajectory(std::string_view source, std::string_view session_id, FactSink* sink);
 
   const std::string& session() const { return session_; }
 
@@ -27,7 +30,7 @@ class Trajectory {
   std::string Call(LlmCall call, std::optional<int64_t> start_ns = {}, std::optional<int64_t> end_ns = {},
                    std::string id = {});
   // Later tools belong to this call, "" to none, although no call is added here.
-  void WithoutCall(std::string call) { call_ = std::move(call), index_ = 0; }
+  void WithoutCall(std::string_view call) { call_ = BoundedId(call), index_ = 0; }
   // Fills llm_call and index. An id that was used before gets "#2" and so on behind it, "" gets the place.
   // The tool's id as it stands in the fact.
   std::string Tool(ToolUse tool, std::string_view id, std::optional<int64_t> time = {});

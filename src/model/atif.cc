@@ -102,6 +102,13 @@ class Writer {
     for (size_t i = 0; i < steps.size();) {
       bool call = steps[i].kind == StepKind::kLlmCall;
       size_t end = i + 1;
+      // Whoever reads the embedded sub-agent makes the spawn of one that no call asked for anew.
+      const auto& children = steps[i].children;
+      if (steps[i].tool.name == "unlinked_subagent" && !children.empty() &&
+          steps[i].call_id == children.front().id) {
+        ++i;
+        continue;
+      }
       // A call's own tools go into its step; others get steps of their own, one each.
       while (call && end < steps.size() && steps[end].kind != StepKind::kLlmCall &&
              steps[end].tool.llm_call == steps[i].call_id)

@@ -51,6 +51,10 @@ std::optional<size_t> MayHaveChanged(const Scene& scene, size_t from, size_t to)
 // nothing that depends on clock, network or processes, and no named write.
 bool MayRepeat(const Step& step, const ToolMeaning& meaning);
 
+// false: the log left the arguments out, or kept "{}" of a tool that cannot do without them; then two calls
+// cannot be told apart.
+bool ArgumentsKnown(const Step& step, const ToolMeaning& meaning);
+
 // Did two results say the same? The later one may be the agent's own "unchanged" mark. false when unknown.
 bool SameResult(const ToolResult& earlier, const ToolResult& later);
 

@@ -65,13 +65,18 @@ std::optional<size_t> MayHaveChanged(const Scene& scene, size_t from, size_t to)
 bool MayRepeat(const Step& step, const ToolMeaning& meaning) {
   if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned || step.tool.args_broken)
     return false;
-  // Without recorded arguments (some emitters of spans leave them out) two calls cannot be told apart.
-  if (step.tool.args_bytes == 0) return false;
+  if (!ArgumentsKnown(step, meaning)) return false;
   if (meaning.volatile_result || step.result.status != ToolStatus::kOk) return false;
   if (meaning.read_only) return meaning.tool_class != ToolClass::kPlan;
   if (meaning.tool_class != ToolClass::kExec || meaning.shell.mutates) return false;
   // Not on the read-only list: only a run that printed the same thing again looks like the same observation.
   return meaning.shell.check || step.result.output_bytes > 0;
+}
+
+bool ArgumentsKnown(const Step& step, const ToolMeaning& meaning) {
+  bool needs_some = meaning.tool_class == ToolClass::kEdit || meaning.tool_class == ToolClass::kWrite ||
+                    meaning.tool_class == ToolClass::kExec || meaning.tool_class == ToolClass::kRead;
+  return step.tool.args_bytes > 0 && !(needs_some && step.tool.args == "{}");
 }
 
 bool SameResult(const ToolResult& earlier, const ToolResult& later) {

@@ -99,6 +99,14 @@ TEST(RetryTest, FailedAgainUnchanged) {
   EXPECT_THAT(Flags(Make({fail, ok})), IsEmpty());
 }
 
+TEST(RetryTest, EditsWithoutRecordedTextAreNotTheSame) {
+  Line edit{"edit", "{}", "1 SEARCH/REPLACE block failed to match!", ToolStatus::kError};
+  Session session = Make({edit, edit, edit});
+  EXPECT_THAT(Flags(session), IsEmpty());
+  auto meanings = MeaningsOf(session);
+  EXPECT_EQ(FindFailures({session, meanings}).size(), 3u);
+}
+
 std::vector<Failure> Failures(const Session& session) {
   auto meanings = MeaningsOf(session);
   return FindFailures({session, meanings});

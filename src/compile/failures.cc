@@ -146,7 +146,7 @@ bool Repairs(const Scene& scene, const Failure& failure, size_t later) {
   if (failed.kind == StepKind::kLlmCall) return step.llm.billed;
   if (step.result_only) return false;
   const ToolMeaning &was = scene.meanings[failure.step], &now = scene.meanings[later];
-  if (SameArguments(failed, step)) return true;
+  if (SameArguments(failed, step) && ArgumentsKnown(failed, was)) return true;
   if (was.tool_class == ToolClass::kExec && now.tool_class == ToolClass::kExec) {
     constexpr std::string_view kMissing = "missing_command:";
     if (failure.error_class.starts_with(kMissing)) {
@@ -310,7 +310,8 @@ std::vector<Failure> FindFailures(const Scene& scene) {
     if (!steps[i].result_only) {
       for (size_t j : prospects->After(i, missing)) {
         bool on_path = !steps[j].abandoned || steps[i].abandoned;
-        bool same_call = steps[i].kind != StepKind::kLlmCall && SameArguments(steps[i], steps[j]);
+        bool same_call = steps[i].kind != StepKind::kLlmCall && SameArguments(steps[i], steps[j]) &&
+                         ArgumentsKnown(steps[i], scene.meanings[i]);
         if (same_call && IsFailed(steps[j]) && !folded[j]) {
           folded[j] = true;
           failure.retries.push_back(j);

@@ -35,7 +35,8 @@ std::vector<Finding> Find(const Scene& scene) {
   };
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
-    if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned || step.tool.args_bytes == 0)
+    if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned ||
+        !ArgumentsKnown(step, scene.meanings[i]))
       continue;
     std::string aim = AimOf(scene.meanings[i]);
     if (aim.empty()) continue;

@@ -28,7 +28,8 @@ std::vector<Finding> Find(const Scene& scene) {
     const Step& step = steps[i];
     bool is_failure = step.kind == StepKind::kToolUse && !step.result_only && !step.abandoned &&
                       step.result.status == ToolStatus::kError;
-    if (!is_failure || scene.meanings[i].volatile_result || step.tool.args_bytes == 0) continue;
+    if (!is_failure || scene.meanings[i].volatile_result || !ArgumentsKnown(step, scene.meanings[i]))
+      continue;
     auto key = std::tuple(std::string_view(step.tool.name), step.tool.args_hash, step.tool.args_bytes,
                           std::string_view(step.tool.cwd));
     auto [it, first_time] = failed.emplace(key, Seen{i, std::nullopt});

@@ -174,6 +174,7 @@ TEST(RetryLoopTest, ThirdTryOfTheSameThing) {
   EXPECT_THAT(Flags(Make({a, b, c})), ElementsAre("retry_loop:3"));
   EXPECT_THAT(Flags(Make({a, b})), IsEmpty());
   EXPECT_THAT(Flags(Make({a, edit("x", ToolStatus::kOk), b, c})), IsEmpty());
+  EXPECT_THAT(Flags(Make({a, b, {"read", R"({"path":"other.py"})", "x"}, c})), IsEmpty()) << "it looked";
 }
 
 TEST(WriteIndexTest, NamesFoldersAndWhatIsNotNamed) {

@@ -38,13 +38,14 @@ std::vector<Finding> Find(const Scene& scene) {
     if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned ||
         !ArgumentsKnown(step, scene.meanings[i]))
       continue;
+    if (step.result.status != ToolStatus::kError) {
+      for (auto& [aim, loop] : open) close(&loop);
+      open.clear();
+      continue;
+    }
     std::string aim = AimOf(scene.meanings[i]);
     if (aim.empty()) continue;
     Loop& loop = open[{step.tool.name, std::move(aim)}];
-    if (step.result.status != ToolStatus::kError) {
-      close(&loop);
-      continue;
-    }
     std::string error_class = ErrorClassOf(step, scene.meanings[i]);
     // Another error is progress, and what the network does is nobody's loop. A failing test is how work goes
     // on.

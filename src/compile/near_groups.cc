@@ -265,7 +265,8 @@ class Comparer {
     for (size_t i = 1; i < count; ++i) {
       bool pattern_set = false;
       int64_t length = Length(i), limit = length / 5;
-      for (size_t j = i; j-- > 0 && length - Length(j) <= limit;) {
+      for (size_t next = i; next > 0 && length - Length(next - 1) <= limit; --next) {
+        const size_t j = next - 1;
         if (connected(i, j)) continue;
         ++counters->in_window;
         Surplus surplus =
@@ -336,13 +337,24 @@ struct Decoded {
   }
 };
 
+// Distinct texts to be compared, and where what is found goes.
+struct Job {
+  const Decoded& texts;
+  std::span<const size_t> distinct;
+  const Alphabet& alphabet;
+  const Kernels& kernels;
+  UnionFind* groups;
+};
+
 template <class Symbol>
-void JoinNear(const Decoded& texts, std::span<const size_t> distinct, const Alphabet& alphabet,
-              const Kernels& kernels, UnionFind* groups, NearCounters* counters) {
-  Comparer<Symbol> comparer(kernels, alphabet.size());
-  for (size_t i : distinct) comparer.Add(texts[i], alphabet);
-  comparer.Run([&](size_t a, size_t b) { return groups->Find(distinct[a]) == groups->Find(distinct[b]); },
-               [&](size_t a, size_t b) { groups->Join(distinct[a], distinct[b]); }, counters);
+void JoinNear(const Job& job, NearCounters* counters) {
+  Comparer<Symbol> comparer(job.kernels, job.alphabet.size());
+  for (size_t i : job.distinct) comparer.Add(job.texts[i], job.alphabet);
+  comparer.Run(
+      [&](size_t a, size_t b) {
+        return job.groups->Find(job.distinct[a]) == job.groups->Find(job.distinct[b]);
+      },
+      [&](size_t a, size_t b) { job.groups->Join(job.distinct[a], job.distinct[b]); }, counters);
 }
 
 // One index of each distinct text, by length; equal texts are joined.
@@ -381,13 +393,14 @@ std::vector<std::vector<size_t>> NearGroups(std::span<const std::string_view> te
   std::vector<size_t> distinct = Distinct(decoded, texts, &groups);
   Alphabet alphabet(decoded.codes);
   const Kernels& kernels = path == NearPath::kBest ? BestKernels() : kPortable;
+  const Job job{decoded, distinct, alphabet, kernels, &groups};
   // The narrowest numbers that hold the alphabet.
   if (alphabet.size() <= 0x100)
-    JoinNear<uint8_t>(decoded, distinct, alphabet, kernels, &groups, counters);
+    JoinNear<uint8_t>(job, counters);
   else if (alphabet.size() <= 0x10000)
-    JoinNear<uint16_t>(decoded, distinct, alphabet, kernels, &groups, counters);
+    JoinNear<uint16_t>(job, counters);
   else
-    JoinNear<uint32_t>(decoded, distinct, alphabet, kernels, &groups, counters);
+    JoinNear<uint32_t>(job, counters);
 
   std::vector<std::vector<size_t>> members(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) members[groups.Find(i)].push_back(i);

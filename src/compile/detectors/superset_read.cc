@@ -2,6 +2,7 @@
 // another. Shown means: the text is contained in the earlier output, or the lines asked for are within those
 // asked for before, nothing may have been written in between and the earlier output was not so long that it
 // may have been cut. An equal call is exact_repeat's.
+#include <algorithm>
 #include <map>
 
 #include "compile/detector.h"
@@ -47,17 +48,18 @@ std::vector<Finding> Find(const Scene& scene) {
     if (!range) continue;
     std::vector<Shown>& before = shown[range->path];
     std::optional<size_t> superset;
-    for (size_t k = before.size(); k-- > 0 && before.size() - k <= kLookBack && !superset;) {
-      size_t earlier = before[k].step;
-      if (MayHaveChanged(scene, earlier, i) || scene.CompactedBetween(earlier, i)) break;
-      if (Shows(scene, earlier, before[k].range, i, *range)) superset = earlier;
+    size_t oldest = before.size() - std::min(before.size(), kLookBack);
+    for (size_t k = before.size(); k > oldest && !superset; --k) {
+      const Shown& shown_before = before[k - 1];
+      if (MayHaveChanged(scene, shown_before.step, i) || scene.CompactedBetween(shown_before.step, i)) break;
+      if (Shows(scene, shown_before.step, shown_before.range, i, *range)) superset = shown_before.step;
     }
     if (!superset) {
       before.push_back({i, *range});
       continue;
     }
     Finding& finding = findings[*superset];
-    finding.first = *superset, finding.target = scene.meanings[i].target;
+    finding.first = superset, finding.target = scene.meanings[i].target;
     finding.steps.push_back(i);
   }
   std::vector<Finding> all;

@@ -293,6 +293,27 @@ class Prospects {
   std::map<std::string, Places, std::less<>> by_path_, by_program_;
 };
 
+// Fills in the unchanged retries of a failure and what repaired it.
+void Follow(const Scene& scene, const Prospects& prospects, std::vector<bool>* folded, Failure* failure) {
+  const auto& steps = scene.session.steps;
+  const size_t i = failure->step;
+  constexpr std::string_view kMissing = "missing_command:";
+  std::string_view missing = failure->error_class;
+  missing.remove_prefix(missing.starts_with(kMissing) ? kMissing.size() : missing.size());
+  for (size_t j : prospects.After(i, missing)) {
+    bool on_path = !steps[j].abandoned || steps[i].abandoned;
+    bool same_call = steps[i].kind != StepKind::kLlmCall && SameArguments(steps[i], steps[j]) &&
+                     ArgumentsKnown(steps[i], scene.meanings[i]);
+    if (same_call && IsFailed(steps[j]) && !(*folded)[j]) {
+      (*folded)[j] = true;
+      failure->retries.push_back(j);
+    } else if (on_path && Repairs(scene, *failure, j)) {
+      failure->repair = j;
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Failure> FindFailures(const Scene& scene) {
@@ -304,23 +325,7 @@ std::vector<Failure> FindFailures(const Scene& scene) {
     if (!IsFailed(steps[i]) || folded[i]) continue;
     if (!prospects) prospects.emplace(scene);
     Failure failure = Describe(scene, i);
-    constexpr std::string_view kMissing = "missing_command:";
-    std::string_view missing = failure.error_class;
-    missing.remove_prefix(missing.starts_with(kMissing) ? kMissing.size() : missing.size());
-    if (!steps[i].result_only) {
-      for (size_t j : prospects->After(i, missing)) {
-        bool on_path = !steps[j].abandoned || steps[i].abandoned;
-        bool same_call = steps[i].kind != StepKind::kLlmCall && SameArguments(steps[i], steps[j]) &&
-                         ArgumentsKnown(steps[i], scene.meanings[i]);
-        if (same_call && IsFailed(steps[j]) && !folded[j]) {
-          folded[j] = true;
-          failure.retries.push_back(j);
-        } else if (on_path && Repairs(scene, failure, j)) {
-          failure.repair = j;
-          break;
-        }
-      }
-    }
+    if (!steps[i].result_only) Follow(scene, *prospects, &folded, &failure);
     if (failure.repair) FillHelpers(scene, &failure);
     failures.push_back(std::move(failure));
   }

@@ -36,6 +36,20 @@ void FindData(clawtrace::cli::World* world) {
   }
 }
 
+// The user's cache folder, and this very file as what caches depend on.
+void FindCache(clawtrace::cli::World* world) {
+  std::string base = Environment("XDG_CACHE_HOME");
+  if (base.empty() && !world->home.empty()) base = world->home + "/.cache";
+  if (!base.starts_with('/')) return;
+  std::error_code error;
+  auto size = fs::file_size("/proc/self/exe", error);
+  auto changed = error ? fs::file_time_type() : fs::last_write_time("/proc/self/exe", error);
+  if (error) return;
+  world->cache_dir = base + "/clawtrace";
+  world->program = CLAWTRACE_VERSION " " + std::to_string(size) + " " +
+                   std::to_string(changed.time_since_epoch().count());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -48,6 +62,7 @@ int main(int argc, char** argv) {
   world.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   world.threads = std::max(1u, std::thread::hardware_concurrency());
   FindData(&world);
+  FindCache(&world);
   int code = clawtrace::cli::Main(argc, argv, world);
   std::cout.flush();
   if (std::cout) return code;

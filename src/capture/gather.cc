@@ -53,7 +53,7 @@ bool ReadAll(int fd, std::string* out) {
 // Walks what the user named once, each real file and folder one time whatever links lead to it.
 class Walker {
  public:
-  explicit Walker(Plan* plan) : plan_(*plan) {}
+  Walker(Plan* plan, FileMemory* memory) : plan_(*plan), memory_(memory) {}
 
   void Add(const std::string& argument) {
     if (argument == "-") {
@@ -76,7 +76,7 @@ class Walker {
         head = sample_;
         importer = SniffImporter(head);
       }
-      Classify("-", plan_.standard_input.size(), head, importer, true);
+      Classify({"-", importer, plan_.standard_input.size(), false, {}}, head, true);
       return;
     }
     struct stat info{};
@@ -114,7 +114,7 @@ class Walker {
     if (S_ISDIR(info.st_mode))
       VisitFolder(path, named);
     else if (S_ISREG(info.st_mode))
-      VisitFile(path, static_cast<uint64_t>(info.st_size), named);
+      VisitFile(path, info, named);
     else if (named)
       plan_.unusable.push_back({path, "not a regular file", true});
   }
@@ -134,7 +134,24 @@ class Walker {
     for (const std::string& entry : entries) Visit(entry, false);
   }
 
-  void VisitFile(const std::string& path, uint64_t bytes, bool named) {
+  static LogStamp StampOf(const struct stat& info) {
+    return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size),
+            int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+  }
+
+  void VisitFile(const std::string& path, const struct stat& info, bool named) {
+    LogStamp stamp = StampOf(info);
+    auto known = memory_ ? memory_->Find(path, stamp) : std::nullopt;
+    if (known && known->importer)
+      return AddFile({path, known->importer, stamp.size, false, stamp}, known->unit_key);
+    if (known && !named) {
+      unrecognised_.insert(path);
+      return;
+    }
+    OpenFile(path, stamp, named);
+  }
+
+  void OpenFile(const std::string& path, const LogStamp& stamp, bool named) {
     Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (file.fd < 0) {
       plan_.unusable.push_back({path, std::generic_category().message(errno), named});
@@ -149,7 +166,7 @@ class Walker {
       have += static_cast<size_t>(n);
     }
     std::string_view head = std::string_view(head_).substr(0, have);
-    if (IsSqliteHead(head)) return VisitDatabase(path, bytes, named);
+    if (IsSqliteHead(head)) return VisitDatabase(path, stamp, named);
     if (named && IsPartOfDatabase(path)) {
       plan_.unusable.push_back({path, "part of a database: name the database itself", true});
       return;
@@ -163,7 +180,7 @@ class Walker {
       head = sample_;
       importer = SniffImporter(head);
     }
-    Classify(path, bytes, head, importer, named);
+    Classify({path, importer, stamp.size, false, stamp}, head, named);
   }
 
   // What SQLite keeps beside a database: read with it, never alone.
@@ -176,7 +193,8 @@ class Walker {
     return false;
   }
 
-  void VisitDatabase(const std::string& path, uint64_t bytes, bool named) {
+  void VisitDatabase(const std::string& path, const LogStamp& stamp, bool named) {
+    uint64_t bytes = stamp.size;
     for (const char* suffix : {"-wal", "-shm", "-journal"}) sidecars_.insert(path + suffix);
     struct stat log{};
     if (::stat((path + "-wal").c_str(), &log) == 0) bytes += static_cast<uint64_t>(log.st_size);
@@ -184,7 +202,7 @@ class Walker {
     if (!importer)
       plan_.unusable.push_back({path, importer.error().message, named});
     else if (*importer)
-      AddFile({path, *importer, bytes, true}, {});
+      AddFile({path, *importer, bytes, true, stamp}, UnitKey(*importer, path, {}));
     else if (named)
       plan_.unusable.push_back({path, "a database of no known client", true});
     else
@@ -227,26 +245,27 @@ class Walker {
     return lines;
   }
 
-  void Classify(const std::string& path, uint64_t bytes, std::string_view head, const Importer* importer,
-                bool named) {
-    if (!importer && !(named && head.empty())) {
-      if (named)
-        plan_.unusable.push_back({path, "not a known session log", true});
-      else
-        unrecognised_.insert(path);
-      return;
-    }
-    AddFile({path, importer, bytes, false}, head);
+  static std::string UnitKey(const Importer* importer, const std::string& path, std::string_view head) {
+    return importer && importer->unit_key ? importer->unit_key(path, head) : "";
   }
 
-  void AddFile(InputFile file, std::string_view head) {
+  void Classify(InputFile file, std::string_view head, bool named) {
+    std::string key = UnitKey(file.importer, file.path, head);
+    if (memory_ && file.path != "-") memory_->Learn(file.path, file.stamp, {file.importer, key});
+    if (file.importer || (named && head.empty())) return AddFile(std::move(file), key);
+    if (named)
+      plan_.unusable.push_back({file.path, "not a known session log", true});
+    else
+      unrecognised_.insert(file.path);
+  }
+
+  void AddFile(InputFile file, const std::string& key) {
     const Importer* importer = file.importer;
     const std::string& path = file.path;
     if (importer && importer->sidecar_path) {
       std::string sidecars = importer->sidecar_path(path);
       for (std::string_view sidecar : Split(sidecars, '\n')) sidecars_.emplace(sidecar);
     }
-    std::string key = importer && importer->unit_key ? importer->unit_key(path, head) : "";
     std::string full_key =
         importer ? fmt::format("{}\n{}", importer->name, key.empty() ? "\n" + path : key) : "\n\n" + path;
     Unit& unit = units_[full_key];
@@ -256,6 +275,7 @@ class Walker {
   }
 
   Plan& plan_;
+  FileMemory* memory_;
   std::map<std::string, Unit> units_;
   std::set<std::pair<dev_t, ino_t>> seen_;
   std::set<std::string> unrecognised_, sidecars_;
@@ -361,24 +381,30 @@ void AttachSkipped(UnitSink* sink, UnitResult* result) {
   for (Session& session : result->sessions) std::sort(session.skipped.begin(), session.skipped.end());
 }
 
-Status ReadLog(const InputFile& file, const Plan& plan, const std::function<void(uint64_t)>& on_bytes,
-               FactSink* sink) {
-  auto reader = file.importer->open({file.path, Sidecar(file)}, sink);
+// What ReadUnits was asked for.
+struct Reading {
+  const Plan& plan;
+  const std::function<void(uint64_t)>& on_bytes;
+  bool usage_only = false;
+};
+
+Status ReadLog(const InputFile& file, const Reading& reading, FactSink* sink) {
+  auto reader = file.importer->open({file.path, Sidecar(file), reading.usage_only}, sink);
   Status status;
   if (file.path == "-")
-    reader->Feed(plan.standard_input);
+    reader->Feed(reading.plan.standard_input);
   else
-    status = ReadInto(file.path, reader.get(), on_bytes);
+    status = ReadInto(file.path, reader.get(), reading.on_bytes);
   reader->Finish();
   return status;
 }
 
-void ReadFileInto(const InputFile& file, const Plan& plan, const std::function<void(uint64_t)>& on_bytes,
-                  UnitSink* sink, UnitResult* result) {
+void ReadFileInto(const InputFile& file, const Reading& reading, UnitSink* sink, UnitResult* result) {
   sink->StartFile(file.path);
-  Status status = file.database ? file.importer->read_database({file.path, Sidecar(file)}, sink)
-                                : ReadLog(file, plan, on_bytes, sink);
-  if (file.database && on_bytes) on_bytes(file.bytes);
+  Status status = file.database
+                      ? file.importer->read_database({file.path, Sidecar(file), reading.usage_only}, sink)
+                      : ReadLog(file, reading, sink);
+  if (file.database && reading.on_bytes) reading.on_bytes(file.bytes);
   sink->EndSession();
   if (!status) result->unusable.push_back({file.path, status.error().message, false});
 }
@@ -396,9 +422,9 @@ Session EmptySession(const Unit& unit, std::vector<Skipped> skipped) {
 
 }  // namespace
 
-Plan PlanInputs(const std::vector<std::string>& paths) {
+Plan PlanInputs(const std::vector<std::string>& paths, FileMemory* memory) {
   Plan plan;
-  Walker walker(&plan);
+  Walker walker(&plan, memory);
   for (const std::string& path : paths) walker.Add(path);
   plan.unrecognised_files = walker.unrecognised_files();
   for (auto& [key, unit] : walker.units()) {
@@ -431,14 +457,15 @@ UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void
 }
 
 UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
-                     const std::function<void(uint64_t)>& on_bytes) {
+                     const std::function<void(uint64_t)>& on_bytes, bool usage_only) {
   UnitResult result;
   UnitSink all;
+  Reading reading{plan, on_bytes, usage_only};
   for (const Unit* unit : units) {
     if (!unit->importer) continue;
     // Facts are resolved within their unit, so each unit gathers its own.
     std::vector<Fact> before = std::exchange(all.facts, {});
-    for (const InputFile& file : unit->files) ReadFileInto(file, plan, on_bytes, &all, &result);
+    for (const InputFile& file : unit->files) ReadFileInto(file, reading, &all, &result);
     if (unit->importer->resolve) unit->importer->resolve(&all.facts);
     if (before.empty()) continue;
     before.insert(before.end(), std::make_move_iterator(all.facts.begin()),

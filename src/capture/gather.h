@@ -3,6 +3,7 @@
 // reads each, which belong together, and what could not be used.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,11 +14,31 @@
 
 namespace clawtrace::capture {
 
+// How a file looked when it was last seen; equal stamps, equal content.
+struct LogStamp {
+  uint64_t device = 0, inode = 0, size = 0;
+  int64_t modified_ns = 0;
+  bool operator==(const LogStamp&) const = default;
+};
+
+// What was learnt of files before, so that unchanged ones need not be opened to know their format.
+class FileMemory {
+ public:
+  struct Known {
+    const Importer* importer = nullptr;  // nullptr: no log of a known client
+    std::string unit_key;
+  };
+  virtual ~FileMemory() = default;
+  virtual std::optional<Known> Find(const std::string& path, const LogStamp& stamp) = 0;
+  virtual void Learn(const std::string& path, const LogStamp& stamp, const Known& known) = 0;
+};
+
 struct InputFile {
   std::string path;  // "-" for standard input
   const Importer* importer = nullptr;
   uint64_t bytes = 0;     // on disk; of a database with its write-ahead log
   bool database = false;  // read by path, not by its bytes
+  LogStamp stamp;         // all zero for standard input
 };
 
 // Files that are read and assembled together.
@@ -42,7 +63,8 @@ struct Plan {
 };
 
 // paths as given on a command line. An empty file that the user named is a unit of its own with no importer.
-Plan PlanInputs(const std::vector<std::string>& paths);
+// memory may be nullptr.
+Plan PlanInputs(const std::vector<std::string>& paths, FileMemory* memory = nullptr);
 
 // The folders below home where known agents keep their logs and which exist.
 std::vector<std::string> KnownRoots(const std::string& home);
@@ -56,6 +78,6 @@ struct UnitResult {
 UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void(uint64_t)>& on_bytes);
 // The same of several units that turned out to tell of the same sessions: their facts are assembled together.
 UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
-                     const std::function<void(uint64_t)>& on_bytes);
+                     const std::function<void(uint64_t)>& on_bytes, bool usage_only = false);
 
 }  // namespace clawtrace::capture

@@ -45,6 +45,9 @@ struct FileContext {
   std::string path;  // as given, for ids that a format keeps in file names; "-" for standard input
   std::string
       sidecar;  // content of the importer's sidecar file, if it names one and it exists ("" otherwise)
+  // Only what calls there were and what they cost is wanted: records that cannot change a call's model, usage
+  // or time, or which session, agent and folder it belongs to, may be left out unread.
+  bool usage_only = false;
 };
 
 struct Importer {

@@ -62,7 +62,7 @@ void JsonLineReader::Finish() {
 void JsonLineReader::OnLine(std::string_view line, bool terminated, bool padded) {
   if (line_ == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
   std::string_view text = Trim(line);
-  if (text.empty()) return;
+  if (text.empty() || !Wanted(text)) return;
   auto record = padded ? parser_.ParsePadded(text) : parser_.Parse(text);
   raw_ = parser_.parsed();
   if (!record) {

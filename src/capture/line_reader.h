@@ -23,6 +23,11 @@ class JsonLineReader : public LogReader {
  protected:
   // One record; its Json is valid during the call only. Skip and Place refer to this line.
   virtual void OnRecord(Json record) = 0;
+  // Whether the line is to be parsed at all; for lines that cannot matter.
+  virtual bool Wanted(std::string_view line) const {
+    (void)line;
+    return true;
+  }
   // After the last record.
   virtual void OnEnd() {}
 

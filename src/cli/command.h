@@ -17,6 +17,8 @@ namespace clawtrace::cli {
 struct World {
   std::string home;
   std::string data_dir;   // with prices.tsv; "" when not found
+  std::string cache_dir;  // for what may be forgotten; "" = none
+  std::string program;    // what identifies this build: caches of another are not used
   std::string data_hint;  // where was looked
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;

@@ -11,8 +11,11 @@
 #include <set>
 #include <thread>
 
+#include "base/text.h"
 #include "capture/gather.h"
+#include "cli/index.h"
 #include "model/inherit.h"
+#include "model/pack_archive.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -61,13 +64,94 @@ struct Held {
   UnitSet units;
 };
 
+std::vector<Compiled::Spend> SpendOf(const TraceCard& card) {
+  std::map<std::pair<std::string, std::string>, Compiled::Spend> rows;
+  for (const CardStep& step : card.steps) {
+    if (step.kind != StepKind::kLlmCall || !step.cost_status) continue;
+    auto when = step.start_ms ? step.start_ms : card.started_ms;
+    std::string day = when ? FormatIsoTime(*when * 1'000'000).substr(0, 10) : "unknown";
+    Compiled::Spend& row = rows[{day, step.model}];
+    row.day = day, row.model = step.model;
+    ++row.calls;
+    if (*step.cost_status == CostStatus::kUnpriced) ++row.unpriced;
+    if (step.tokens) row.tokens += *step.tokens;
+    if (step.cost_usd) row.cost += *step.cost_usd;
+  }
+  std::vector<Compiled::Spend> list;
+  for (auto& [key, row] : rows) list.push_back(std::move(row));
+  return list;
+}
+
+std::vector<Compiled::ToolSpend> ToolsOf(const TraceCard& card) {
+  std::map<std::string, Compiled::ToolSpend> rows;
+  auto add = [&](const std::string& name, std::optional<Usd> cost) -> Compiled::ToolSpend& {
+    Compiled::ToolSpend& row = rows[name];
+    row.tool = name;
+    if (cost) row.cost = row.cost.value_or(Usd()) + *cost;
+    return row;
+  };
+  for (const CardStep& step : card.steps) {
+    bool call = step.kind == StepKind::kLlmCall;
+    Compiled::ToolSpend& row = add(call ? "(answers)" : step.tool, step.attributed_cost_usd);
+    if (step.inherited) continue;
+    ++row.uses;
+    if (step.status == ToolStatus::kError) ++row.failed;
+    if (step.suspected || step.redundant) ++row.suspected;
+  }
+  for (const ReservedRow& reserved : card.reserved_costs) add("(" + reserved.row + ")", reserved.cost_usd);
+  std::vector<Compiled::ToolSpend> list;
+  for (auto& [name, row] : rows) list.push_back(std::move(row));
+  return list;
+}
+
+// A Held in the index: without its units, which the reader knows, and with the card as bytes.
+struct Stored {
+  std::string card;
+  Held held;
+};
+template <class A>
+void Describe(A& a, Stored& s) {
+  Compiled& item = s.held.item;
+  a.Field("", s.card), a.Field("", item.source), a.Field("", item.cwd), a.Field("", item.project);
+  a.Field("", item.spend), a.Field("", item.tools), a.Field("", s.held.calls);
+}
+
+std::string Pack(const std::vector<Held>& list) {
+  std::vector<Stored> stored;
+  for (const Held& held : list) {
+    Stored& row = stored.emplace_back();
+    PackCard(held.item.card, &row.card);
+    row.held = held;
+  }
+  std::string bytes;
+  PackWriter(&bytes).Put(stored);
+  return bytes;
+}
+
+std::optional<std::vector<Held>> Unpack(std::string_view bytes, const UnitSet& units) {
+  PackReader reader(bytes);
+  std::vector<Stored> stored;
+  reader.Get(stored);
+  if (!reader.good() || !reader.at_end()) return std::nullopt;
+  std::vector<Held> list;
+  for (Stored& row : stored) {
+    if (!UnpackCard(row.card, &row.held.item.card)) return std::nullopt;
+    row.held.units = units;
+    list.push_back(std::move(row.held));
+  }
+  return list;
+}
+
 class Corpus {
  public:
-  Corpus(const std::vector<std::string>& inputs, const PriceBook& book, const World& world, const Keep& keep)
-      : plan_(capture::PlanInputs(inputs)),
+  Corpus(const std::vector<std::string>& inputs, const PriceBook& book, const World& world, const Keep& keep,
+         Want want)
+      : index_(want == Want::kCards ? "" : world.cache_dir, world.program),
+        plan_(capture::PlanInputs(inputs, &index_)),
         book_(book),
         world_(world),
         keep_(keep),
+        want_(want),
         progress_(world, BytesOf(plan_)) {
     problems_ = plan_.unusable;
   }
@@ -78,6 +162,7 @@ class Corpus {
     Run(jobs, {});
     JoinSessions();
     ChargeOnce();
+    index_.Save();
     Tell();
     if (held_.empty()) return NothingFound(inputs);
     std::vector<Compiled> all;
@@ -114,11 +199,36 @@ class Corpus {
     });
   }
 
+  void Summarise(Compiled* item) const {
+    item->spend = SpendOf(item->card);
+    if (want_ == Want::kSummaries) item->tools = ToolsOf(item->card);
+    item->card.steps = {};
+  }
+
+  compile::Depth depth() const {
+    return want_ == Want::kTotals ? compile::Depth::kTotals : compile::Depth::kFull;
+  }
+
+  // From the index, if all of it is still true. A full summary also answers who wants totals only.
+  bool Recall(const UnitSet& set) {
+    const capture::Unit& unit = plan_.units[set.front()];
+    auto bytes = index_.Summary(unit, book_.id(), compile::Depth::kFull);
+    if (!bytes && want_ == Want::kTotals) bytes = index_.Summary(unit, book_.id(), compile::Depth::kTotals);
+    auto list = bytes ? Unpack(*bytes, set) : std::nullopt;
+    if (!list) return false;
+    progress_.Add(unit.bytes);
+    std::lock_guard lock(mutex_);
+    std::ranges::move(*list, std::back_inserter(held_));
+    return true;
+  }
+
   void RunOne(const UnitSet& set, const Inherited& inherited) {
+    bool alone = set.size() == 1 && inherited.empty() && want_ != Want::kCards;
+    if (alone && Recall(set)) return;
     std::vector<const capture::Unit*> units;
     for (size_t i : set) units.push_back(&plan_.units[i]);
-    capture::UnitResult read =
-        capture::ReadUnits(units, plan_, [&](uint64_t bytes) { progress_.Add(bytes); });
+    capture::UnitResult read = capture::ReadUnits(
+        units, plan_, [&](uint64_t bytes) { progress_.Add(bytes); }, want_ == Want::kTotals);
     std::vector<Held> made;
     for (Session& session : read.sessions) {
       auto copied = inherited.find({session.source, session.id});
@@ -128,14 +238,18 @@ class Corpus {
       if (copied != inherited.end()) MarkInherited(&session, copied->second);
       held.units = set;
       PricedSession priced = PriceSession(session, book_);
-      held.item.card = compile::CompileCard(priced, book_);
+      held.item.card = compile::CompileCard(priced, book_, depth());
       held.item.source = session.source;
       held.item.cwd = session.info.cwd, held.item.project = session.info.project;
       if (keep_) keep_(held.item, priced);
+      if (want_ != Want::kCards) Summarise(&held.item);
       session = Session();
       made.push_back(std::move(held));
     }
+    bool whole = read.unusable.empty();  // what failed is tried again the next time
+    std::string packed = alone && whole && !world_.cache_dir.empty() ? Pack(made) : std::string();
     std::lock_guard lock(mutex_);
+    if (!packed.empty()) index_.Remember(plan_.units[set.front()], book_.id(), depth(), std::move(packed));
     std::ranges::move(made, std::back_inserter(held_));
     if (inherited.empty()) {
       problems_.insert(problems_.end(), read.unusable.begin(), read.unusable.end());
@@ -230,10 +344,12 @@ class Corpus {
     return Fail(ErrorCode::kNotFound, fmt::format("no session found in {}", where), hint);
   }
 
+  Index index_;
   capture::Plan plan_;
   const PriceBook& book_;
   const World& world_;
-  const Keep& keep_;
+  Keep keep_;
+  Want want_;
   Progress progress_;
   std::mutex mutex_;
   std::vector<Held> held_;
@@ -244,7 +360,12 @@ class Corpus {
 
 Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book,
                                          const World& world, const Keep& keep) {
-  return Corpus(inputs, book, world, keep).Compile(inputs);
+  return Corpus(inputs, book, world, keep, Want::kCards).Compile(inputs);
+}
+
+Result<std::vector<Compiled>> SummariseAll(const std::vector<std::string>& inputs, const PriceBook& book,
+                                           const World& world, Want want) {
+  return Corpus(inputs, book, world, {}, want).Compile(inputs);
 }
 
 }  // namespace clawtrace::cli

@@ -23,7 +23,31 @@ struct Compiled {
     Usage tokens;
     Usd cost;
   };
-  std::vector<Spend> spend;
+  std::vector<Spend> spend;  // sub-agents included
+  struct ToolSpend {         // for reports: what a tool's content cost in the prompts that carried it
+    std::string tool;        // or what is no tool's: "(answers)", "(base)", "(user)", "(summary)"
+    int64_t uses = 0, failed = 0, suspected = 0;
+    std::optional<Usd> cost;  // attributed; nullopt: no price is known
+  };
+  std::vector<ToolSpend> tools;  // by name, sub-agents included; of a full card their costs are its total
+};
+
+template <class A>
+void Describe(A& a, Compiled::Spend& s) {
+  a.Field("", s.day), a.Field("", s.model), a.Field("", s.calls), a.Field("", s.unpriced);
+  a.Field("", s.tokens), a.Field("", s.cost);
+}
+template <class A>
+void Describe(A& a, Compiled::ToolSpend& s) {
+  a.Field("", s.tool), a.Field("", s.uses), a.Field("", s.failed), a.Field("", s.suspected);
+  a.Field("", s.cost);
+}
+
+// What is wanted of each session.
+enum class Want {
+  kCards,      // everything; keep sees the priced session
+  kSummaries,  // the card without its steps, and spend; unchanged files are not read again
+  kTotals,     // calls, tokens and cost only: no waste, no failures; reads what it needs to
 };
 
 // Reads, prices and compiles every session of the inputs, on world.threads threads; result by (start, id).
@@ -35,5 +59,8 @@ struct Compiled {
 using Keep = std::function<void(Compiled&, const PricedSession&)>;
 Result<std::vector<Compiled>> CompileAll(const std::vector<std::string>& inputs, const PriceBook& book,
                                          const World& world, const Keep& keep = {});
+// The same without what only whole cards show (world.cache_dir: the index of earlier runs).
+Result<std::vector<Compiled>> SummariseAll(const std::vector<std::string>& inputs, const PriceBook& book,
+                                           const World& world, Want want = Want::kSummaries);
 
 }  // namespace clawtrace::cli

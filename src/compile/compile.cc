@@ -90,10 +90,11 @@ using Findings = std::vector<std::pair<const Detector*, Finding>>;
 // Compiles one session and what hangs below it into one card's lists.
 class Compiler {
  public:
-  explicit Compiler(TraceCard* card) : card_(*card) {}
+  Compiler(TraceCard* card, Depth depth) : card_(*card), depth_(depth) {}
 
   // prefix: id of the spawning step ("9/"), "" for the root.
   Sums Run(const PricedSession& priced, const std::string& prefix) {
+    if (depth_ == Depth::kTotals) return Count(priced, prefix);
     const Session& session = *priced.session;
     std::vector<ToolMeaning> meanings = MeaningsOf(session);
     Scene scene{session, meanings};
@@ -142,6 +143,21 @@ class Compiler {
   }
 
  private:
+  // Run without looking for waste.
+  Sums Count(const PricedSession& priced, const std::string& prefix) {
+    Sums own, below;
+    for (size_t i = 0; i < priced.session->steps.size(); ++i) {
+      CardStep& row = card_.steps.emplace_back(MakeStep(priced, i, nullptr, prefix, &own));
+      AddBounds(row, &own);
+      if (priced.session->steps[i].kind == StepKind::kSubagentSpawn) AddSubAgents(priced, i, prefix, &below);
+    }
+    AddSessionFigures(*priced.session, prefix, &own);
+    if (prefix.empty()) SetOwn(own);
+    Merge(own, below);
+    for (const std::string& note : priced.session->notes) AddNote(note, prefix);
+    return own;
+  }
+
   static std::string IdOf(const std::string& prefix, size_t index) {
     return fmt::format("{}{}", prefix, index + 1);
   }
@@ -346,6 +362,7 @@ class Compiler {
   }
 
   TraceCard& card_;
+  Depth depth_;
 };
 
 // unpriced is the weakest, then a client's figure, then a subscription's, then ours.
@@ -385,7 +402,7 @@ void SetTotals(const Sums& sums, TraceCard* card) {
 
 }  // namespace
 
-TraceCard CompileCard(const PricedSession& priced, const PriceBook& book) {
+TraceCard CompileCard(const PricedSession& priced, const PriceBook& book, Depth depth) {
   const Session& session = *priced.session;
   TraceCard card;
   card.schema = "tracecard/1";
@@ -401,7 +418,7 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book) {
   card.outcome = session.outcome.verdict;
   if (session.outcome.source != OutcomeSource::kNone) card.outcome_source = session.outcome.source;
   card.coverage = Coverage{};
-  Sums sums = Compiler(&card).Run(priced, "");
+  Sums sums = Compiler(&card, depth).Run(priced, "");
   if (sums.failed_attempts)
     card.coverage->notes.push_back(fmt::format("failed_llm_attempts:{}", sums.failed_attempts));
   if (sums.cost_deltas) card.coverage->notes.push_back(fmt::format("cost_delta:{}", sums.cost_deltas));

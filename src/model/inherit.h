@@ -25,6 +25,18 @@ struct SessionCalls {
   std::vector<CallTrace> calls;  // sub-agents' included
 };
 
+template <class A>
+void Describe(A& a, CallTrace& c) {
+  auto key = static_cast<int64_t>(c.key);
+  a.Field("", key), a.Field("", c.start_ns);
+  c.key = static_cast<uint64_t>(key);
+}
+template <class A>
+void Describe(A& a, SessionCalls& c) {
+  a.Field("", c.id), a.Field("", c.forked_from), a.Field("", c.start_ns), a.Field("", c.end_ns);
+  a.Field("", c.calls);
+}
+
 SessionCalls CallsOf(const Session& session);
 
 // For each session the keys of its calls that an earlier one holds, sorted. Equal keys are one call if they

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "model/archive.h"
+#include "model/pack_archive.h"
 
 namespace clawtrace {
 
@@ -105,6 +106,14 @@ void Describe(A& a, TraceCard& c) {
   a.Field("coverage", c.coverage), a.Field("skipped_input", c.skipped_input),
       a.Field("more_skipped", c.more_skipped);
   a.Field("price_book", c.price_book), a.Field("source_hash", c.source_hash), a.Field("steps", c.steps);
+}
+
+void PackCard(const TraceCard& card, std::string* out) { PackWriter(out).Put(card); }
+
+bool UnpackCard(std::string_view bytes, TraceCard* card) {
+  PackReader reader(bytes);
+  reader.Get(*card);
+  return reader.good() && reader.at_end();
 }
 
 std::string EncodeCard(const TraceCard& card, DocFormat format) {

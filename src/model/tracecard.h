@@ -149,6 +149,11 @@ struct TraceCard {
   bool operator==(const TraceCard&) const = default;
 };
 
+// The binary form of pack_archive.h, for caches.
+void PackCard(const TraceCard& card, std::string* out);
+// False when the bytes are no card.
+bool UnpackCard(std::string_view bytes, TraceCard* card);
+
 enum class DocFormat { kYaml, kJson };
 
 std::string EncodeCard(const TraceCard& card, DocFormat format);

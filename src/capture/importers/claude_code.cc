@@ -141,9 +141,42 @@ struct ChainNode {
   uint64_t prompt_hash = 0;  // of a user line's text; 0: none
 };
 
+// The value of "role" in the object under the key "message" when that can be told from the line's first bytes
+// without parsing it; "" otherwise.
+std::string_view RoleOf(std::string_view line) {
+  constexpr size_t kMostBytes = 4096;
+  line = line.substr(0, kMostBytes);
+  int depth = 0;
+  bool in_message = false, is_role = false;
+  std::string_view top;  // the last key of the outermost object
+  for (size_t i = 0; i < line.size(); ++i) {
+    char c = line[i];
+    if (c == '{' || c == '[') {
+      if (++depth == 2) in_message = c == '{' && top == "message";
+    } else if (c == '}' || c == ']') {
+      if (--depth < 2) in_message = false;
+    } else if (c == '"') {
+      size_t end = i + 1;
+      while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
+      if (end >= line.size()) return {};
+      std::string_view text = line.substr(i + 1, end - i - 1);
+      if (is_role) return text;
+      size_t next = line.find_first_not_of(" \t", end + 1);
+      bool key = next != std::string_view::npos && line[next] == ':';
+      if (key && depth == 1) top = text;
+      is_role = key && depth == 2 && in_message && text == "role";
+      i = end;
+    } else if (c != ':' && c != ' ' && c != '\t') {
+      is_role = false;
+    }
+  }
+  return {};
+}
+
 class ClaudeReader final : public JsonLineReader {
  public:
-  ClaudeReader(const FileContext& file, FactSink* sink) : JsonLineReader(sink), stem_(StemOf(file.path)) {
+  ClaudeReader(const FileContext& file, FactSink* sink)
+      : JsonLineReader(sink), stem_(StemOf(file.path)), usage_only_(file.usage_only) {
     if (stem_.empty() || stem_ == "-") stem_ = "claude-code-stdin";
     // Some sub-agent files of 2.0 name the agent in the file name only.
     if (stem_.starts_with("agent-") && stem_.size() > 6) file_agent_ = stem_.substr(6);
@@ -155,6 +188,11 @@ class ClaudeReader final : public JsonLineReader {
   }
 
  private:
+  // A line whose message is a user's holds no usage that is billed; the first ones say where the session ran.
+  bool Wanted(std::string_view line) const override {
+    return !usage_only_ || !knows_folder_ || RoleOf(line) != "user";
+  }
+
   void OnRecord(Json record) override {
     any_ = true;
     Envelope e = ReadEnvelope(record);
@@ -165,9 +203,12 @@ class ClaudeReader final : public JsonLineReader {
       if (!e.ts) Skip("wrong-type:timestamp");
     }
     Note(e);
-    if (e.attachment["type"].text() == "skill_listing") OnSkillListing(e);
+    knows_folder_ = knows_folder_ || !e.cwd.empty();
+    if (!usage_only_ && e.attachment["type"].text() == "skill_listing") OnSkillListing(e);
     if (e.type == "assistant") {
       OnAssistant(e);
+    } else if (usage_only_) {
+      return;
     } else if (e.type == "user") {
       OnUser(e);
     } else if (e.type == "attachment" && e.attachment["type"].text() == "queued_command") {
@@ -269,7 +310,10 @@ class ClaudeReader final : public JsonLineReader {
     }
     int64_t index = 0;
     Json content = e.message["content"];
-    if (content.is_array()) {
+    bool answer = call.model != "<synthetic>" && !e.api_error;
+    if (usage_only_ && answer) {
+      // what was said costs what the usage says
+    } else if (content.is_array()) {
       content.ForEachItem([&](Json block) { OnAssistantBlock(e, block, call_id, index++, &call); });
     } else if (auto text = content.string()) {
       AddText(*text, &call);
@@ -539,6 +583,8 @@ class ClaudeReader final : public JsonLineReader {
   }
 
   std::string stem_, file_agent_, parent_call_, agent_name_;
+  bool usage_only_ = false;
+  bool knows_folder_ = false;
   bool any_ = false;
   std::map<std::string, SessionNotes> sessions_;
   SessionNotes* last_notes_ = nullptr;  // of last_session_; records of one session follow each other

@@ -12,9 +12,15 @@
 namespace clawtrace::cli {
 namespace {
 
+constexpr std::string_view kViews = "day, agent, model, project, task, tool or skill";
+
 constexpr Flag kFlags[] = {
-    {"--by", "LIST", "day, agent, model, project; comma-separated (default: agent,model)", FlagKind::kValue},
+    {"--by", "LIST",
+     "day, agent, model, project, task, tool, skill; comma-separated (default: agent,model and waste)",
+     FlagKind::kValue},
+    {"--waste", "", "the waste list too, when --by is given", FlagKind::kSwitch},
     {"--top", "N", "rows of the waste list (default 10)", FlagKind::kValue},
+    {"--csv", "", "print one table as CSV; with exactly one view", FlagKind::kSwitch},
     kJsonFlag,
     kPricesFlag,
 };
@@ -25,29 +31,17 @@ struct Row {
   Usd cost;
 };
 
+// What one tool's content cost in the prompts that carried it (attributed, docs/tracecard.md).
+struct ToolRow {
+  int64_t sessions = 0, uses = 0, failed = 0, suspected = 0;
+  std::optional<Usd> cost;
+};
+
 struct WasteRow {
   std::string what, session, target;
   int64_t times = 0;
   std::optional<Usd> cost;  // nullopt: unpriced, or the turns also did something else
 };
-
-std::vector<Compiled::Spend> SpendOf(const TraceCard& card) {
-  std::map<std::pair<std::string, std::string>, Compiled::Spend> rows;
-  for (const CardStep& step : card.steps) {
-    if (step.kind != StepKind::kLlmCall || !step.cost_status) continue;
-    auto when = step.start_ms ? step.start_ms : card.started_ms;
-    std::string day = when ? FormatIsoTime(*when * 1'000'000).substr(0, 10) : "unknown";
-    Compiled::Spend& row = rows[{day, step.model}];
-    row.day = day, row.model = step.model;
-    ++row.calls;
-    if (*step.cost_status == CostStatus::kUnpriced) ++row.unpriced;
-    if (step.tokens) row.tokens += *step.tokens;
-    if (step.cost_usd) row.cost += *step.cost_usd;
-  }
-  std::vector<Compiled::Spend> list;
-  for (auto& [key, row] : rows) list.push_back(std::move(row));
-  return list;
-}
 
 std::string ProjectOf(const Compiled& item) {
   std::string path = item.project.empty() ? item.cwd : item.project;
@@ -55,23 +49,58 @@ std::string ProjectOf(const Compiled& item) {
   return path.empty() ? "unknown" : path.substr(path.rfind('/') + 1);
 }
 
+void AddTo(Row& row, const Compiled::Spend& spend) {
+  row.calls += spend.calls, row.unpriced += spend.unpriced, row.tokens += spend.tokens,
+      row.cost += spend.cost;
+}
+
+// The rows a session's spend belongs to. Skills: what sessions cost that loaded them, so a session with two
+// stands in two rows.
+std::vector<std::string> KeysOf(const Compiled& item, const Compiled::Spend& spend, std::string_view by) {
+  if (by == "day") return {spend.day};
+  if (by == "model") return {spend.model};
+  if (by == "agent") return {item.card.agent};
+  if (by == "project") return {ProjectOf(item)};
+  if (by == "task") return {item.card.task_id.empty() ? "unknown" : item.card.task_id};
+  if (by != "skill") return {"total"};
+  std::vector<std::string> names;
+  for (const SkillUse& skill : item.card.skills) {
+    if (skill.stage != SkillStage::kListed) names.push_back(skill.name);
+  }
+  if (names.empty()) names.emplace_back("(none)");
+  return names;
+}
+
 std::map<std::string, Row> Group(const std::vector<Compiled>& all, std::string_view by) {
   std::map<std::string, Row> rows;
   for (const Compiled& item : all) {
     std::map<std::string, bool> counted;
     for (const Compiled::Spend& spend : item.spend) {
-      std::string key = by == "day"       ? spend.day
-                        : by == "model"   ? spend.model
-                        : by == "agent"   ? item.card.agent
-                        : by == "project" ? ProjectOf(item)
-                                          : "total";
-      Row& row = rows[key];
-      if (!std::exchange(counted[key], true)) ++row.sessions;
-      row.calls += spend.calls, row.unpriced += spend.unpriced, row.tokens += spend.tokens,
-          row.cost += spend.cost;
+      for (const std::string& key : KeysOf(item, spend, by)) {
+        Row& row = rows[key];
+        if (!std::exchange(counted[key], true)) ++row.sessions;
+        AddTo(row, spend);
+      }
     }
   }
   return rows;
+}
+
+std::vector<std::pair<std::string, ToolRow>> GroupTools(const std::vector<Compiled>& all) {
+  std::map<std::string, ToolRow> rows;
+  for (const Compiled& item : all) {
+    for (const Compiled::ToolSpend& tool : item.tools) {
+      ToolRow& row = rows[tool.tool];
+      ++row.sessions;
+      row.uses += tool.uses, row.failed += tool.failed, row.suspected += tool.suspected;
+      if (tool.cost) row.cost = row.cost.value_or(Usd()) + *tool.cost;
+    }
+  }
+  std::vector<std::pair<std::string, ToolRow>> list(rows.begin(), rows.end());
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
+    return a.second.cost != b.second.cost ? a.second.cost > b.second.cost : a.first < b.first;
+  });
+  return list;
 }
 
 std::vector<WasteRow> TopWaste(const std::vector<Compiled>& all, size_t top) {
@@ -140,32 +169,60 @@ void PutRow(DocWriter& w, const Row& row) {
   w.Key("tokens"), WriteArchive(&w).Put(row.tokens);
 }
 
-void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top,
-               std::ostream& out) {
-  Figures figures = Sum(all);
-  DocWriter w(DocWriter::Format::kJson);
-  w.BeginObject();
-  w.Key("total"), w.BeginObject(), PutRow(w, figures.total), w.EndObject();
-  w.Key("wasted_usd"), w.Number(figures.wasted.ToDecimal());
-  for (std::string_view key : by) {
-    w.Key(fmt::format("by_{}", key)), w.BeginArray();
-    for (auto& [name, row] : Sorted(Group(all, key), key))
-      w.BeginObject(), w.Field(key, std::string_view(name)), PutRow(w, row), w.EndObject();
-    w.EndArray();
-  }
+void PutCost(DocWriter& w, std::string_view key, const std::optional<Usd>& cost) {
+  w.Key(key);
+  if (cost)
+    w.Number(cost->ToDecimal());
+  else
+    w.Null();
+}
+
+struct Request {
+  std::vector<std::string_view> by;
+  bool waste = true;
+  size_t top = 10;
+};
+
+void PutWaste(DocWriter& w, const std::vector<Compiled>& all, size_t top) {
   w.Key("top_waste"), w.BeginArray();
   for (const WasteRow& row : TopWaste(all, top)) {
     w.BeginObject();
     w.Field("what", row.what), w.Field("target", row.target), w.Field("session_id", row.session),
         w.Field("times", row.times);
-    w.Key("cost_usd");
-    if (row.cost)
-      w.Number(row.cost->ToDecimal());
-    else
-      w.Null();
+    PutCost(w, "cost_usd", row.cost);
     w.EndObject();
   }
   w.EndArray();
+}
+
+void PutTools(DocWriter& w, const std::vector<Compiled>& all) {
+  w.Key("by_tool"), w.BeginArray();
+  for (auto& [name, row] : GroupTools(all)) {
+    w.BeginObject(), w.Field("tool", std::string_view(name)), w.Field("sessions", row.sessions);
+    w.Field("uses", row.uses), w.Field("failed", row.failed), w.Field("suspected", row.suspected);
+    PutCost(w, "attributed_cost_usd", row.cost);
+    w.EndObject();
+  }
+  w.EndArray();
+}
+
+void PrintJson(const std::vector<Compiled>& all, const Request& request, std::ostream& out) {
+  Figures figures = Sum(all);
+  DocWriter w(DocWriter::Format::kJson);
+  w.BeginObject();
+  w.Key("total"), w.BeginObject(), PutRow(w, figures.total), w.EndObject();
+  if (request.waste) w.Key("wasted_usd"), w.Number(figures.wasted.ToDecimal());
+  for (std::string_view key : request.by) {
+    if (key == "tool") {
+      PutTools(w, all);
+      continue;
+    }
+    w.Key(fmt::format("by_{}", key)), w.BeginArray();
+    for (auto& [name, row] : Sorted(Group(all, key), key))
+      w.BeginObject(), w.Field(key, std::string_view(name)), PutRow(w, row), w.EndObject();
+    w.EndArray();
+  }
+  if (request.waste) PutWaste(w, all, request.top);
   const Coverage& c = figures.coverage;
   w.Key("coverage"), w.BeginObject();
   w.Field("priced", c.priced), w.Field("reported", c.reported), w.Field("unpriced", c.unpriced),
@@ -177,45 +234,101 @@ void PrintJson(const std::vector<Compiled>& all, const std::vector<std::string_v
   out << w.Take() << '\n';
 }
 
-void PrintText(const std::vector<Compiled>& all, const std::vector<std::string_view>& by, size_t top,
-               std::ostream& out) {
-  Figures figures = Sum(all);
-  bool priced = figures.total.calls == 0 || figures.total.calls > figures.total.unpriced;
-  out << fmt::format(
-      "{} sessions, {} LLM calls, {} tokens, {} USD; waste and failures: {} USD of it (suspected, grade "
-      "C0)\n",
-      figures.total.sessions, figures.total.calls, figures.total.tokens.total(),
-      priced ? figures.total.cost.ToDecimal(4) : "unpriced",
-      priced ? figures.wasted.ToDecimal(4) : "unpriced");
-  for (std::string_view key : by) {
-    out << '\n';
-    std::vector<std::vector<std::string>> rows;
-    for (auto& [name, row] : Sorted(Group(all, key), key)) {
-      rows.push_back({Printable(name), std::to_string(row.sessions), std::to_string(row.calls),
-                      std::to_string(row.tokens.prompt()), std::to_string(row.tokens.cache_read),
-                      std::to_string(row.tokens.output), std::to_string(row.unpriced),
-                      row.calls == row.unpriced && row.calls ? "unpriced" : row.cost.ToDecimal(4)});
-    }
-    PrintTable(out,
-               {{std::string(key)},
-                {"sessions", true},
-                {"calls", true},
-                {"input", true},
-                {"of it cached", true},
-                {"output", true},
-                {"unpriced", true},
-                {"USD", true}},
-               rows);
+// A table as people see it and as CSV.
+struct View {
+  std::vector<Column> columns;
+  std::vector<std::vector<std::string>> rows;
+};
+
+View ToolView(const std::vector<Compiled>& all, int places) {
+  View view{{{"tool"},
+             {"sessions", true},
+             {"uses", true},
+             {"failed", true},
+             {"suspected", true},
+             {"USD of its content", true}},
+            {}};
+  for (auto& [name, row] : GroupTools(all)) {
+    view.rows.push_back({name, std::to_string(row.sessions), std::to_string(row.uses),
+                         std::to_string(row.failed), std::to_string(row.suspected),
+                         row.cost ? row.cost->ToDecimal(places) : "unpriced"});
   }
+  return view;
+}
+
+View ViewBy(const std::vector<Compiled>& all, std::string_view key, int places) {
+  if (key == "tool") return ToolView(all, places);
+  View view{{{std::string(key)},
+             {"sessions", true},
+             {"calls", true},
+             {"input", true},
+             {"of it cached", true},
+             {"output", true},
+             {"unpriced", true},
+             {"USD", true}},
+            {}};
+  for (auto& [name, row] : Sorted(Group(all, key), key)) {
+    view.rows.push_back({name, std::to_string(row.sessions), std::to_string(row.calls),
+                         std::to_string(row.tokens.prompt()), std::to_string(row.tokens.cache_read),
+                         std::to_string(row.tokens.output), std::to_string(row.unpriced),
+                         row.calls == row.unpriced && row.calls ? "unpriced" : row.cost.ToDecimal(places)});
+  }
+  return view;
+}
+
+// RFC 4180. A text that a spreadsheet would take for a formula is kept from it by a leading quote.
+std::string CsvField(const std::string& text) {
+  std::string safe =
+      !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos && !ParseInt(text)
+          ? "'" + text
+          : text;
+  if (safe.find_first_of(",\"\n\r") == std::string::npos) return safe;
+  std::string quoted = "\"";
+  for (char c : safe) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+void PrintCsv(const std::vector<Compiled>& all, std::string_view by, std::ostream& out) {
+  constexpr int kExact = 12;
+  View view = ViewBy(all, by, kExact);
+  for (size_t i = 0; i < view.columns.size(); ++i) out << (i ? "," : "") << CsvField(view.columns[i].title);
+  out << "\r\n";
+  for (const auto& row : view.rows) {
+    for (size_t i = 0; i < row.size(); ++i) out << (i ? "," : "") << CsvField(row[i]);
+    out << "\r\n";
+  }
+}
+
+void PrintWaste(const std::vector<Compiled>& all, size_t top, std::ostream& out) {
   std::vector<std::vector<std::string>> rows;
   constexpr size_t kTarget = 60, kShortId = 13;
   for (const WasteRow& row : TopWaste(all, top)) {
     rows.push_back({row.what, Printable(PrefixUtf8(row.target, kTarget)), std::to_string(row.times),
                     row.cost ? row.cost->ToDecimal(4) : "-", Printable(PrefixUtf8(row.session, kShortId))});
   }
-  if (!rows.empty())
-    out << "\ntop waste (billed cost of the turns that did nothing else)\n",
-        PrintTable(out, {{"what"}, {"target"}, {"times", true}, {"USD", true}, {"session"}}, rows);
+  if (rows.empty()) return;
+  out << "\ntop waste (billed cost of the turns that did nothing else)\n";
+  PrintTable(out, {{"what"}, {"target"}, {"times", true}, {"USD", true}, {"session"}}, rows);
+}
+
+void PrintText(const std::vector<Compiled>& all, const Request& request, std::ostream& out) {
+  Figures figures = Sum(all);
+  bool priced = figures.total.calls == 0 || figures.total.calls > figures.total.unpriced;
+  constexpr int kPlaces = 4;
+  out << fmt::format("{} sessions, {} LLM calls, {} tokens, {} USD", figures.total.sessions,
+                     figures.total.calls, figures.total.tokens.total(),
+                     priced ? figures.total.cost.ToDecimal(kPlaces) : "unpriced");
+  if (request.waste)
+    out << fmt::format("; waste and failures: {} USD of it (suspected, grade C0)",
+                       priced ? figures.wasted.ToDecimal(kPlaces) : "unpriced");
+  out << '\n';
+  for (std::string_view key : request.by) {
+    out << '\n';
+    View view = ViewBy(all, key, kPlaces);
+    for (auto& row : view.rows) row[0] = Printable(row[0]);
+    PrintTable(out, view.columns, view.rows);
+  }
+  if (request.waste) PrintWaste(all, request.top, out);
   const Coverage& c = figures.coverage;
   out << fmt::format(
       "\ncoverage: {} calls priced, {} as reported by the client, {} unpriced, {} included in a "
@@ -224,32 +337,53 @@ void PrintText(const std::vector<Compiled>& all, const std::vector<std::string_v
   for (const std::string& model : c.unpriced_models) out << "  unpriced model: " << Printable(model) << '\n';
 }
 
-int Run(const Arguments& arguments, const World& world) {
-  std::string list = arguments.Has("--by") ? arguments.Value("--by") : "agent,model";
-  std::vector<std::string_view> by = Split(list, ',');
-  for (std::string_view key : by) {
-    if (key != "day" && key != "agent" && key != "model" && key != "project") {
-      return Report(world, {ErrorCode::kInvalidInput, fmt::format("--by {}: not a known view", key),
-                            "day, agent, model or project"});
-    }
+Result<Request> RequestOf(const Arguments& arguments) {
+  Request request;
+  request.waste = !arguments.Has("--by") || arguments.Has("--waste") || arguments.Has("--top");
+  static const std::string kDefault = "agent,model";
+  static thread_local std::string list;
+  list = arguments.Has("--by") ? arguments.Value("--by") : kDefault;
+  request.by = Split(list, ',');
+  for (std::string_view key : request.by) {
+    static constexpr std::string_view kKnown[] = {"day",  "agent", "model", "project",
+                                                  "task", "tool",  "skill"};
+    if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
+      return Fail(ErrorCode::kInvalidInput, fmt::format("--by {}: not a known view", key),
+                  std::string(kViews));
   }
+  if (arguments.Has("--csv") && (request.by.size() != 1 || arguments.Has("--json")))
+    return Fail(ErrorCode::kInvalidInput, "--csv prints one table", "name one view: --by day --csv");
   int64_t top = arguments.Has("--top") ? ParseInt(arguments.Value("--top")).value_or(-1) : 10;
   if (top < 0)
-    return Report(world, {ErrorCode::kInvalidInput,
-                          fmt::format("--top {} is not a number", arguments.Value("--top")), ""});
+    return Fail(ErrorCode::kInvalidInput, fmt::format("--top {} is not a number", arguments.Value("--top")),
+                "a whole number, 0 or more");
+  request.top = static_cast<size_t>(top);
+  return request;
+}
+
+// Views of money alone need neither tools nor texts.
+Want WantOf(const Request& request) {
+  bool details = request.waste;
+  for (std::string_view key : request.by)
+    details = details || key == "tool" || key == "skill" || key == "task";
+  return details ? Want::kSummaries : Want::kTotals;
+}
+
+int Run(const Arguments& arguments, const World& world) {
+  auto request = RequestOf(arguments);
+  if (!request) return Report(world, request.error());
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = CompileAll(selection->inputs, *book, world, [](Compiled& item, const PricedSession&) {
-    item.spend = SpendOf(item.card);
-    DropSteps(item);
-  });
+  auto all = SummariseAll(selection->inputs, *book, world, WantOf(*request));
   if (!all) return Report(world, InTermsOf(*selection, all.error()));
-  if (arguments.Has("--json"))
-    PrintJson(*all, by, static_cast<size_t>(top), *world.out);
+  if (arguments.Has("--csv"))
+    PrintCsv(*all, request->by[0], *world.out);
+  else if (arguments.Has("--json"))
+    PrintJson(*all, *request, *world.out);
   else
-    PrintText(*all, by, static_cast<size_t>(top), *world.out);
+    PrintText(*all, *request, *world.out);
   return kDone;
 }
 
@@ -258,9 +392,16 @@ int Run(const Arguments& arguments, const World& world) {
 extern const Command kReport;
 const Command kReport = {
     .name = "report",
-    .summary = "spend by day, agent, model or project; top waste; coverage",
-    .usage = "report [--by LIST] [--top N] [--json] [PATH]...",
-    .details = "Every report ends with its coverage: what was priced, what was not, and what was skipped.",
+    .summary = "spend by day, agent, model, project, task, tool or skill; top waste; coverage",
+    .usage = "report [--by LIST] [--waste] [--top N] [--csv|--json] [PATH]...",
+    .details =
+        "Every report ends with its coverage: what was priced, what was not, and what was skipped. Views by "
+        "day, "
+        "agent, model and project read only what calls cost; then records that hold no call are not looked "
+        "at, and "
+        "not counted as skipped either. By tool: what a tool's content cost in the prompts that carried it. "
+        "By skill: "
+        "what the sessions cost that loaded it.",
     .flags = kFlags,
     .run = Run,
 };

@@ -79,8 +79,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = CompileAll(selection->inputs, *book, world,
-                        [](Compiled& item, const PricedSession&) { DropSteps(item); });
+  auto all = SummariseAll(selection->inputs, *book, world);
   if (!all) return Report(world, InTermsOf(*selection, all.error()));
   if (!selection->selectors.empty()) {
     std::vector<Compiled> chosen;

@@ -361,6 +361,7 @@ std::optional<SpanRecord> ReadEvent(const OtlpAttributes& resource, const OtlpSc
   record.service_version = FirstText(resource, {"service.version"});
   record.instance = FirstText(resource, {"service.instance.id"});
   record.conversation = ConversationOf(resource, log.attributes);
+  record.user = UserOf(resource, log.attributes);
   record.agent_id = FirstText(log.attributes, {"agent_id"});
   record.agent_name = FirstText(log.attributes, {"agent.name", "gen_ai.agent.name"});
   record.auxiliary = IsAuxiliary(log.attributes);

@@ -467,6 +467,8 @@ class Emitter {
       // Gemini CLI states the version of Node there.
       if (AgentOf(span) == session.agent && session.agent != "gemini-cli")
         versions.insert(span.service_version);
+      // Of several, whichever direction they are read in: the greatest.
+      info.user = std::max(info.user, span.user);
       for (auto time : {item.start_ns, span.end_ns}) {
         if (!time) continue;
         fact.start_ns = std::min(fact.start_ns.value_or(INT64_MAX), *time);

@@ -11,12 +11,13 @@ struct TextField {
   std::string_view key;
   std::string SpanRecord::* member;
 };
-constexpr std::array<TextField, 13> kTexts = {{{"name", &SpanRecord::name},
+constexpr std::array<TextField, 14> kTexts = {{{"name", &SpanRecord::name},
                                                {"scope", &SpanRecord::scope},
                                                {"service", &SpanRecord::service},
                                                {"service_version", &SpanRecord::service_version},
                                                {"instance", &SpanRecord::instance},
                                                {"conversation", &SpanRecord::conversation},
+                                               {"user", &SpanRecord::user},
                                                {"agent_id", &SpanRecord::agent_id},
                                                {"agent_name", &SpanRecord::agent_name},
                                                {"spawned_by", &SpanRecord::spawned_by},

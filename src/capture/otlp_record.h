@@ -35,6 +35,7 @@ struct SpanRecord {
   std::string name;
   std::string scope, service, service_version, instance;
   std::string conversation;  // stated on the span or its resource
+  std::string user;          // likewise
   std::string agent_id;      // of a sub-agent's one run, where the client gives such ids
   std::string agent_name;    // tools: of the agent that they start
   std::string spawned_by;    // tool call id that started this agent run
@@ -82,6 +83,8 @@ inline constexpr size_t kMaxOtlpName = 200;
 std::string FirstText(const OtlpAttributes& attributes, std::initializer_list<std::string_view> keys);
 // Which conversation the record belongs to, by its own attributes or its resource's.
 std::string ConversationOf(const OtlpAttributes& resource, const OtlpAttributes& attributes);
+// Who ran it, as the emitter says; "" = not said.
+std::string UserOf(const OtlpAttributes& resource, const OtlpAttributes& attributes);
 // Model, provider, usage, cost and tier of a call, and what is known about them.
 LlmCall ReadCall(const OtlpScope& scope, const OtlpAttributes& attributes, SpanRecord* record);
 // Title generation, summaries and the like.

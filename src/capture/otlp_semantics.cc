@@ -278,6 +278,18 @@ std::string ConversationOf(const OtlpAttributes& resource, const OtlpAttributes&
   return Cut(TextOf(resource, "session.id"), kMaxName);
 }
 
+std::string UserOf(const OtlpAttributes& resource, const OtlpAttributes& attributes) {
+  for (std::string_view key :
+       {"user.id", "enduser.id", "langfuse.user.id", "traceloop.association.properties.user_id",
+        "gen_ai.user", "llm.user", "ai.telemetry.metadata.userId"}) {
+    for (const OtlpAttributes* from : {&attributes, &resource}) {
+      std::string_view id = TextOf(*from, key);
+      if (!id.empty()) return Cut(id, kMaxName);
+    }
+  }
+  return {};
+}
+
 LlmCall ReadCall(const OtlpScope& scope, const OtlpAttributes& a, SpanRecord* record) {
   LlmCall call;
   call.model = First(
@@ -332,6 +344,7 @@ SpanRecord ReadSpan(const OtlpAttributes& resource, const OtlpScope& scope, cons
   record.service_version = First(resource, {"service.version"});
   record.instance = First(resource, {"service.instance.id"});
   record.conversation = ConversationOf(resource, a);
+  record.user = UserOf(resource, a);
   record.agent_id = First(a, {"agent_id"});
   record.call_id = First(a, {"gen_ai.tool.call.id", "gen_ai.tool.call_id", "ai.toolCall.id", "tool_use_id",
                              "tool.id", "tool_call.id", "call_id", "tool.call_id"});

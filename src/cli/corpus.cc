@@ -112,7 +112,8 @@ struct Stored {
 template <class A>
 void Describe(A& a, Stored& s) {
   Compiled& item = s.held.item;
-  a.Field("", s.card), a.Field("", item.source), a.Field("", item.cwd), a.Field("", item.project);
+  a.Field("", s.card), a.Field("", item.source), a.Field("", item.cwd), a.Field("", item.project),
+      a.Field("", item.user);
   a.Field("", item.spend), a.Field("", item.tools), a.Field("", s.held.calls);
 }
 
@@ -240,7 +241,8 @@ class Corpus {
       PricedSession priced = PriceSession(session, book_);
       held.item.card = compile::CompileCard(priced, book_, depth());
       held.item.source = session.source;
-      held.item.cwd = session.info.cwd, held.item.project = session.info.project;
+      held.item.cwd = session.info.cwd, held.item.project = session.info.project,
+      held.item.user = session.info.user;
       if (keep_) keep_(held.item, priced);
       if (want_ != Want::kCards) Summarise(&held.item);
       session = Session();

@@ -15,7 +15,7 @@ namespace clawtrace::cli {
 struct Compiled {
   TraceCard card;
   std::string source;  // importer
-  std::string cwd, project;
+  std::string cwd, project, user;
   std::string text;  // for a command's own use
   struct Spend {     // for reports: calls of one model on one day
     std::string day, model;

@@ -53,7 +53,7 @@ void MergeInfo(Draft& draft, const SessionInfo& other) {
   SessionInfo& info = draft.session.info;
   for (auto field :
        {&SessionInfo::agent, &SessionInfo::agent_version, &SessionInfo::cwd, &SessionInfo::project,
-        &SessionInfo::task_id, &SessionInfo::parent_session, &SessionInfo::parent_call,
+        &SessionInfo::task_id, &SessionInfo::user, &SessionInfo::parent_session, &SessionInfo::parent_call,
         &SessionInfo::agent_name, &SessionInfo::forked_from, &SessionInfo::billing}) {
     MergeText(info.*field, other.*field);
   }

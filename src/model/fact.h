@@ -41,6 +41,7 @@ struct SessionInfo {
   std::string cwd;
   std::string project;             // git root or repository name when the source says it
   std::string task_id;             // only if the source names one
+  std::string user;                // who ran it, only if the source says so
   std::string parent_session;      // set on sub-agents: session id of the parent
   std::string parent_call;         // set on sub-agents: the parent's tool call id that spawned it
   std::string agent_name;          // sub-agents: role or nickname ("general-purpose")
@@ -220,7 +221,7 @@ template <class A>
 void Describe(A& a, SessionInfo& s) {
   a.Field("agent", s.agent), a.Field("agent_version", s.agent_version), a.Field("cwd", s.cwd),
       a.Field("project", s.project);
-  a.Field("task_id", s.task_id), a.Field("parent_session", s.parent_session),
+  a.Field("task_id", s.task_id), a.Field("user", s.user), a.Field("parent_session", s.parent_session),
       a.Field("parent_call", s.parent_call);
   a.Field("agent_name", s.agent_name), a.Field("forked_from", s.forked_from), a.Field("billing", s.billing);
   a.Field("notes", s.notes), a.Field("reported_cost", s.reported_cost),

@@ -334,7 +334,7 @@ Counts JoinSteps(std::vector<Step>* base, std::vector<Step> others) {
 void JoinInfo(SessionInfo* into, const SessionInfo& other) {
   for (auto field :
        {&SessionInfo::agent, &SessionInfo::agent_version, &SessionInfo::cwd, &SessionInfo::project,
-        &SessionInfo::task_id, &SessionInfo::parent_session, &SessionInfo::parent_call,
+        &SessionInfo::task_id, &SessionInfo::user, &SessionInfo::parent_session, &SessionInfo::parent_call,
         &SessionInfo::agent_name, &SessionInfo::forked_from, &SessionInfo::billing}) {
     TakeText(&(into->*field), other.*field);
   }

@@ -12,11 +12,11 @@
 namespace clawtrace::cli {
 namespace {
 
-constexpr std::string_view kViews = "day, agent, model, project, task, tool or skill";
+constexpr std::string_view kViews = "day, agent, model, project, user, task, tool or skill";
 
 constexpr Flag kFlags[] = {
     {"--by", "LIST",
-     "day, agent, model, project, task, tool, skill; comma-separated (default: agent,model and waste)",
+     "day, agent, model, project, user, task, tool, skill; comma-separated (default: agent,model and waste)",
      FlagKind::kValue},
     {"--waste", "", "the waste list too, when --by is given", FlagKind::kSwitch},
     {"--top", "N", "rows of the waste list (default 10)", FlagKind::kValue},
@@ -61,6 +61,7 @@ std::vector<std::string> KeysOf(const Compiled& item, const Compiled::Spend& spe
   if (by == "model") return {spend.model};
   if (by == "agent") return {item.card.agent};
   if (by == "project") return {ProjectOf(item)};
+  if (by == "user") return {item.user.empty() ? "unknown" : item.user};
   if (by == "task") return {item.card.task_id.empty() ? "unknown" : item.card.task_id};
   if (by != "skill") return {"total"};
   std::vector<std::string> names;
@@ -392,12 +393,13 @@ int Run(const Arguments& arguments, const World& world) {
 extern const Command kReport;
 const Command kReport = {
     .name = "report",
-    .summary = "spend by day, agent, model, project, task, tool or skill; top waste; coverage",
+    .summary = "spend by day, agent, model, project, user, task, tool or skill; top waste; coverage",
     .usage = "report [--by LIST] [--waste] [--top N] [--csv|--json] [PATH]...",
     .details =
         "Every report ends with its coverage: what was priced, what was not, and what was skipped. Views by "
         "day, "
-        "agent, model and project read only what calls cost; then records that hold no call are not looked "
+        "agent, model, project and user read only what calls cost; then records that hold no call are not "
+        "looked "
         "at, and "
         "not counted as skipped either. By tool: what a tool's content cost in the prompts that carried it. "
         "By skill: "

@@ -46,8 +46,8 @@ void FindCache(clawtrace::cli::World* world) {
   auto changed = error ? fs::file_time_type() : fs::last_write_time("/proc/self/exe", error);
   if (error) return;
   world->cache_dir = base + "/clawtrace";
-  world->program = CLAWTRACE_VERSION " " + std::to_string(size) + " " +
-                   std::to_string(changed.time_since_epoch().count());
+  world->program =
+      CLAWTRACE_VERSION " " + std::to_string(size) + " " + std::to_string(changed.time_since_epoch().count());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // exactly that.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <set>
@@ -228,6 +229,71 @@ TEST(TruthTest, LogsTogetherWithTelemetry) {
   CheckClient(gemini, gemini / "dot-gemini", {}, gemini / "otlp");
   CheckClient(qwen, qwen / "dot-qwen", {}, qwen / "otlp");
   CheckClient(opencode, opencode / "opencode.db", {"main00a"}, opencode / "otlp");
+}
+
+// OpenClaw's plugin tells one sum for all requests of an attempt: every token and tool is there, the requests
+// are not (4 calls for 16, docs/formats/openclaw-plugin.md).
+TEST(TruthTest, OpenClawPluginAlone) {
+  CT_NEEDS_SHARED_DATA();
+  fs::path recording = test::SharedData() / "clients/openclaw/clawtrace-plugin";
+  auto text = ReadFile(recording / "expected.json");
+  ASSERT_TRUE(text);
+  JsonParser parser;
+  Json truth = *parser.Parse(*text);
+  Read read = ReadPath(recording / "events");
+  ASSERT_EQ(read.sessions.size(), 1u);
+  const Session& root = read.sessions.front();
+  auto children = ChildrenOf(root);
+  ASSERT_EQ(children.size(), 1u);
+  Measured main, child;
+  Measure(root, &main), Measure(*children[0], &child);
+  EXPECT_EQ(main.calls, 3);
+  EXPECT_EQ(child.calls, 1);
+  std::vector<std::string> failing;
+  truth["totals"]["failing_tool_calls"].ForEachItem([&](Json id) { failing.emplace_back(id.text()); });
+  ExpectTools(main.failing, failing, "failing");
+  for (auto& [name, ours] : {std::pair("main", &main), std::pair("check", &child)}) {
+    Usage tokens;
+    AddTokens(truth["agents"][name]["tokens"], "openai-chat", &tokens);
+    ExpectTokens(ours->tokens, tokens, name);
+    std::vector<std::string> ids;
+    truth["agents"][name]["tool_calls"].ForEachItem([&](Json tool) { ids.emplace_back(tool["id"].text()); });
+    ExpectTools(ours->tools, ids, name);
+  }
+  for (const Session* session : {&root, children[0]})
+    EXPECT_TRUE(std::ranges::count(session->notes, "calls_summed_per_attempt")) << session->id;
+  ExpectEachStepSumsToTotal(root, recording.string());
+}
+
+// The same script ran with the plugin and, a few minutes before, with the database kept: the plugin's clock
+// is set back to that run.
+TEST(TruthTest, OpenClawPluginTogetherWithTheDatabase) {
+  CT_NEEDS_SHARED_DATA();
+  fs::path clients = test::SharedData() / "clients/openclaw";
+  fs::path database = clients / "main/openclaw-agent.sqlite";
+  Read log = ReadPath(database), plugin = ReadPath(clients / "clawtrace-plugin/events");
+  ASSERT_EQ(log.sessions.size(), 1u);
+  ASSERT_EQ(plugin.sessions.size(), 1u);
+  int64_t back_ms = (*plugin.sessions[0].start_ns - *log.sessions[0].start_ns) / 1'000'000;
+  fs::path events = fs::path(testing::TempDir()) / "ct_openclaw_plugin_events";
+  fs::create_directories(events);
+  for (const auto& file : fs::directory_iterator(clients / "clawtrace-plugin/events")) {
+    auto text = ReadFile(file.path());
+    ASSERT_TRUE(text);
+    constexpr std::string_view kTime = "\"tsMs\":";
+    size_t at = text->find(kTime);
+    if (at == std::string::npos) continue;
+    at += kTime.size();
+    size_t digits = text->find(',', at) - at;
+    text->replace(at, digits, std::to_string(std::stoll(text->substr(at, digits)) - back_ms));
+    std::ofstream(events / file.path().filename()) << *text;
+  }
+  CheckClient(clients / "main", database, {}, events);
+  Read joined = ReadTogether(database, events);
+  ASSERT_EQ(joined.sessions.size(), 1u);
+  EXPECT_TRUE(std::ranges::count(joined.sessions[0].notes, "joined_with:openclaw-plugin"));
+  EXPECT_FALSE(std::ranges::count(joined.sessions[0].notes, "attempts_sum_to_more"));
+  fs::remove_all(events);
 }
 
 // Needed calls that a detector suspects are false alarms; wasteful ones that it names are hits.

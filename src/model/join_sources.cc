@@ -16,10 +16,11 @@ constexpr int64_t kCallWindow = 30 * kNsPerSecond;  // between a log's line and 
 constexpr int64_t kErrorWindow = 5 * kNsPerSecond;
 constexpr int kMaxLook = 64;  // candidates of equal tokens looked at on either side
 
-// Telemetry shows less than a client's own log, whatever else it is.
-int RankOf(const Session& session) {
-  return session.source == "otlp" ? 2 : session.source == "openclaw-plugin" ? 1 : 0;
-}
+// OpenClaw's plugin tells an attempt at a turn, all its requests in one sum, where others tell each request.
+bool TellsAttempts(const Session& session) { return session.source == "openclaw-plugin"; }
+
+// Telemetry shows less than a client's own log, whatever else it is, and sums show least.
+int RankOf(const Session& session) { return TellsAttempts(session) ? 2 : session.source == "otlp" ? 1 : 0; }
 
 int64_t TimeOf(const Step& step) { return step.end_ns.value_or(step.start_ns.value_or(INT64_MIN)); }
 
@@ -279,13 +280,120 @@ void Insert(std::vector<Extra> extra, std::vector<Step>* steps) {
   *steps = std::move(merged);
 }
 
-struct Counts {
-  int64_t both = 0, only_base = 0, only_other = 0;
+// Attempts whose requests the base tells one by one: a request that asked for a tool of the attempt, or one
+// that went out while it ran. Such a sum is not charged again. O(n log n).
+class Attempts {
+ public:
+  Attempts(const std::vector<Step>& base, const std::vector<Step>& others);
+
+  bool AreTold(const Step& attempt) const { return told_.contains(attempt.call_id); }
+  // Requests of the base that the attempts tell of, but for those that a step of the other source is
+  // (matches).
+  int64_t CountRequests(const std::vector<std::optional<size_t>>& matches) const;
+  bool SumToMore(const std::vector<std::optional<size_t>>& matches) const;
+
+ private:
+  static int64_t StartOf(const Step& step) { return step.start_ns.value_or(step.end_ns.value_or(INT64_MIN)); }
+
+  const std::vector<Step>&base_, &others_;
+  std::set<std::string_view> told_;
+  std::set<size_t> requests_;  // indices in base
 };
 
-Counts JoinSteps(std::vector<Step>* base, std::vector<Step> others) {
+Attempts::Attempts(const std::vector<Step>& base, const std::vector<Step>& others)
+    : base_(base), others_(others) {
+  std::unordered_map<std::string_view, size_t> calls;
+  std::unordered_map<std::string_view, std::string_view> askers;
+  std::multimap<int64_t, size_t> starts;
+  for (size_t i = 0; i < base.size(); ++i) {
+    const Step& step = base[i];
+    if (step.kind != StepKind::kLlmCall) {
+      askers.emplace(step.call_id, step.tool.llm_call);
+    } else if (step.llm.error.empty()) {
+      calls.emplace(step.call_id, i);
+      if (StartOf(step) != INT64_MIN) starts.emplace(StartOf(step), i);
+    }
+  }
+  int64_t seen_until = INT64_MIN;  // attempts begin in order, so each request is looked at once
+  std::set<std::pair<int64_t, const Step*>> attempts;
+  for (const Step& step : others) {
+    if (step.kind == StepKind::kLlmCall) {
+      if (step.llm.error.empty() && step.start_ns && step.end_ns) attempts.emplace(*step.start_ns, &step);
+      continue;
+    }
+    auto asker = askers.find(step.call_id);
+    auto call = asker == askers.end() ? calls.end() : calls.find(asker->second);
+    if (call == calls.end() || step.tool.llm_call.empty()) continue;
+    told_.insert(step.tool.llm_call);
+    requests_.insert(call->second);
+  }
+  for (auto& [start, attempt] : attempts) {
+    auto first = starts.lower_bound(start);
+    if (first == starts.end() || first->first > *attempt->end_ns) continue;
+    told_.insert(attempt->call_id);
+    for (auto at = starts.lower_bound(std::max(start, seen_until));
+         at != starts.end() && at->first <= *attempt->end_ns; ++at)
+      requests_.insert(at->second);
+    seen_until = std::max(seen_until, *attempt->end_ns);
+  }
+}
+
+int64_t Attempts::CountRequests(const std::vector<std::optional<size_t>>& matches) const {
+  std::set<size_t> left = requests_;
+  for (const auto& match : matches) {
+    if (match) left.erase(*match);
+  }
+  return std::ssize(left);
+}
+
+bool Attempts::SumToMore(const std::vector<std::optional<size_t>>& matches) const {
+  std::set<size_t> left = requests_;
+  int64_t sum = 0;
+  for (size_t i = 0; i < others_.size(); ++i) {
+    if (matches[i])
+      left.erase(*matches[i]);
+    else if (others_[i].kind == StepKind::kLlmCall && AreTold(others_[i]) && others_[i].llm.usage)
+      sum += others_[i].llm.usage->total();
+  }
+  for (size_t i : left) sum -= base_[i].llm.usage ? base_[i].llm.usage->total() : 0;
+  return sum > 0;
+}
+
+struct Counts {
+  int64_t both = 0, only_base = 0, only_other = 0;
+  bool attempts_sum_to_more = false;
+};
+
+// Drops the attempts that the base tells, with their matches.
+Counts LeaveOutAttempts(const std::vector<Step>& base, std::vector<Step>* others,
+                        std::vector<std::optional<size_t>>* matches) {
+  Attempts attempts(base, *others);
+  Counts counts;
+  counts.both = attempts.CountRequests(*matches);
+  counts.attempts_sum_to_more = attempts.SumToMore(*matches);
+  std::set<std::string> told;
+  size_t kept = 0;
+  std::vector<bool> drop(others->size(), false);
+  for (size_t i = 0; i < others->size(); ++i) {
+    const Step& step = (*others)[i];
+    drop[i] = step.kind == StepKind::kLlmCall && !(*matches)[i] && attempts.AreTold(step);
+    if (drop[i]) told.insert(step.call_id);
+  }
+  for (size_t i = 0; i < others->size(); ++i) {
+    if (drop[i]) continue;
+    Step& step = (*others)[i];
+    if (told.contains(step.tool.llm_call)) step.tool.llm_call.clear();
+    if (kept != i) (*others)[kept] = std::move(step), (*matches)[kept] = (*matches)[i];
+    ++kept;
+  }
+  others->resize(kept), matches->resize(kept);
+  return counts;
+}
+
+Counts JoinSteps(std::vector<Step>* base, std::vector<Step> others, bool attempts_told) {
   Counts counts;
   auto matches = Matcher(*base).Match(others);
+  if (attempts_told) counts = LeaveOutAttempts(*base, &others, &matches);
   Timeline timeline(*base);
   Places places = PlacesOf(*base);
   std::unordered_map<std::string, std::string> renamed;   // the other source's id of a call -> the base's
@@ -379,6 +487,7 @@ void JoinNotes(Session* base, const Session& other, const Counts& counts) {
   for (const std::string& note : other.notes) {
     if (IsAbout(note, "metrics_disagree") && counts.only_base == 0) notes.insert(note);
   }
+  if (counts.attempts_sum_to_more) notes.insert("attempts_sum_to_more");
   if (counts.only_base > 0)
     notes.insert("calls_only_in:" + base->source + ":" + std::to_string(counts.only_base));
   if (counts.only_other > 0)
@@ -387,7 +496,7 @@ void JoinNotes(Session* base, const Session& other, const Counts& counts) {
 }
 
 void Join(Session* base, Session other) {
-  Counts counts = JoinSteps(&base->steps, std::move(other.steps));
+  Counts counts = JoinSteps(&base->steps, std::move(other.steps), TellsAttempts(other));
   JoinInfo(&base->info, other.info);
   JoinSkills(&base->skills, other.skills);
   JoinNotes(base, other, counts);

@@ -134,6 +134,31 @@ TEST(JoinSourcesTest, SubAgentsJoinByTheirCallOrTheirName) {
   EXPECT_THAT(Ids(joined.steps[1].children[0]), ElementsAre("b@1", "z@2"));
 }
 
+// Sums over the requests of an attempt, as OpenClaw's plugin tells them.
+TEST(JoinSourcesTest, AnAttemptIsNotChargedBesideItsRequests) {
+  Session log =
+      Of("log", {Call("m1", 10, 100, 5), Tool("t1", "m1", 11), Call("m2", 12, 200, 6), Call("m3", 40, 7, 7)});
+  auto attempt = [](const std::string& id, int64_t from, int64_t to, int64_t input, int64_t output) {
+    Step step = Call(id, to, input, output);
+    step.start_ns = kStart + from * kSecond;
+    return step;
+  };
+  Session plugin = Of("openclaw-plugin", {attempt("a", 9, 13, 300, 11), Tool("t1", "a", 11),
+                                          Tool("t2", "a", 12), attempt("lost", 60, 70, 50, 5)});
+  Session joined = Joined(log, plugin);
+  EXPECT_THAT(Ids(joined), ElementsAre("m1@1", "t1@1", "m2@2", "t2@0", "m3@3", "lost@4"));
+  EXPECT_THAT(joined.notes, ElementsAre("calls_only_in:log:1", "calls_only_in:openclaw-plugin:1",
+                                        "joined_with:openclaw-plugin"));
+  // By the tools alone, where the clocks differ; and more than the log has is said.
+  plugin.steps = {attempt("a", 900, 913, 301, 11), Tool("t1", "a", 911)};
+  joined = Joined(log, plugin);
+  EXPECT_THAT(Ids(joined), ElementsAre("m1@1", "t1@1", "m2@2", "m3@3"));
+  EXPECT_THAT(joined.notes, testing::Contains("attempts_sum_to_more"));
+  // Telemetry of single requests is the base as well.
+  log.source = "otlp", log.source_hash = 9;
+  EXPECT_THAT(Ids(Joined(log, plugin)), ElementsAre("m1@1", "t1@1", "m2@2", "m3@3"));
+}
+
 TEST(JoinSourcesTest, OtherSessionsStayAsTheyAre) {
   Session agent = Of("otlp", {Call("x", 10, 1, 1)});
   agent.info.agent = "another";

@@ -131,9 +131,11 @@ void Measure(size_t calls, size_t shortest, size_t longest, bool logarithmic, bo
   size_t portable_groups = compile::NearGroups(views, compile::NearPath::kPortable, nullptr).size();
   double portable = CpuSeconds() - start;
   double full = FullMatrixSeconds(texts, 100);
-  fmt::print("lengths {} {}..{}{} calls={} groups={} window={} characters={} compared={} joined={}\n",
-             logarithmic ? "log" : "even", shortest, longest, one_subject ? ", one subject" : "", calls,
-             groups, counters.in_window, counters.after_characters, counters.compared, counters.joined);
+  fmt::print(
+      "lengths {} {}..{}{} calls={} groups={} window={} characters={} pairs={} compared={} joined={}\n",
+      logarithmic ? "log" : "even", shortest, longest, one_subject ? ", one subject" : "", calls, groups,
+      counters.in_window, counters.after_characters, counters.after_pairs, counters.compared,
+      counters.joined);
   if (groups != portable_groups) std::abort();
   fmt::print("own={:.3f}s portable={:.3f}s full_matrix={:.1f}s (scaled) ratio={:.0f}\n", own, portable, full,
              full / own);

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <unordered_map>
+
+#include "compile/near_seeds.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -40,8 +43,8 @@ Surplus CharactersPortable(const uint16_t* a, const uint16_t* b) {
 }
 
 int64_t PairsPortable(const uint8_t* a, const uint8_t* b, size_t bins) {
-  int64_t sum = 0;
-  for (size_t i = 0; i < bins; ++i) sum += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
+  int sum = 0;  // the narrowest that holds it: compilers know an instruction for sums of this form
+  for (size_t i = 0; i < bins; ++i) sum += std::abs(a[i] - b[i]);
   return sum;
 }
 
@@ -176,62 +179,106 @@ class Matcher {
     rows_.resize(blocks_);
   }
 
-  // Distance of pattern and text <= limit? The text is not longer than the pattern, and not empty.
-  bool Within(std::span<const Symbol> text, int64_t limit) {
+  // Distance of pattern and text <= limit? The text is not longer than the pattern, and not empty; `seeds`
+  // are what it costs at least on ways within the limit.
+  bool Within(std::span<const Symbol> text, int64_t limit, const SeedCost& seeds) {
     const int64_t n = static_cast<int64_t>(text.size()), surplus = length_ - n;
     if (surplus > limit) return false;
-    const int64_t below = (limit + surplus) / 2;  // how far a path may run below the diagonal
     size_t first = 0, last = 0;
     rows_[0] = {~uint64_t{0}, 0, Bottom(0)};
-    for (int64_t column = 1; column <= n; ++column) {
-      const int64_t target = surplus + column;  // the row from which the end is straight ahead
-      // A path enters the next block only through the last row of this one.
-      while (last + 1 < blocks_ && column + below > Bottom(last) &&
-             rows_[last].score - 2 + std::abs(target - Bottom(last)) <= limit) {
-        rows_[last + 1] = {~uint64_t{0}, 0, rows_[last].score + Bottom(last + 1) - Bottom(last)};
-        ++last;
-      }
-      Advance(&masks_[row_of_[text[static_cast<size_t>(column - 1)]] * blocks_], first, last);
-      while (first <= last && LeastTotal(first, target) > limit) ++first;
-      while (last > first && LeastTotal(last, target) > limit) --last;
+    for (int64_t done = 0; done < n;) {
+      const std::span<const Symbol> stretch =
+          text.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(kStretch, n - done)));
+      done += static_cast<int64_t>(stretch.size());
+      // From the row `target` the end is straight ahead.
+      const Rest rest{surplus + done, seeds.After(done), limit};
+      while (last + 1 < blocks_ && MayLeave(last, rest)) Open(++last);
+      Advance(stretch, first, last);
+      while (first <= last && LeastTotal(first, rest) > limit) ++first;
       if (first > last) return false;
+      while (LeastTotal(last, rest) > limit) --last;
     }
     return last + 1 == blocks_ && rows_[last].score <= limit;
   }
 
  private:
+  // Columns between two looks at which blocks matter: few enough for bits of one number, and to stop early.
+  static constexpr int64_t kStretch = 16;
+
   // 64 rows of one column: where the value rises or falls by one going down, and the value at the last row.
   struct Rows {
     uint64_t up = 0, down = 0;
     int64_t score = 0;
   };
 
+  // What is known of the way from a column to the end.
+  struct Rest {
+    int64_t target = 0;  // the row that leaves equal lengths to go
+    int64_t seeds = 0;   // cost at least
+    int64_t limit = 0;
+    int64_t From(int64_t row) const { return std::max(std::abs(target - row), seeds); }
+  };
+
   int64_t Bottom(size_t block) const { return std::min(length_, static_cast<int64_t>(block + 1) * kBits); }
 
-  // Least distance of any path through a block: values fall by at most one a row going up, and what is left
-  // of both texts differs by at least |target - row|.
-  int64_t LeastTotal(size_t block, int64_t target) const {
-    int64_t top = static_cast<int64_t>(block) * kBits + 1;
-    int64_t corner = rows_[block].score - Bottom(block);
-    return top <= target ? corner + target : corner + 2 * top - target;
+  // May a path within the limit pass the last row of a block during the stretch that ends at `rest`? Values
+  // change by at most one a column; so does what is left to go.
+  bool MayLeave(size_t block, const Rest& rest) const {
+    const int64_t ahead = std::max(std::abs(rest.target - Bottom(block)) - kStretch, rest.seeds);
+    return rows_[block].score - kStretch + ahead <= rest.limit;
   }
 
-  // One more column. Above the first block values are taken to rise by one, which no path within the limit
-  // sees.
-  void Advance(const uint64_t* masks, size_t first, size_t last) {
-    uint64_t rises = 1, falls = 0;
+  void Open(size_t block) {
+    rows_[block] = {~uint64_t{0}, 0, rows_[block - 1].score + Bottom(block) - Bottom(block - 1)};
+  }
+
+  // For each of the eight bytes of a number, how many bits are set in it and in the lower ones.
+  static uint64_t BitsUpToByte(uint64_t bits) {
+    bits -= bits >> 1 & 0x5555555555555555;
+    bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+    return ((bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0F) * 0x0101010101010101;
+  }
+
+  // Least distance of any path through a block. Values at every eighth row are exact; the rows between
+  // two of them are at least the mean less four.
+  int64_t LeastTotal(size_t block, const Rest& rest) const {
+    const Rows& rows = rows_[block];
+    const int64_t top = static_cast<int64_t>(block) * kBits, bottom = Bottom(block);
+    const uint64_t used = ~uint64_t{0} >> (kBits - (bottom - top));
+    const uint64_t rises = BitsUpToByte(rows.up & used), falls = BitsUpToByte(rows.down & used);
+    auto at = [](uint64_t counts, int byte) { return static_cast<int64_t>(counts >> (8 * byte) & 0xFF); };
+    int64_t value = rows.score - at(rises, 7) + at(falls, 7), least = INT64_MAX;
+    const int64_t above = value;
+    for (int byte = 0; byte < 8 && top + 8 * byte < bottom; ++byte) {
+      const int64_t next = above + at(rises, byte) - at(falls, byte);
+      const int64_t row = std::clamp(rest.target, top + 8 * byte, top + 8 * byte + 8);
+      least = std::min(least, (value + next - 8) / 2 + rest.From(row));
+      value = next;
+    }
+    return least;
+  }
+
+  // More columns. Above the first block values are taken to rise by one, which no path within the limit
+  // sees. What goes from block to block is one bit a column.
+  void Advance(std::span<const Symbol> text, size_t first, size_t last) {
+    std::array<const uint64_t*, kStretch> masks;
+    for (size_t c = 0; c < text.size(); ++c) masks[c] = &masks_[row_of_[text[c]] * blocks_];
+    uint64_t rises = ~uint64_t{0}, falls = 0;
     for (size_t b = first; b <= last; ++b) {
-      Rows& rows = rows_[b];
-      uint64_t equal = masks[b], up = rows.up, down = rows.down;
-      uint64_t vertical = equal | down;
-      equal |= falls;
-      uint64_t horizontal = (((equal & up) + up) ^ up) | equal;
-      uint64_t rise = down | ~(horizontal | up), fall = up & horizontal;
-      int64_t bottom_bit = b + 1 == blocks_ ? (length_ - 1) % kBits : kBits - 1;
-      uint64_t out_rises = rise >> bottom_bit & 1, out_falls = fall >> bottom_bit & 1;
-      rows.score += static_cast<int64_t>(out_rises) - static_cast<int64_t>(out_falls);
-      rise = rise << 1 | rises, fall = fall << 1 | falls;
-      rows.up = fall | ~(vertical | rise), rows.down = rise & vertical;
+      Rows rows = rows_[b];
+      const int64_t bottom_bit = b + 1 == blocks_ ? (length_ - 1) % kBits : kBits - 1;
+      uint64_t out_rises = 0, out_falls = 0;
+      for (size_t c = 0; c < text.size(); ++c) {
+        uint64_t equal = masks[c][b], vertical = equal | rows.down;
+        equal |= falls >> c & 1;
+        uint64_t horizontal = (((equal & rows.up) + rows.up) ^ rows.up) | equal;
+        uint64_t rise = rows.down | ~(horizontal | rows.up), fall = rows.up & horizontal;
+        out_rises |= (rise >> bottom_bit & 1) << c, out_falls |= (fall >> bottom_bit & 1) << c;
+        rise = rise << 1 | (rises >> c & 1), fall = fall << 1 | (falls >> c & 1);
+        rows.up = fall | ~(vertical | rise), rows.down = rise & vertical;
+      }
+      rows.score += std::popcount(out_rises) - std::popcount(out_falls);
+      rows_[b] = rows;
       rises = out_rises, falls = out_falls;
     }
   }
@@ -256,6 +303,8 @@ class Comparer {
     starts_.push_back(symbols_.size());
     std::span<const Symbol> text(symbols_.data() + begin, codes.size());
     AddCounts(text);
+    AppendSeeds(text, &seeds_);
+    seed_starts_.push_back(seeds_.size());
   }
 
   // join(longer, shorter) for every near pair that connected(longer, shorter) does not know yet.
@@ -274,9 +323,12 @@ class Comparer {
         if (std::max(surplus.left, surplus.right) > limit) continue;
         ++counters->after_characters;
         if (PairDifference(i, j, limit) > 4 * limit) continue;
+        ++counters->after_pairs;
+        if (!pattern_set) matcher_.SetPattern(Text(i)), seed_table_.SetPattern(Text(i)), pattern_set = true;
+        SeedCost cost = seed_table_.Cost(Seeds(j), Length(j), limit);
+        if (cost.Total() > limit) continue;
         ++counters->compared;
-        if (!pattern_set) matcher_.SetPattern(Text(i)), pattern_set = true;
-        if (Length(j) > 0 && matcher_.Within(Text(j), limit)) join(i, j), ++counters->joined;
+        if (matcher_.Within(Text(j), limit, cost)) join(i, j), ++counters->joined;
       }
     }
   }
@@ -288,6 +340,10 @@ class Comparer {
   int64_t Length(size_t i) const { return static_cast<int64_t>(starts_[i + 1] - starts_[i]); }
   std::span<const Symbol> Text(size_t i) const {
     return {symbols_.data() + starts_[i], starts_[i + 1] - starts_[i]};
+  }
+
+  std::span<const uint16_t> Seeds(size_t i) const {
+    return {seeds_.data() + seed_starts_[i], seed_starts_[i + 1] - seed_starts_[i]};
   }
 
   void AddCounts(std::span<const Symbol> text) {
@@ -326,6 +382,9 @@ class Comparer {
   std::vector<uint16_t> characters_;
   std::vector<uint8_t> pairs_, wide_pairs_;
   std::vector<size_t> wide_;  // place in wide_pairs_
+  std::vector<uint16_t> seeds_;
+  std::vector<size_t> seed_starts_{0};
+  SeedTable seed_table_;
   Matcher<Symbol> matcher_;
 };
 

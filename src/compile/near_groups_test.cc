@@ -155,6 +155,21 @@ TEST(NearGroupsTest, LongTextsEqualAllPairs) {
   }
 }
 
+// Counts of characters and pairs cannot tell texts in the same words apart; seeds near their places can.
+TEST(NearGroupsTest, TextsInTheSameWordsAreTurnedDownBySeeds) {
+  std::mt19937_64 random(3);
+  std::vector<std::string> words(300), texts(100);
+  for (std::string& word : words)
+    for (int i = 0; i < 6; ++i) word.push_back(static_cast<char>('a' + random() % 10));
+  for (std::string& text : texts)
+    for (int i = 0; i < 100; ++i) text += words[random() % words.size()] + " ";
+  std::vector<std::string_view> views(texts.begin(), texts.end());
+  NearCounters counters;
+  EXPECT_THAT(NearGroups(views, &counters), IsEmpty());
+  EXPECT_GT(counters.after_pairs, 4000);
+  EXPECT_LT(counters.compared, counters.after_pairs / 10);
+}
+
 // Five thousand equal or alike texts are joined once each, not pair by pair.
 TEST(NearGroupsTest, OneBigGroupIsCheap) {
   std::vector<std::string> texts;

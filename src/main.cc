@@ -38,6 +38,7 @@ void FindData(clawtrace::cli::World* world) {
 
 // The user's cache folder, and this very file as what caches depend on.
 void FindCache(clawtrace::cli::World* world) {
+  if (!Environment("CLAWTRACE_NO_INDEX").empty()) return;
   std::string base = Environment("XDG_CACHE_HOME");
   if (base.empty() && !world->home.empty()) base = world->home + "/.cache";
   if (!base.starts_with('/')) return;

@@ -61,6 +61,9 @@ class Walker {
         plan_.unusable.push_back({"-", "cannot read standard input", true});
         return;
       }
+      if (plan_.standard_input.size() >= kMaxStandardInput)
+        plan_.unusable.push_back(
+            {"-", "standard input beyond 1 GiB was not read: name the file instead", true});
       std::string_view all = plan_.standard_input, head = all.substr(0, kHeadBytes);
       if (IsSqliteHead(head)) {
         plan_.unusable.push_back({"-", "a database cannot be read from standard input: name its file", true});
@@ -136,7 +139,8 @@ class Walker {
 
   static LogStamp StampOf(const struct stat& info) {
     return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size),
-            int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+            int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec,
+            int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec};
   }
 
   void VisitFile(const std::string& path, const struct stat& info, bool named) {
@@ -177,6 +181,7 @@ class Walker {
     bool may_hold_lines = Trim(head).starts_with('{') && have == kHeadBytes;
     if (!importer && may_hold_lines && ::lseek(file.fd, 0, SEEK_SET) == 0) {
       sample_ = ShortLines([&](char* to, size_t size) { return ::read(file.fd, to, size); });
+      if (sample_.empty()) sample_ = LongHead(file.fd);
       head = sample_;
       importer = SniffImporter(head);
     }
@@ -218,6 +223,21 @@ class Walker {
     return head;
   }
 
+  // Of a file that has no short line: its beginning, whatever it holds.
+  static std::string LongHead(int fd) {
+    constexpr size_t kMostBytes = size_t{8} << 20;
+    std::string head(kMostBytes, '\0');
+    size_t have = 0;
+    while (have < head.size()) {
+      ssize_t n = ::pread(fd, head.data() + have, head.size() - have, static_cast<off_t>(have));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      have += static_cast<size_t>(n);
+    }
+    head.resize(have);
+    return head;
+  }
+
   // The first complete lines that are not huge: a log may begin with a prompt of megabytes, and what tells
   // its format stands in the lines around it.
   template <class Read>
@@ -252,7 +272,7 @@ class Walker {
   void Classify(InputFile file, std::string_view head, bool named) {
     std::string key = UnitKey(file.importer, file.path, head);
     if (memory_ && file.path != "-") memory_->Learn(file.path, file.stamp, {file.importer, key});
-    if (file.importer || (named && head.empty())) return AddFile(std::move(file), key);
+    if (file.importer || (named && file.bytes == 0)) return AddFile(std::move(file), key);
     if (named)
       plan_.unusable.push_back({file.path, "not a known session log", true});
     else

@@ -17,7 +17,8 @@ namespace clawtrace::capture {
 // How a file looked when it was last seen; equal stamps, equal content.
 struct LogStamp {
   uint64_t device = 0, inode = 0, size = 0;
-  int64_t modified_ns = 0;
+  int64_t modified_ns = 0,
+          changed_ns = 0;  // changed: of the content or what is known of the file; cannot be set
   bool operator==(const LogStamp&) const = default;
 };
 

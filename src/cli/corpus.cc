@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "capture/gather.h"
 #include "cli/index.h"
+#include "cli/table.h"
 #include "model/inherit.h"
 #include "model/pack_archive.h"
 
@@ -49,7 +50,8 @@ class Progress {
 void TellProblems(const World& world, const std::vector<capture::Unusable>& problems) {
   constexpr size_t kShown = 10;
   for (size_t i = 0; i < problems.size() && i < kShown; ++i) {
-    *world.err << fmt::format("clawtrace: skipped {}: {}\n", problems[i].path, problems[i].reason);
+    *world.err << fmt::format("clawtrace: skipped {}: {}\n", Printable(problems[i].path),
+                              Printable(problems[i].reason));
   }
   if (problems.size() > kShown)
     *world.err << fmt::format("clawtrace: skipped {} more\n", problems.size() - kShown);
@@ -210,11 +212,11 @@ class Corpus {
     return want_ == Want::kTotals ? compile::Depth::kTotals : compile::Depth::kFull;
   }
 
-  // From the index, if all of it is still true. A full summary also answers who wants totals only.
+  // From the index, if all of it is still true. Only what the same view wrote: what a run says must not
+  // depend on what ran before.
   bool Recall(const UnitSet& set) {
     const capture::Unit& unit = plan_.units[set.front()];
-    auto bytes = index_.Summary(unit, book_.id(), compile::Depth::kFull);
-    if (!bytes && want_ == Want::kTotals) bytes = index_.Summary(unit, book_.id(), compile::Depth::kTotals);
+    auto bytes = index_.Summary(unit, book_.id(), depth());
     auto list = bytes ? Unpack(*bytes, set) : std::nullopt;
     if (!list) return false;
     progress_.Add(unit.bytes);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -19,7 +20,7 @@ void Describe(A& a, LogStamp& s) {
     a.Field("", as_signed);
     value = static_cast<uint64_t>(as_signed);
   };
-  number(s.device), number(s.inode), number(s.size), a.Field("", s.modified_ns);
+  number(s.device), number(s.inode), number(s.size), a.Field("", s.modified_ns), a.Field("", s.changed_ns);
 }
 
 }  // namespace clawtrace::capture
@@ -50,9 +51,16 @@ uint64_t Mix(uint64_t seed, uint64_t number) {
 }
 
 uint64_t HashOf(uint64_t seed, const capture::LogStamp& stamp) {
-  for (uint64_t part : {stamp.device, stamp.inode, stamp.size, static_cast<uint64_t>(stamp.modified_ns)})
+  for (uint64_t part : {stamp.device, stamp.inode, stamp.size, static_cast<uint64_t>(stamp.modified_ns),
+                        static_cast<uint64_t>(stamp.changed_ns)})
     seed = Mix(seed, part);
   return seed;
+}
+
+std::string Absolute(const std::string& path) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(path, error);
+  return error ? path : absolute.string();
 }
 
 }  // namespace
@@ -90,12 +98,12 @@ void Index::Load() {
 
 bool Index::Settled(const capture::LogStamp& stamp) const {
   constexpr int64_t kSecond = 1'000'000'000;
-  return stamp.modified_ns < started_ns_ - kSecond;
+  return std::max(stamp.modified_ns, stamp.changed_ns) < started_ns_ - kSecond;
 }
 
 std::optional<capture::FileMemory::Known> Index::Find(const std::string& path,
                                                       const capture::LogStamp& stamp) {
-  auto found = files_.find(path);
+  auto found = files_.find(Absolute(path));
   if (found == files_.end() || found->second.stamp != stamp) return std::nullopt;
   const File& file = found->second;
   Known known{file.importer.empty() ? nullptr : capture::FindImporter(file.importer), file.unit_key};
@@ -105,7 +113,8 @@ std::optional<capture::FileMemory::Known> Index::Find(const std::string& path,
 
 void Index::Learn(const std::string& path, const capture::LogStamp& stamp, const Known& known) {
   if (folder_.empty() || !Settled(stamp)) return;
-  files_[path] = {stamp, known.importer ? std::string(known.importer->name) : std::string(), known.unit_key};
+  files_[Absolute(path)] = {stamp, known.importer ? std::string(known.importer->name) : std::string(),
+                            known.unit_key};
   changed_ = true;
 }
 
@@ -131,7 +140,7 @@ std::optional<uint64_t> Index::KeyOf(const capture::Unit& unit, std::string_view
 std::optional<std::string_view> Index::Summary(const capture::Unit& unit, std::string_view book,
                                                compile::Depth depth) const {
   if (folder_.empty()) return std::nullopt;
-  auto found = summaries_.find({depth, unit.files.front().path});
+  auto found = summaries_.find({depth, Absolute(unit.files.front().path)});
   if (found == summaries_.end() || KeyOf(unit, book) != found->second.key) return std::nullopt;
   return found->second.bytes;
 }
@@ -142,7 +151,8 @@ void Index::Remember(const capture::Unit& unit, std::string_view book, compile::
   for (const capture::InputFile& file : unit.files) {
     if (!Settled(file.stamp)) return;
   }
-  if (auto key = KeyOf(unit, book)) fresh_[{depth, unit.files.front().path}] = {*key, std::move(summary)};
+  if (auto key = KeyOf(unit, book))
+    fresh_[{depth, Absolute(unit.files.front().path)}] = {*key, std::move(summary)};
 }
 
 void Index::Save() {
@@ -174,10 +184,11 @@ void Index::Save() {
   uint64_t sum = Hash64(bytes);
   bytes.append(reinterpret_cast<const char*>(&sum), sizeof sum);
   std::error_code error;
-  fs::create_directories(folder_, error);
-  fs::permissions(folder_, fs::perms::owner_all, error);
+  // A folder that was there is somebody's, with rights of their choosing.
+  if (fs::create_directories(folder_, error)) fs::permissions(folder_, fs::perms::owner_all, error);
   // A cache that cannot be written costs time, not truth.
-  if (bytes.size() <= kMostBytes) (void)WriteFileAtomically(folder_ + "/index", bytes).has_value();
+  if (bytes.size() <= kMostBytes && WriteFileAtomically(folder_ + "/index", bytes))
+    fs::permissions(folder_ + "/index", fs::perms::owner_read | fs::perms::owner_write, error);
   changed_ = false;
 }
 

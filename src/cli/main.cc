@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/table.h"
 
 namespace clawtrace::cli {
 
@@ -22,8 +24,14 @@ std::span<const Command* const> Commands() {
 }
 
 int Report(const World& world, const Error& error) {
-  *world.err << "clawtrace: " << error.message << "\n";
-  if (!error.hint.empty()) *world.err << "\nhint: " << error.hint << "\n";
+  // Names of files and words of the user stand in messages: nothing in them may speak to the terminal.
+  auto lines = [](std::string_view text) {
+    std::string out;
+    for (std::string_view line : Split(text, '\n')) out += (out.empty() ? "" : "\n") + Printable(line);
+    return out;
+  };
+  *world.err << "clawtrace: " << lines(error.message) << "\n";
+  if (!error.hint.empty()) *world.err << "\nhint: " << lines(error.hint) << "\n";
   return kCouldNot;
 }
 

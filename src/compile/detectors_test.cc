@@ -51,6 +51,21 @@ TEST(ExactRepeatTest, AgentsOwnMark) {
                           {"Read", R"({"file_path":"/w/a"})", "unchanged", ToolStatus::kOk, 0, true}})),
               ElementsAre("exact_repeat:2"));
 }
+TEST(ExactRepeatTest, LookingAgainAfterAWaitOrBesideARunningProgramIsNone) {
+  Line look{"bash", R"({"command":"tail build.log"})", "x"};
+  EXPECT_THAT(Flags(Make({look, look})), ElementsAre("exact_repeat:2"));
+  EXPECT_THAT(Flags(Make({look, {"bash", R"({"command":"sleep 30"})", ""}, look})), IsEmpty());
+  EXPECT_THAT(Flags(Make({{"bash", R"({"command":"make > build.log 2>&1 &"})", ""}, look, look})), IsEmpty());
+  EXPECT_THAT(Flags(Make({{"Bash", R"({"command":"make","run_in_background":true})", ""}, look, look})),
+              IsEmpty());
+  Line live{"bash", R"({"command":"cat /proc/loadavg"})", "x"};
+  EXPECT_THAT(Flags(Make({live, live})), IsEmpty());
+}
+TEST(RetryUnchangedTest, ARateLimitAsksForIt) {
+  Line refused{"bash", R"({"command":"python3 fetch.py"})", "Error: 429 Too Many Requests",
+               ToolStatus::kError};
+  EXPECT_THAT(Flags(Make({refused, refused})), IsEmpty());
+}
 TEST(ExactRepeatTest, ClockNetworkAndNamedWritesNever) {
   EXPECT_THAT(Flags(Make({{"bash", R"({"command":"date"})", "x"},
                           {"bash", R"({"command":"date"})", "x"},

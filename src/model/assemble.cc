@@ -64,11 +64,17 @@ void MergeInfo(Draft& draft, const SessionInfo& other) {
 }
 
 // Which version of a call's record is the full one: with usage, then the larger output (a client that logs
-// while streaming repeats the record with growing counts), then the larger total, then the greater hash.
+// while streaming repeats the record with growing counts), then the larger total, then the dearer, then the
+// greater hash. What was said decides nothing before: not every view reads it.
+auto Dearer(const std::optional<Usage>& usage) {
+  Usage u = usage.value_or(Usage{});
+  return std::tuple(u.cache_write_1h, u.cache_write_5m, u.cache_write_unknown, u.uncached_input, u.reasoning);
+}
 auto CallRank(const Fact& fact, uint64_t hash) {
   const LlmCall& call = *fact.llm;
   return std::tuple(call.billed, call.usage.has_value(), call.usage ? call.usage->output : 0,
-                    call.usage ? call.usage->total() : 0, fact.end_ns.has_value(), call.text_bytes, hash);
+                    call.usage ? call.usage->total() : 0, Dearer(call.usage), fact.end_ns.has_value(),
+                    call.text_bytes, hash);
 }
 
 // What of all versions belongs to the call: the full one's words where it has any, else the longest; the

@@ -62,13 +62,38 @@ struct Claim {
   std::optional<int64_t> start_ns;
 };
 
+// The earlier sessions that hold a call: when theirs began, and where they come from.
+class Holders {
+ public:
+  bool Hold(std::span<const Claim> claims, std::string_view origin) const {
+    return roots_.contains(origin) || std::ranges::any_of(claims, [&](const Claim& claim) {
+             return claim.start_ns && times_.contains(*claim.start_ns);
+           });
+  }
+  void Add(std::span<const Claim> claims, std::string_view origin) {
+    for (const Claim& claim : claims) {
+      if (claim.start_ns) times_.insert(*claim.start_ns);
+    }
+    roots_.insert(origin);
+  }
+
+ private:
+  std::unordered_set<int64_t> times_;
+  std::unordered_set<std::string_view> roots_;
+};
+
 }  // namespace
 
 SessionCalls CallsOf(const Session& session) {
-  SessionCalls out{session.id, session.info.forked_from, session.start_ns, session.end_ns, {}};
+  SessionCalls out{session.id, session.info.forked_from, std::nullopt, std::nullopt, {}};
   ForEachSession(session, [&](const Session& each) {
     for (const Step& step : each.steps) {
-      if (auto key = KeyOf(each, step)) out.calls.push_back({*key, step.start_ns});
+      auto key = KeyOf(each, step);
+      if (!key) continue;
+      out.calls.push_back({*key, step.start_ns});
+      if (step.start_ns) out.start_ns = std::min(out.start_ns.value_or(INT64_MAX), *step.start_ns);
+      auto end = step.end_ns ? step.end_ns : step.start_ns;
+      if (end) out.end_ns = std::max(out.end_ns.value_or(INT64_MIN), *end);
     }
   });
   return out;
@@ -95,19 +120,15 @@ std::vector<std::vector<uint64_t>> FindInherited(std::span<const SessionCalls> s
   for (size_t from = 0, to = 0; from < claims.size(); from = to) {
     while (to < claims.size() && claims[to].key == claims[from].key) ++to;
     if (claims[from].rank == claims[to - 1].rank) continue;  // within one session
-    // The first of each time and of each origin keeps its own.
-    std::unordered_set<int64_t> times;
-    std::unordered_set<std::string_view> roots;
-    for (size_t i = from; i < to; ++i) {
+    Holders before;
+    for (size_t i = from; i < to;) {
+      size_t end = i;
+      while (end < to && claims[end].rank == claims[i].rank) ++end;
+      std::span<const Claim> own(&claims[i], end - i);
       size_t index = order[claims[i].rank];
-      bool again = i > from && claims[i].rank == claims[i - 1].rank;
-      bool copied =
-          (claims[i].start_ns && times.contains(*claims[i].start_ns)) || roots.contains(origin[index].second);
-      if (copied && !again) inherited[index].push_back(claims[i].key);
-      if (claims[i].start_ns) times.insert(*claims[i].start_ns);
-      // Within one session a repeated id is no copy of the same session's call.
-      bool last = i + 1 == to || claims[i + 1].rank != claims[i].rank;
-      if (last) roots.insert(origin[index].second);
+      if (before.Hold(own, origin[index].second)) inherited[index].push_back(claims[i].key);
+      before.Add(own, origin[index].second);
+      i = end;
     }
   }
   for (auto& keys : inherited) std::ranges::sort(keys);

@@ -21,8 +21,8 @@ struct CallTrace {
 // What FindInherited needs of a session, small enough to keep for every session of a large corpus.
 struct SessionCalls {
   std::string id, forked_from;
-  std::optional<int64_t> start_ns, end_ns;
-  std::vector<CallTrace> calls;  // sub-agents' included
+  std::optional<int64_t> start_ns, end_ns;  // of the calls alone, however little else of the session was read
+  std::vector<CallTrace> calls;             // sub-agents' included
 };
 
 template <class A>

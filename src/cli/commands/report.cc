@@ -295,7 +295,7 @@ void PrintCsv(const std::vector<Compiled>& all, std::string_view by, std::ostrea
   for (size_t i = 0; i < view.columns.size(); ++i) out << (i ? "," : "") << CsvField(view.columns[i].title);
   out << "\r\n";
   for (const auto& row : view.rows) {
-    for (size_t i = 0; i < row.size(); ++i) out << (i ? "," : "") << CsvField(row[i]);
+    for (size_t i = 0; i < row.size(); ++i) out << (i ? "," : "") << CsvField(Printable(row[i]));
     out << "\r\n";
   }
 }
@@ -347,7 +347,7 @@ Result<Request> RequestOf(const Arguments& arguments) {
   request.by = Split(list, ',');
   for (std::string_view key : request.by) {
     static constexpr std::string_view kKnown[] = {"day",  "agent", "model", "project",
-                                                  "task", "tool",  "skill"};
+                                                  "user", "task",  "tool",  "skill"};
     if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
       return Fail(ErrorCode::kInvalidInput, fmt::format("--by {}: not a known view", key),
                   std::string(kViews));

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "compile/detector.h"
+#include "compile/failures.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -30,6 +31,8 @@ std::vector<Finding> Find(const Scene& scene) {
                       step.result.status == ToolStatus::kError;
     if (!is_failure || scene.meanings[i].volatile_result || !ArgumentsKnown(step, scene.meanings[i]))
       continue;
+    // Trying again is what a network or a quota asks for.
+    if (IsEnvironment(ErrorClassOf(step, scene.meanings[i]))) continue;
     auto key = std::tuple(std::string_view(step.tool.name), step.tool.args_hash, step.tool.args_bytes,
                           std::string_view(step.tool.cwd));
     auto [it, first_time] = failed.emplace(key, Seen{i, std::nullopt});

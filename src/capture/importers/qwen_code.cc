@@ -245,7 +245,7 @@ class QwenReader final : public JsonLineReader {
   }
 
   // A fact of the agent that the event speaks of; the line's own place in the chain is another agent's.
-  Fact TelemetryFact(FactKind kind, std::string id, std::string_view agent, const Envelope& e) const {
+  Fact TelemetryFact(FactKind kind, const std::string& id, std::string_view agent, const Envelope& e) const {
     Fact fact = Base(e, kind, id);
     fact.session_id = AgentSession(e.session, agent);
     fact.node.clear(), fact.parent_node.clear();

@@ -249,9 +249,11 @@ class Matcher {
     auto at = [](uint64_t counts, int byte) { return static_cast<int64_t>(counts >> (8 * byte) & 0xFF); };
     int64_t value = rows.score - at(rises, 7) + at(falls, 7), least = INT64_MAX;
     const int64_t above = value;
-    for (int byte = 0; byte < 8 && top + 8 * byte < bottom; ++byte) {
+    for (int byte = 0; byte < 8; ++byte) {
+      const int64_t from = top + int64_t{8} * byte;
+      if (from >= bottom) break;
       const int64_t next = above + at(rises, byte) - at(falls, byte);
-      const int64_t row = std::clamp(rest.target, top + 8 * byte, top + 8 * byte + 8);
+      const int64_t row = std::clamp(rest.target, from, from + 8);
       least = std::min(least, (value + next - 8) / 2 + rest.From(row));
       value = next;
     }

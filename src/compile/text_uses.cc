@@ -199,4 +199,18 @@ std::vector<OutputUse> UsesOfOutputs(const Session& session, std::span<const siz
   return uses;
 }
 
+std::vector<Finding> UnusedAmong(const Scene& scene, std::span<const size_t> candidates) {
+  constexpr int64_t kFewest = 4;  // fewer new pieces prove nothing
+  std::vector<Finding> findings;
+  if (candidates.empty()) return findings;
+  std::vector<OutputUse> uses = UsesOfOutputs(scene.session, candidates);
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    const OutputUse& use = uses[c];
+    if (!use.known || use.distinctive < kFewest || use.used > 0 || use.words_used > 0) continue;
+    findings.push_back(
+        {.first = std::nullopt, .steps = {candidates[c]}, .target = scene.meanings[candidates[c]].target});
+  }
+  return findings;
+}
+
 }  // namespace clawtrace::compile

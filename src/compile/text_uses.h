@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compile/detector.h"
 #include "model/session.h"
 
 namespace clawtrace::compile {
@@ -22,5 +23,8 @@ struct OutputUse {
 // For each candidate (a step index) in the same order. Every text is read once: O(size of the session's
 // texts).
 std::vector<OutputUse> UsesOfOutputs(const Session& session, std::span<const size_t> candidates);
+
+// The candidates whose output said something new of which nothing was taken up, each a finding of its own.
+std::vector<Finding> UnusedAmong(const Scene& scene, std::span<const size_t> candidates);
 
 }  // namespace clawtrace::compile

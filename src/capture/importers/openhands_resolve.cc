@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "capture/replace_facts.h"
+
 namespace clawtrace::capture::openhands {
 
 namespace {
@@ -138,14 +140,7 @@ void Resolve(std::vector<Fact>* facts) {
     JoinState(*facts, calls, &drop);
     SplitDelegates(*facts, members, &added);
   }
-  size_t kept = 0;
-  for (size_t i = 0; i < facts->size(); ++i) {
-    if (drop[i]) continue;
-    if (kept != i) (*facts)[kept] = std::move((*facts)[i]);
-    ++kept;
-  }
-  facts->resize(kept);
-  facts->insert(facts->end(), added.begin(), added.end());
+  ReplaceFacts(drop, std::move(added), facts);
 }
 
 }  // namespace clawtrace::capture::openhands

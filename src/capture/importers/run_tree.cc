@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "capture/replace_facts.h"
+
 namespace clawtrace::capture::run_tree {
 namespace {
 
@@ -349,14 +351,7 @@ void Resolve(std::vector<Fact>* facts) {
   std::vector<bool> drop(facts->size(), false);
   std::vector<Fact> added;
   for (auto& [trace, members] : traces) Tree(facts, members).Settle(&drop, &added);
-  size_t kept = 0;
-  for (size_t i = 0; i < facts->size(); ++i) {
-    if (drop[i]) continue;
-    if (kept != i) (*facts)[kept] = std::move((*facts)[i]);
-    ++kept;
-  }
-  facts->resize(kept);
-  facts->insert(facts->end(), added.begin(), added.end());
+  ReplaceFacts(drop, std::move(added), facts);
 }
 
 }  // namespace clawtrace::capture::run_tree

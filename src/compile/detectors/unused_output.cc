@@ -10,9 +10,6 @@
 namespace clawtrace::compile {
 namespace {
 
-// Fewer new pieces prove nothing.
-constexpr int64_t kFewest = 4;
-
 bool OnlyLists(const ToolMeaning& meaning) {
   if (meaning.tool_class == ToolClass::kList) return true;
   const auto& parts = meaning.shell.parts;
@@ -53,16 +50,7 @@ std::vector<Finding> Find(const Scene& scene) {
   for (size_t i = 0; i < end; ++i) {
     if (IsCandidate(scene, i)) candidates.push_back(i);
   }
-  std::vector<Finding> findings;
-  if (candidates.empty()) return findings;
-  std::vector<OutputUse> uses = UsesOfOutputs(scene.session, candidates);
-  for (size_t c = 0; c < candidates.size(); ++c) {
-    const OutputUse& use = uses[c];
-    if (!use.known || use.distinctive < kFewest || use.used > 0 || use.words_used > 0) continue;
-    findings.push_back(
-        {.first = std::nullopt, .steps = {candidates[c]}, .target = scene.meanings[candidates[c]].target});
-  }
-  return findings;
+  return UnusedAmong(scene, candidates);
 }
 
 }  // namespace

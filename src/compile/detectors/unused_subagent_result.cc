@@ -8,7 +8,6 @@
 namespace clawtrace::compile {
 namespace {
 
-constexpr int64_t kFewest = 4;
 constexpr int kMaxDepth = 8;
 
 bool OnlyLooked(const Session& session, int depth) {
@@ -47,16 +46,8 @@ std::vector<Finding> Find(const Scene& scene) {
         IsItsAnswer(step.children.front(), step.result.output))
       candidates.push_back(i);
   }
-  std::vector<Finding> findings;
-  if (candidates.empty() || scene.session.steps.back().kind != StepKind::kLlmCall) return findings;
-  std::vector<OutputUse> uses = UsesOfOutputs(scene.session, candidates);
-  for (size_t c = 0; c < candidates.size(); ++c) {
-    const OutputUse& use = uses[c];
-    if (!use.known || use.distinctive < kFewest || use.used > 0 || use.words_used > 0) continue;
-    findings.push_back(
-        {.first = std::nullopt, .steps = {candidates[c]}, .target = scene.meanings[candidates[c]].target});
-  }
-  return findings;
+  if (candidates.empty() || scene.session.steps.back().kind != StepKind::kLlmCall) return {};
+  return UnusedAmong(scene, candidates);
 }
 
 }  // namespace

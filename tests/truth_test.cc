@@ -138,10 +138,14 @@ Read ReadTogether(const fs::path& logs, const fs::path& telemetry) {
   return read;
 }
 
+// Without the tools' outputs nothing shows that a second look gave the same.
+enum class Outputs { kTold, kNotTold };
+
 // own_failures: tool calls that fail for a reason of the client's, which no script asked for. telemetry: read
 // together with the logs, which must change no total; "" for the logs alone.
 void CheckClient(const fs::path& recording, const fs::path& logs,
-                 const std::vector<std::string>& own_failures = {}, const fs::path& telemetry = {}) {
+                 const std::vector<std::string>& own_failures = {}, const fs::path& telemetry = {},
+                 Outputs outputs = Outputs::kTold) {
   SCOPED_TRACE(recording.string() + (telemetry.empty() ? "" : " with telemetry"));
   auto text = ReadFile(recording / "expected.json");
   ASSERT_TRUE(text);
@@ -175,6 +179,7 @@ void CheckClient(const fs::path& recording, const fs::path& logs,
   truth["totals"]["repeated_reads"].ForEachItem([&](Json id) { repeated.emplace_back(id.text()); });
   ExpectTools(main.failing, failing, "failing");
   auto suspected = Suspected(root);
+  if (outputs == Outputs::kNotTold) repeated.clear();
   for (const std::string& id : repeated) {
     EXPECT_TRUE(std::any_of(suspected.begin(), suspected.end(),
                             [&](const std::string& s) { return EndsWithOneOf(s, id); }))
@@ -224,11 +229,24 @@ TEST(TruthTest, LogsTogetherWithTelemetry) {
     if (fs::exists(claude)) CheckClient(claude, claude / "dot-claude", {}, claude / "otlp");
     if (fs::exists(codex)) CheckClient(codex, codex / "sessions", {}, codex / "otlp");
   }
-  fs::path gemini = clients / "gemini-cli/main", qwen = clients / "qwen-code/main",
-           opencode = clients / "opencode/main";
-  CheckClient(gemini, gemini / "dot-gemini", {}, gemini / "otlp");
-  CheckClient(qwen, qwen / "dot-qwen", {}, qwen / "otlp");
+  fs::path opencode = clients / "opencode/main";
+  for (const char* variant : {"main", "otlp-grpc"}) {
+    fs::path gemini = clients / "gemini-cli" / variant, qwen = clients / "qwen-code" / variant;
+    CheckClient(gemini, gemini / "dot-gemini", {}, gemini / "otlp");
+    CheckClient(qwen, qwen / "dot-qwen", {}, qwen / "otlp");
+  }
   CheckClient(opencode, opencode / "opencode.db", {"main00a"}, opencode / "otlp");
+}
+
+// Telemetry without the log: the bodies as they were sent, some of them compressed.
+TEST(TruthTest, TelemetryAlone) {
+  CT_NEEDS_SHARED_DATA();
+  fs::path clients = test::SharedData() / "clients";
+  for (const char* variant : {"main", "otlp-grpc"}) {
+    fs::path gemini = clients / "gemini-cli" / variant, qwen = clients / "qwen-code" / variant;
+    CheckClient(gemini, gemini / "otlp");
+    CheckClient(qwen, qwen / "otlp", {}, {}, Outputs::kNotTold);
+  }
 }
 
 // OpenClaw's plugin tells one sum for all requests of an attempt: every token and tool is there, the requests

@@ -13,11 +13,12 @@ WRAPPED = {
     "CLI/": ["cli/"],
     "cmark": ["skill/"],
     "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc"],
-    "zstd.h": ["capture/zstd_reader.cc"],
+    "zstd.h": ["capture/unzip.cc"],
+    "zlib.h": ["capture/unzip.cc"],
 }
 # Free to use everywhere: formatting, and what a test needs.
 EVERYWHERE = ("fmt/",)
-IN_TESTS = ("gtest/", "gmock/", "rapidcheck", "simdjson", "openssl/", "sqlite3", "zstd.h")
+IN_TESTS = ("gtest/", "gmock/", "rapidcheck", "simdjson", "openssl/", "sqlite3", "zlib.h", "zstd.h")
 # POSIX and the language itself: no slash and no dot, or a header of the system.
 SYSTEM = re.compile(r"^(?:[a-z0-9_]+|c?[a-z]+\.h|sys/[a-z]+\.h|bits/[a-z+]+\.h)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,6 +1,5 @@
 #include "capture/gather.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <glob.h>
 #include <sys/stat.h>
@@ -16,8 +15,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "capture/log_bytes.h"
 #include "capture/sqlite_reader.h"
-#include "capture/zstd_reader.h"
+#include "capture/unzip.h"
 #include "model/join_sources.h"
 
 namespace clawtrace::capture {
@@ -25,18 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd > 0) ::close(fd);
-  }
-};
-
 constexpr uint64_t kMaxStandardInput = uint64_t{1} << 30;
-// What a compressed log may grow to: logs shrink tenfold, some a hundredfold.
-constexpr uint64_t kMaxUnzippedHead = uint64_t{256} << 20;
-constexpr uint64_t kMaxGrowth = 200, kGrowthAtLeast = uint64_t{64} << 20;
-
 bool ReadAll(int fd, std::string* out) {
   std::string& bytes = *out;
   std::array<char, 65536> block;
@@ -50,38 +39,44 @@ bool ReadAll(int fd, std::string* out) {
   return true;
 }
 
+// Of a file that has no short line.
+constexpr size_t kLongHead = size_t{8} << 20;
+
+// The first complete lines that are not huge: a log may begin with a prompt of megabytes, and what tells its
+// format stands in the lines around it.
+struct ShortLines {
+  static constexpr size_t kShort = size_t{512} << 10, kEnough = kHeadBytes;
+  static constexpr uint64_t kMaxScanned = uint64_t{512} << 20;
+  std::string lines;
+
+  // False: it is enough.
+  bool Take(std::string_view rest) {
+    scanned_ += rest.size();
+    while (!rest.empty() && lines.size() < kEnough) {
+      size_t end = rest.find('\n');
+      if (!dropping_) line_.append(rest.substr(0, std::min(end, kShort + 1)));
+      if (line_.size() > kShort) dropping_ = true, line_.clear();
+      if (end == std::string_view::npos) break;
+      if (!dropping_) lines.append(line_).push_back('\n');
+      line_.clear(), dropping_ = false;
+      rest.remove_prefix(end + 1);
+    }
+    return lines.size() < kEnough && scanned_ < kMaxScanned;
+  }
+
+ private:
+  std::string line_;
+  bool dropping_ = false;
+  uint64_t scanned_ = 0;
+};
+
 // Walks what the user named once, each real file and folder one time whatever links lead to it.
 class Walker {
  public:
   Walker(Plan* plan, FileMemory* memory) : plan_(*plan), memory_(memory) {}
 
   void Add(const std::string& argument) {
-    if (argument == "-") {
-      if (!ReadAll(STDIN_FILENO, &plan_.standard_input)) {
-        plan_.unusable.push_back({"-", "cannot read standard input", true});
-        return;
-      }
-      if (plan_.standard_input.size() >= kMaxStandardInput)
-        plan_.unusable.push_back(
-            {"-", "standard input beyond 1 GiB was not read: name the file instead", true});
-      std::string_view all = plan_.standard_input, head = all.substr(0, kHeadBytes);
-      if (IsSqliteHead(head)) {
-        plan_.unusable.push_back({"-", "a database cannot be read from standard input: name its file", true});
-        return;
-      }
-      const Importer* importer = SniffImporter(head);
-      if (!importer && all.size() > head.size()) {
-        sample_ = ShortLines([&](char* to, size_t size) {
-          size_t n = all.copy(to, size);
-          all.remove_prefix(n);
-          return static_cast<ssize_t>(n);
-        });
-        head = sample_;
-        importer = SniffImporter(head);
-      }
-      Classify({"-", importer, plan_.standard_input.size(), false, {}}, head, true);
-      return;
-    }
+    if (argument == "-") return AddStandardInput();
     struct stat info{};
     if (::stat(argument.c_str(), &info) == 0) return Visit(argument, true);
     int error = errno;
@@ -98,6 +93,26 @@ class Walker {
   }
 
  private:
+  void AddStandardInput() {
+    auto unusable = [&](std::string reason) { plan_.unusable.push_back({"-", std::move(reason), true}); };
+    if (!ReadAll(STDIN_FILENO, &plan_.standard_input)) return unusable("cannot read standard input");
+    if (auto unzipped = Unzip(&plan_.standard_input, kMaxStandardInput); !unzipped)
+      unusable(unzipped.error().message);
+    if (plan_.standard_input.size() >= kMaxStandardInput)
+      unusable("standard input beyond 1 GiB was not read: name the file instead");
+    std::string_view all = plan_.standard_input, head = all.substr(0, kHeadBytes);
+    if (IsSqliteHead(head)) return unusable("a database cannot be read from standard input: name its file");
+    const Importer* importer = SniffImporter(head);
+    if (!importer && all.size() > head.size()) {
+      ShortLines lines;
+      lines.Take(all);
+      sample_ = std::move(lines.lines);
+      head = sample_;
+      importer = SniffImporter(head);
+    }
+    Classify({"-", importer, plan_.standard_input.size(), false, {}}, head, true);
+  }
+
   bool AddGlob(const std::string& pattern) {
     glob_t found{};
     bool ok = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0;
@@ -156,32 +171,29 @@ class Walker {
   }
 
   void OpenFile(const std::string& path, const LogStamp& stamp, bool named) {
-    Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (file.fd < 0) {
-      plan_.unusable.push_back({path, std::generic_category().message(errno), named});
+    auto file = LogFile::Open(path);
+    auto opened = file ? file->Head(kHeadBytes) : std::unexpected(file.error());
+    if (!opened) {
+      plan_.unusable.push_back({path, opened.error().message, named});
       return;
     }
-    head_.resize(kHeadBytes);
-    size_t have = 0;
-    while (have < head_.size()) {
-      ssize_t n = ::read(file.fd, head_.data() + have, head_.size() - have);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      have += static_cast<size_t>(n);
-    }
-    std::string_view head = std::string_view(head_).substr(0, have);
-    if (IsSqliteHead(head)) return VisitDatabase(path, stamp, named);
+    head_ = std::move(*opened);
+    if (IsSqliteHead(head_)) return VisitDatabase(path, stamp, named);
     if (named && IsPartOfDatabase(path)) {
       plan_.unusable.push_back({path, "part of a database: name the database itself", true});
       return;
     }
-    std::string unzipped;
-    if (IsZstdHead(head)) head = unzipped = HeadOfZstd(head);
+    if (IsCompressedHead(head_)) head_ = LongHead(*file, kHeadBytes);
+    if (IsSqliteHead(head_)) {
+      plan_.unusable.push_back({path, "a compressed database: unpack it first", named});
+      return;
+    }
+    std::string_view head = head_;
     const Importer* importer = SniffImporter(head);
-    bool may_hold_lines = Trim(head).starts_with('{') && have == kHeadBytes;
-    if (!importer && may_hold_lines && ::lseek(file.fd, 0, SEEK_SET) == 0) {
-      sample_ = ShortLines([&](char* to, size_t size) { return ::read(file.fd, to, size); });
-      if (sample_.empty()) sample_ = LongHead(file.fd);
+    if (!importer && Trim(head).starts_with('{') && head.size() == kHeadBytes) {
+      ShortLines lines;
+      (void)file->Read([&](std::string_view block) { return lines.Take(block); });
+      sample_ = lines.lines.empty() ? LongHead(*file, kLongHead) : std::move(lines.lines);
       head = sample_;
       importer = SniffImporter(head);
     }
@@ -214,59 +226,18 @@ class Walker {
       unrecognised_.insert(path);
   }
 
-  static std::string HeadOfZstd(std::string_view bytes) {
+  // The beginning of a file, whatever it holds.
+  static std::string LongHead(const LogFile& file, size_t size) {
     std::string head;
-    ZstdStream stream(kMaxUnzippedHead);
-    (void)stream.Feed(bytes, [&](std::string_view piece) {
-      if (head.size() < kHeadBytes) head += piece.substr(0, kHeadBytes - head.size());
+    (void)file.Read([&](std::string_view block) {
+      head += block.substr(0, size - head.size());
+      return head.size() < size;
     });
     return head;
   }
 
-  // Of a file that has no short line: its beginning, whatever it holds.
-  static std::string LongHead(int fd) {
-    constexpr size_t kMostBytes = size_t{8} << 20;
-    std::string head(kMostBytes, '\0');
-    size_t have = 0;
-    while (have < head.size()) {
-      ssize_t n = ::pread(fd, head.data() + have, head.size() - have, static_cast<off_t>(have));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      have += static_cast<size_t>(n);
-    }
-    head.resize(have);
-    return head;
-  }
-
-  // The first complete lines that are not huge: a log may begin with a prompt of megabytes, and what tells
-  // its format stands in the lines around it.
-  template <class Read>
-  static std::string ShortLines(Read&& read) {
-    constexpr size_t kShort = size_t{512} << 10, kEnough = kHeadBytes, kBlock = size_t{64} << 10;
-    constexpr uint64_t kMaxScanned = uint64_t{512} << 20;
-    std::string lines, line, block(kBlock, '\0');
-    bool dropping = false;
-    for (uint64_t scanned = 0; lines.size() < kEnough && scanned < kMaxScanned;) {
-      ssize_t n = read(block.data(), block.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      scanned += static_cast<uint64_t>(n);
-      std::string_view rest(block.data(), static_cast<size_t>(n));
-      while (!rest.empty()) {
-        size_t end = rest.find('\n');
-        if (!dropping) line.append(rest.substr(0, end));
-        if (line.size() > kShort) dropping = true, line.clear();
-        if (end == std::string_view::npos) break;
-        if (!dropping) lines.append(line).push_back('\n');
-        line.clear(), dropping = false;
-        rest.remove_prefix(end + 1);
-      }
-    }
-    return lines;
-  }
-
   static std::string UnitKey(const Importer* importer, const std::string& path, std::string_view head) {
-    return importer && importer->unit_key ? importer->unit_key(path, head) : "";
+    return importer && importer->unit_key ? importer->unit_key(UnzippedName(path), head) : "";
   }
 
   void Classify(InputFile file, std::string_view head, bool named) {
@@ -283,7 +254,7 @@ class Walker {
     const Importer* importer = file.importer;
     const std::string& path = file.path;
     if (importer && importer->sidecar_path) {
-      std::string sidecars = importer->sidecar_path(path);
+      std::string sidecars = importer->sidecar_path(UnzippedName(path));
       for (std::string_view sidecar : Split(sidecars, '\n')) sidecars_.emplace(sidecar);
     }
     std::string full_key =
@@ -330,43 +301,10 @@ class UnitSink final : public FactSink {
   std::vector<Skipped> pending_;
 };
 
-// Reads at most the size that the file had when it was opened: a log that grows meanwhile ends in a cut line,
-// which the next run reads whole.
-Status ReadInto(const std::string& path, LogReader* reader, const std::function<void(uint64_t)>& on_bytes) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  struct stat info{};
-  if (file.fd < 0 || ::fstat(file.fd, &info) != 0)
-    return Fail(ErrorCode::kIo, std::generic_category().message(errno));
-  ::posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  constexpr size_t kBlock = size_t{256} << 10;
-  thread_local std::string block;
-  block.resize(kBlock);
-  uint64_t left = static_cast<uint64_t>(info.st_size);
-  std::optional<ZstdStream> zipped;
-  bool first = true, good = true;
-  while (left > 0 && good) {
-    ssize_t n = ::read(file.fd, block.data(), std::min<uint64_t>(kBlock, left));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Fail(ErrorCode::kIo, std::generic_category().message(errno));
-    if (n == 0) break;
-    std::string_view bytes = std::string_view(block).substr(0, static_cast<size_t>(n));
-    if (first && IsZstdHead(bytes)) zipped.emplace(kGrowthAtLeast + (kMaxGrowth * left));
-    first = false;
-    if (zipped)
-      good = zipped->Feed(bytes, [&](std::string_view piece) { reader->Feed(piece); });
-    else
-      reader->Feed(bytes);
-    left -= static_cast<uint64_t>(n);
-    if (on_bytes) on_bytes(static_cast<uint64_t>(n));
-  }
-  if (zipped && !zipped->complete()) return Fail(ErrorCode::kCorruptData, "compressed data is damaged");
-  return {};
-}
-
 std::string Sidecar(const InputFile& file) {
   if (!file.importer->sidecar_path || file.path == "-") return {};
   constexpr uint64_t kMaxSidecar = uint64_t{1} << 20;
-  std::string paths = file.importer->sidecar_path(file.path);
+  std::string paths = file.importer->sidecar_path(UnzippedName(file.path));
   for (std::string_view path : Split(paths, '\n')) {
     if (path.empty()) continue;
     if (auto bytes = ReadFile(std::string(path), kMaxSidecar)) return std::move(*bytes);
@@ -408,14 +346,28 @@ struct Reading {
   bool usage_only = false;
 };
 
+std::string_view WhyCutShort(ErrorCode code) {
+  return code == ErrorCode::kLimit         ? "compressed-too-large"
+         : code == ErrorCode::kCorruptData ? "compressed-damaged"
+                                           : "unreadable";
+}
+
 Status ReadLog(const InputFile& file, const Reading& reading, FactSink* sink) {
-  auto reader = file.importer->open({file.path, Sidecar(file), reading.usage_only}, sink);
+  FileContext context{std::string(UnzippedName(file.path)), Sidecar(file), reading.usage_only};
+  auto reader = file.importer->open(context, sink);
+  auto feed = [&](std::string_view bytes) {
+    reader->Feed(bytes);
+    return true;
+  };
   Status status;
   if (file.path == "-")
-    reader->Feed(reading.plan.standard_input);
+    feed(reading.plan.standard_input);
+  else if (auto log = LogFile::Open(file.path))
+    status = log->Read(feed, reading.on_bytes);
   else
-    status = ReadInto(file.path, reader.get(), reading.on_bytes);
+    status = std::unexpected(log.error());
   reader->Finish();
+  if (!status) sink->Skip(0, 0, WhyCutShort(status.error().code));
   return status;
 }
 
@@ -433,7 +385,7 @@ void ReadFileInto(const InputFile& file, const Reading& reading, UnitSink* sink,
 Session EmptySession(const Unit& unit, std::vector<Skipped> skipped) {
   Session session;
   const std::string& path = unit.files.front().path;
-  session.id = path == "-" ? "stdin" : fs::path(path).stem().string();
+  session.id = path == "-" ? "stdin" : fs::path(UnzippedName(path)).stem().string();
   session.source = unit.importer ? std::string(unit.importer->name) : "unknown";
   session.notes = {"no_model_call", "no_usable_record"};
   session.skipped = std::move(skipped);

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "capture/importer.h"
+#include "capture/log_bytes.h"
 
 namespace clawtrace::capture::test {
 
@@ -39,15 +40,10 @@ inline void FeedText(std::string_view text, OtlpLog* log, size_t chunk = SIZE_MA
   reader->Finish();
 }
 
-// Gzip bodies are unpacked first, as the user would have to.
+// Some clients send their bodies compressed.
 inline std::string Body(const fs::path& path) {
-  if (path.extension() != ".gz") return ReadFile(path).value_or("");
-  std::string text;
-  FILE* pipe = popen(("gzip -dc '" + path.string() + "'").c_str(), "r");
-  if (!pipe) return text;
-  char buffer[65536];
-  for (size_t n; (n = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) text.append(buffer, n);
-  pclose(pipe);
+  std::string text = ReadFile(path).value_or("");
+  EXPECT_TRUE(Unzip(&text, uint64_t{1} << 30)) << path;
   return text;
 }
 

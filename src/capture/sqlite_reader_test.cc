@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <zstd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -14,7 +13,7 @@
 #include "base/file.h"
 #include "capture/database_log.h"
 #include "capture/gather.h"
-#include "capture/zstd_reader.h"
+#include "capture/unzip.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -259,22 +258,6 @@ TEST_F(SqliteReaderTest, PlanNamesWhatCannotBeUsed) {
   ASSERT_EQ(plan.unusable.size(), 2u);
   EXPECT_EQ(plan.unusable[0].reason, "a database of no known client");
   EXPECT_THAT(plan.unusable[1].reason, HasSubstr("name the database itself"));
-}
-
-TEST(ZstdTest, BoundsWhatItMakes) {
-  std::string zeros(size_t{1} << 20, '\0'), bomb(ZSTD_compressBound(zeros.size()), '\0');
-  bomb.resize(ZSTD_compress(bomb.data(), bomb.size(), zeros.data(), zeros.size(), 1));
-  EXPECT_LT(bomb.size(), 200u);
-  EXPECT_TRUE(IsZstdHead(bomb));
-  EXPECT_TRUE(DecompressZstd(bomb, zeros.size()) == zeros);
-  EXPECT_FALSE(DecompressZstd(bomb, zeros.size() - 1));
-  EXPECT_FALSE(DecompressZstd(bomb.substr(0, bomb.size() - 1), zeros.size()));
-  for (const char* bad : {"", "\x28\xb5\x2f\xfd", "no"}) EXPECT_FALSE(DecompressZstd(bad, 1000));
-  size_t given = 0;
-  ZstdStream stream(300'000);
-  EXPECT_FALSE(stream.Feed(bomb, [&](std::string_view piece) { given += piece.size(); }));
-  EXPECT_LE(given, 300'000u);
-  EXPECT_FALSE(stream.complete());
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 #include "capture/database_log.h"
 #include "capture/importers/openclaw_reader.h"
 #include "capture/sqlite_reader.h"
-#include "capture/zstd_reader.h"
+#include "capture/unzip.h"
 
 namespace clawtrace::capture::openclaw {
 namespace {
@@ -190,13 +190,15 @@ void Store::FeedEvent(std::string text, LogReader* reader) {
 
 void Store::FeedArchive(std::string_view bytes, bool compressed, LogReader* reader) {
   if (!compressed) return reader->Feed(bytes), reader->Feed("\n");
-  ZstdStream stream(growth_left_);
-  bool good = stream.Feed(bytes, [&](std::string_view text) {
+  UnzipStream stream(bytes, growth_left_);
+  (void)stream.Feed(bytes, [&](std::string_view text) {
     growth_left_ -= text.size();
     reader->Feed(text);
+    return true;
   });
   reader->Feed("\n");
-  if (!good || !stream.complete()) sink_.Skip(0, 0, "damaged-archive");
+  if (bytes.empty() || stream.end() != UnzipStream::End::kWhole)
+    sink_.Skip(0, 0, stream.end() == UnzipStream::End::kTooLong ? "archive-too-large" : "damaged-archive");
 }
 
 // Archives lie in the folder of the agent's sessions, which is beside that of the database.

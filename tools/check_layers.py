@@ -12,8 +12,8 @@ WRAPPED = {
     "openssl/": ["base/hash.cc"],
     "CLI/": ["cli/"],
     "cmark": ["skill/"],
-    "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc"],
-    "zstd.h": ["capture/unzip.cc"],
+    "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc", "store/sqlite.cc"],
+    "zstd.h": ["capture/unzip.cc", "store/squeeze.cc"],
     "zlib.h": ["capture/unzip.cc"],
 }
 # Free to use everywhere: formatting, and what a test needs.

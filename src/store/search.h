@@ -1,0 +1,31 @@
+#pragma once
+// Facts by the words in their texts. The index holds words without the texts, and comes after the facts.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/store.h"
+#include "store/writer.h"
+
+namespace clawtrace::store {
+
+// Words of a fact as the index has them, each once. What this gives for a fact must not change without a
+// migration that indexes anew: to take a fact out of the index its words are needed again.
+std::string IndexWords(const Fact& fact, int64_t tenant);
+
+struct FactRow {
+  int64_t id = 0;
+  std::string hash, words;
+};
+// The next facts behind the index, and how many there are in all.
+struct Unindexed {
+  int64_t indexed = 0, left = 0;
+  std::vector<FactRow> facts;
+};
+Result<Unindexed> FindUnindexed(Database& db, int64_t limit);
+Status IndexRows(WriteScope& scope, const Unindexed& rows);
+
+Result<SearchResult> SearchRows(Database& db, int64_t tenant, const SearchRequest& request);
+
+}  // namespace clawtrace::store

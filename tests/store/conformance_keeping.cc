@@ -1,0 +1,245 @@
+// What stays and what goes: opening again, removal, packing, copies, many at once.
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <latch>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "store/steps.h"
+
+namespace clawtrace::store {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAreArray;
+
+TEST_P(StoreConformance, WhatIsStoredIsThereAgain) {
+  if (!GetParam().keeps) GTEST_SKIP() << "this engine keeps nothing";
+  Batch batch = SampleBatch("t", "s", 0, 20);
+  batch.payloads = {{"claude-code", "s", "id-1", "input", SamplePrompt(5)}};
+  batch.positions = {{.key = "a.jsonl", .offset = 77}};
+  Append(store(), batch);
+  Reopen();
+  EXPECT_THAT(ReadAll(store(), "t", "s").facts, UnorderedElementsAreArray(batch.facts));
+  EXPECT_THAT(Must(store().ReadPayloads("t", "s", "id-1")), ElementsAre(batch.payloads[0]));
+  EXPECT_THAT(Must(store().Positions("t")), ElementsAre(batch.positions[0]));
+  EXPECT_EQ(Append(store(), batch).facts_added, 0);
+}
+
+TEST_P(StoreConformance, RemovalTakesTheFamilyAndNothingElse) {
+  Batch batch = SampleBatch("t", "a", 0, 30);
+  batch.payloads = {{"x", "a", "id-1", "input", SamplePrompt(5)},
+                    {"x", "a", "id-5", "input", SamplePrompt(9)}};
+  batch.skipped = {{"a", {"f", 1, 2, "r"}}};
+  batch.positions = {{.key = "f"}};
+  Append(store(), batch);
+  Batch other = SampleBatch("t", "b", 0, 30);
+  other.payloads = {{"x", "b", "id-1", "input", SamplePrompt(7)}};
+  Append(store(), other);
+  Batch sub = SampleBatch("t", "a-child", 0, 3);
+  sub.links = {{"a", "a-child"}};
+  Append(store(), sub);
+  Append(store(), SampleBatch("u", "a", 0, 30));
+  for (std::string id : {"a", "b"}) PutSessions(store(), "t", id, {SampleSession(id, 3)});
+  IndexAll(store());
+  ASSERT_TRUE(Must(store().Seal(INT64_MAX)) >= 0);
+  auto removed = store().Remove("t", {.session_id = "a-child"});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->families, 1);
+  EXPECT_EQ(removed->sessions, 2);
+  EXPECT_EQ(removed->facts, 33);
+  EXPECT_EQ(removed->payloads, 2);
+  Read gone = ReadAll(store(), "t", "a", Scope::kFamily);
+  EXPECT_THAT(gone.facts, IsEmpty());
+  EXPECT_THAT(gone.about.skipped, IsEmpty());
+  EXPECT_THAT(Must(store().ReadPayloads("t", "a", "id-5")), IsEmpty());
+  EXPECT_THAT(Ids(Must(store().ListSessions("t", {}))), ElementsAre("b"));
+  EXPECT_THAT(Must(store().DayTotals("t", 0, 100000)), SizeIs(1));
+  EXPECT_EQ((Must(store().DayTotals("t", 0, 100000)))[0].calls, 3);
+  EXPECT_THAT(Find(store(), "t", "zebra3"), ElementsAre("b/id-3"));
+  EXPECT_THAT(Find(store(), "u", "zebra3"), ElementsAre("a/id-3"));
+  EXPECT_THAT(Must(store().Positions("t")), SizeIs(1));
+  EXPECT_THAT(ReadAll(store(), "t", "b").facts, SizeIs(30));
+  EXPECT_TRUE((Must(store().ReadPayloads("t", "b", "id-1")))[0].bytes == SamplePrompt(7));
+  // It may come again.
+  EXPECT_EQ(Append(store(), SampleBatch("t", "a", 0, 30)).facts_added, 30);
+  IndexAll(store());
+  EXPECT_THAT(Find(store(), "t", "zebra3"), ElementsAre("a/id-3", "b/id-3"));
+}
+
+TEST_P(StoreConformance, RemovalByAgeGoesByTheLastFact) {
+  Append(store(), SampleBatch("t", "old", 0, 10));
+  Append(store(), SampleBatch("t", "new", 0, 20));
+  Fact timeless = SampleFact("timeless", 1);
+  timeless.start_ns.reset(), timeless.end_ns.reset();
+  Append(store(), {.tenant = "t", .now_ns = kSampleStart + 9 * kSecond, .facts = {timeless}});
+  auto removed = store().Remove("t", {.before_ns = kSampleStart + 15 * kSecond});
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->families, 2);
+  EXPECT_THAT(ReadAll(store(), "t", "old").facts, IsEmpty());
+  EXPECT_THAT(ReadAll(store(), "t", "timeless").facts, IsEmpty());
+  EXPECT_THAT(ReadAll(store(), "t", "new").facts, SizeIs(20));
+}
+
+TEST_P(StoreConformance, RemovalOfATenantLeavesTheOthers) {
+  for (std::string tenant : {"t", "u"}) {
+    for (std::string id : {"a", "b"}) Append(store(), SampleBatch(tenant, id, 0, 5));
+    ASSERT_TRUE(store().PutDocument(tenant, "c", "k", "v"));
+    Append(store(), {.tenant = tenant, .positions = {{.key = "p"}}});
+  }
+  EXPECT_FALSE(store().Remove("t", {}));
+  EXPECT_FALSE(store().Remove("t", {.session_id = "a", .everything = true}));
+  auto removed = store().Remove("t", {.everything = true});
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->facts, 10);
+  EXPECT_THAT(ReadAll(store(), "t", "a").facts, IsEmpty());
+  EXPECT_THAT(Must(store().Positions("t")), IsEmpty());
+  EXPECT_THAT(Must(store().DocumentKeys("t", "c")), IsEmpty());
+  EXPECT_THAT(ReadAll(store(), "u", "a").facts, SizeIs(5));
+  EXPECT_THAT(Must(store().DocumentKeys("u", "c")), ElementsAre("k"));
+  EXPECT_THAT(Must(store().Positions("u")), SizeIs(1));
+}
+
+TEST_P(StoreConformance, WhatIsRemovedIsInNoFile) {
+  if (!GetParam().has_files) GTEST_SKIP() << "this engine has no files";
+  constexpr std::string_view kPlanted = "Zq7PlantedString";
+  Fact fact = SampleFact("a", 3);
+  fact.result->output = "short";
+  fact.result->error = kPlanted;
+  Fact user = SampleFact("a", 0);
+  user.user->text = kPlanted;
+  Batch batch = SampleBatch("t", "a", 10, 40);
+  batch.facts.push_back(fact), batch.facts.push_back(user);
+  batch.payloads = {{"x", "a", "id-1", "input", std::string(kPlanted)},
+                    {"x", "a", std::string(kPlanted), "input", SamplePrompt(3)}};
+  batch.skipped = {{"a", {std::string(kPlanted), 1, 2, "r"}}};
+  Append(store(), batch);
+  Append(store(), SampleBatch("t", "b", 0, 40));
+  CompiledSession session = SampleSession("a", 1);
+  session.summary.task_id = session.summary.card = session.summary.prompt = kPlanted;
+  session.pages = {std::string(kPlanted)};
+  PutSessions(store(), "t", "a", {session});
+  IndexAll(store());
+  auto files_with = [&](std::string_view text) {
+    int found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      std::ifstream in(entry.path(), std::ios::binary);
+      std::stringstream bytes;
+      bytes << in.rdbuf();
+      std::string lower = bytes.str();
+      for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      std::string wanted(text);
+      for (char& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      found += lower.find(wanted) != std::string::npos;
+    }
+    return found;
+  };
+  EXPECT_GT(files_with(kPlanted), 0);
+  ASSERT_TRUE(store().Remove("t", {.session_id = "a"}));
+  EXPECT_EQ(files_with(kPlanted), 0);
+  EXPECT_EQ(files_with(kPlanted.substr(0, 10)), 0);
+}
+
+TEST_P(StoreConformance, SealedPayloadsReadTheSame) {
+  std::map<std::string, std::string> given;
+  for (int call = 0; call < 12; ++call) {
+    Batch batch = SampleBatch("t", "s", call, 1);
+    std::string id = fmt::format("call-{}", call);
+    given[id] = SamplePrompt(call * 2);
+    batch.payloads = {{"x", "s", id, "input", given[id]}};
+    Append(store(), batch);
+  }
+  int64_t sealed = 0;
+  for (int round = 0; round < 100; ++round) {
+    auto packed = store().Seal(INT64_MAX);
+    ASSERT_TRUE(packed) << packed.error().message;
+    if (*packed == 0) break;
+    sealed += *packed;
+  }
+  for (const auto& [id, text] : given)
+    EXPECT_TRUE((Must(store().ReadPayloads("t", "s", id)))[0].bytes == text) << id;
+  EXPECT_EQ(sealed > 0, GetParam().has_files);
+  // What comes behind builds on what is packed.
+  Batch more = SampleBatch("t", "s", 50, 1);
+  more.payloads = {{"x", "s", "late", "input", SamplePrompt(30)}};
+  Append(store(), more);
+  EXPECT_TRUE((Must(store().ReadPayloads("t", "s", "late")))[0].bytes == SamplePrompt(30));
+  ASSERT_TRUE(store().Vacuum());
+  EXPECT_TRUE((Must(store().ReadPayloads("t", "s", "call-3")))[0].bytes == given["call-3"]);
+}
+
+TEST_P(StoreConformance, BackupIsAStoreOfItsOwn) {
+  if (!GetParam().has_files) GTEST_SKIP() << "this engine has no files";
+  Batch batch = SampleBatch("t", "s", 0, 20);
+  batch.payloads = {{"x", "s", "id-1", "input", SamplePrompt(4)}};
+  Append(store(), batch);
+  IndexAll(store());
+  std::string folder = folder_ + "/backup";
+  std::filesystem::create_directory(folder);
+  ASSERT_TRUE(store().Backup(folder + "/store.db"));
+  EXPECT_EQ(store().Backup(folder + "/store.db").error().code, ErrorCode::kAlreadyExists);
+  Append(store(), SampleBatch("t", "s", 20, 5));
+  auto copy = GetParam().open(folder);
+  ASSERT_TRUE(copy) << copy.error().message;
+  EXPECT_THAT(ReadAll(**copy, "t", "s").facts, UnorderedElementsAreArray(batch.facts));
+  EXPECT_THAT(Find(**copy, "t", "zebra3"), SizeIs(1));
+  EXPECT_EQ(Append(**copy, SampleBatch("t", "s", 0, 25)).facts_added, 5);
+  EXPECT_THAT((*copy)->Check()->problems, IsEmpty());
+}
+
+TEST_P(StoreConformance, ManyAppendersAndReadersAtOnce) {
+  constexpr int kThreads = 4, kBatches = 25, kFacts = 4;
+  std::atomic<int> added = 0, wrong = 0;
+  std::latch start(kThreads + 2);
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      start.arrive_and_wait();
+      for (int i = 0; i < kBatches; ++i) {
+        Batch batch = SampleBatch("t", fmt::format("s{}", i % 3), (t / 2 * kBatches + i) * kFacts, kFacts);
+        batch.payloads = {{"x", fmt::format("s{}", i % 3), "call", "input", SamplePrompt(i)}};
+        auto done = AppendAndWait(store(), batch);
+        if (done) added += static_cast<int>(done->facts_added);
+        if (!done) ++wrong;
+      }
+    });
+  }
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      start.arrive_and_wait();
+      while (!stop) {
+        auto read = store().ReadFacts("t", "s1", Scope::kFamily, [](const Fact&) { return true; });
+        auto payloads = store().ReadPayloads("t", "s1", "call");
+        if (!read || !payloads || !store().IndexText(10)) ++wrong;
+      }
+    });
+  }
+  for (int t = 0; t < kThreads; ++t) threads[static_cast<size_t>(t)].join();
+  stop = true;
+  for (size_t t = kThreads; t < threads.size(); ++t) threads[t].join();
+  EXPECT_EQ(wrong, 0);
+  // Each fact was sent by two threads, and added by one.
+  EXPECT_EQ(added, kThreads / 2 * kBatches * kFacts);
+}
+
+TEST_P(StoreConformance, StatsCountWhatIsThere) {
+  Batch batch = SampleBatch("t", "s", 0, 7);
+  batch.payloads = {{"x", "s", "c", "input", SamplePrompt(3)}};
+  Append(store(), batch);
+  auto stats = store().Stats();
+  ASSERT_TRUE(stats) << stats.error().message;
+  EXPECT_EQ(stats->facts, 7);
+  EXPECT_EQ(stats->sessions, 1);
+  EXPECT_EQ(stats->tenants, 1);
+  EXPECT_EQ(stats->payloads, 1);
+  EXPECT_EQ(stats->payload_bytes, std::ssize(SamplePrompt(3)));
+  EXPECT_EQ(stats->changed_families, 1);
+  EXPECT_EQ(stats->text_behind, 7);
+  EXPECT_GE(stats->appends, 1);
+}
+
+}  // namespace clawtrace::store

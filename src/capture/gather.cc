@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <system_error>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -192,7 +193,7 @@ class Walker {
     const Importer* importer = SniffImporter(head);
     if (!importer && Trim(head).starts_with('{') && head.size() == kHeadBytes) {
       ShortLines lines;
-      (void)file->Read([&](std::string_view block) { return lines.Take(block); });
+      std::ignore = file->Read([&](std::string_view block) { return lines.Take(block); });
       sample_ = lines.lines.empty() ? LongHead(*file, kLongHead) : std::move(lines.lines);
       head = sample_;
       importer = SniffImporter(head);
@@ -229,7 +230,7 @@ class Walker {
   // The beginning of a file, whatever it holds.
   static std::string LongHead(const LogFile& file, size_t size) {
     std::string head;
-    (void)file.Read([&](std::string_view block) {
+    std::ignore = file.Read([&](std::string_view block) {
       head += block.substr(0, size - head.size());
       return head.size() < size;
     });

@@ -1,6 +1,5 @@
 #include "capture/unzip.h"
 
-#define ZLIB_CONST
 #include <zlib.h>
 #include <zstd.h>
 
@@ -52,7 +51,8 @@ class GzipFormat final : public UnzipStream::Format {
   size_t Step(std::string_view* input, std::string* block, UnzipStream::End* end) override {
     if (between_ && !StartMember(input, end)) return 0;
     size_t piece = std::min<size_t>(input->size(), size_t{1} << 30);
-    state_.next_in = reinterpret_cast<const Bytef*>(input->data());
+    // zlib only reads it, and says so in newer headers.
+    state_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input->data()));
     state_.avail_in = static_cast<uInt>(piece);
     state_.next_out = reinterpret_cast<Bytef*>(block->data());
     state_.avail_out = static_cast<uInt>(block->size());

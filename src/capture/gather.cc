@@ -241,12 +241,17 @@ class Walker {
     return importer && importer->unit_key ? importer->unit_key(UnzippedName(path), head) : "";
   }
 
+  static std::string NoLogBecause(std::string_view head) {
+    std::string_view companion = CompanionOf(head);
+    return companion.empty() ? "not a known session log" : fmt::format("no session log: {}", companion);
+  }
+
   void Classify(InputFile file, std::string_view head, bool named) {
     std::string key = UnitKey(file.importer, file.path, head);
     if (memory_ && file.path != "-") memory_->Learn(file.path, file.stamp, {file.importer, key});
     if (file.importer || (named && file.bytes == 0)) return AddFile(std::move(file), key);
     if (named)
-      plan_.unusable.push_back({file.path, "not a known session log", true});
+      plan_.unusable.push_back({file.path, NoLogBecause(head), true});
     else
       unrecognised_.insert(file.path);
   }

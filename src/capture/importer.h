@@ -67,6 +67,9 @@ struct Importer {
   // Which files belong together because they hold one root session: equal keys are read into one unit. Gets
   // path and head; nullptr or "" = the file stands alone.
   std::string (*unit_key)(std::string_view path, std::string_view head) = nullptr;
+  // What a file of this client with this head is that holds no call of its own ("the state of a session,
+  // ..."), to say so when it is named; "": not known. nullptr: none.
+  std::string_view (*companion)(std::string_view head) = nullptr;
   // SQLite databases of this client, both set or both nullptr. is_database: is one with these tables (sorted)
   // its? read_database reads it by path, whatever size, beside a running writer, and writes nothing; Skip
   // gets offset 0 and a line that counts records of a session. Fails when the file cannot be read at all.
@@ -81,7 +84,9 @@ inline constexpr size_t kMaxLineBytes = size_t{64} << 20;
 const std::vector<const Importer*>& Importers();       // registry order
 const Importer* FindImporter(std::string_view name);   // nullptr when unknown
 const Importer* SniffImporter(std::string_view head);  // nullptr when none or more than one accepts
-// Same for a database, by its tables. Fails when the file cannot be read as a database.
+// What a file that no importer reads is, in the words of the one that knows it; "" when none does.
+std::string_view CompanionOf(std::string_view head);
+// Same as SniffImporter for a database, by its tables. Fails when the file cannot be read as a database.
 Result<const Importer*> SniffDatabase(const std::string& path);
 
 }  // namespace clawtrace::capture

@@ -33,6 +33,14 @@ const Importer* SniffImporter(std::string_view head) {
   return found;
 }
 
+std::string_view CompanionOf(std::string_view head) {
+  for (const Importer* importer : Importers()) {
+    std::string_view what = importer->companion ? importer->companion(head) : "";
+    if (!what.empty()) return what;
+  }
+  return {};
+}
+
 Result<const Importer*> SniffDatabase(const std::string& path) {
   auto reader = SqliteReader::Open(path);
   if (!reader) return std::unexpected(reader.error());

@@ -70,7 +70,7 @@ void JsonLineReader::OnLine(std::string_view line, bool terminated, bool padded)
     return Skip(cut ? "truncated-line" : parser_.why());
   }
   if (parser_.repaired()) Skip("invalid-utf8-repaired");
-  if (!record->is_object()) return Skip("not-an-object");
+  if (!record->is_object() && !(record->is_array() && TakesArrays())) return Skip("not-an-object");
   OnRecord(*record);
 }
 

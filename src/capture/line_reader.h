@@ -28,6 +28,8 @@ class JsonLineReader : public LogReader {
     (void)line;
     return true;
   }
+  // Whether a record may be an array; other values are counted as "not-an-object".
+  virtual bool TakesArrays() const { return false; }
   // After the last record.
   virtual void OnEnd() {}
 

@@ -7,7 +7,9 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "capture/document_reader.h"
 #include "capture/importer.h"
+#include "capture/importers/claude_fields.h"
 #include "capture/importers/log_text.h"
 #include "capture/importers/skill_facts.h"
 #include "capture/line_reader.h"
@@ -73,50 +75,6 @@ std::optional<int64_t> ExitCodeIn(std::string_view text) {
   return ParseInt(text.substr(0, text.find_first_not_of("-0123456789")));
 }
 
-// A counter that may be absent; false when it is there and is no count.
-bool ReadCount(Json value, int64_t* out) {
-  if (!value || value.is_null()) return true;
-  auto count = CountOf(value);
-  if (count) *out = *count;
-  return count.has_value();
-}
-
-enum class UsageState { kAbsent, kUsable, kWrongType, kImplausible };
-
-UsageState ReadUsage(Json json, Usage* usage, std::string* tier) {
-  if (!json || json.is_null()) return UsageState::kAbsent;
-  if (!json.is_object()) return UsageState::kWrongType;
-  int64_t written = 0;
-  bool good = true, any = false;
-  json.ForEachField([&](std::string_view key, Json value) {
-    auto read = [&](std::string_view name, Json count, int64_t* out) {
-      if (key == name) good &= ReadCount(count, out);
-    };
-    any |= key == "input_tokens" || key == "output_tokens";
-    read("input_tokens", value, &usage->uncached_input), read("output_tokens", value, &usage->output);
-    read("cache_read_input_tokens", value, &usage->cache_read);
-    read("cache_creation_input_tokens", value, &written);
-    read("cache_creation", value["ephemeral_5m_input_tokens"], &usage->cache_write_5m);
-    read("cache_creation", value["ephemeral_1h_input_tokens"], &usage->cache_write_1h);
-    if (key == "cache_creation") good &= value.is_object() || value.is_null();
-    if (key == "speed" && value.text() == "fast") *tier = "fast";
-    if (key == "service_tier" && tier->empty() && value.text() != "standard") *tier = Cut(value.text(), 64);
-  });
-  if (!good) return UsageState::kWrongType;
-  if (!any) return UsageState::kAbsent;
-  if (!IsPlausible(*usage) || written > kMaxTokensPerBucket) return UsageState::kImplausible;
-  // The breakdown is the finer statement; only what the total has beyond it is of unknown time to live.
-  usage->cache_write_unknown = std::max<int64_t>(0, written - usage->cache_write_5m - usage->cache_write_1h);
-  return UsageState::kUsable;
-}
-
-// Searches that the provider ran for an answer; charged apart from tokens.
-int64_t SearchesOf(Json usage) {
-  auto count = CountOf(usage["server_tool_use"]["web_search_requests"]);
-  constexpr int64_t kMost = 1'000'000;
-  return count && *count <= kMost ? *count : 0;
-}
-
 struct SessionNotes {
   Stamped version, cwd, parent, forked_from;
 };
@@ -141,42 +99,11 @@ struct ChainNode {
   uint64_t prompt_hash = 0;  // of a user line's text; 0: none
 };
 
-// The value of "role" in the object under the key "message" when that can be told from the line's first bytes
-// without parsing it; "" otherwise.
-std::string_view RoleOf(std::string_view line) {
-  constexpr size_t kMostBytes = 4096;
-  line = line.substr(0, kMostBytes);
-  int depth = 0;
-  bool in_message = false, is_role = false;
-  std::string_view top;  // the last key of the outermost object
-  for (size_t i = 0; i < line.size(); ++i) {
-    char c = line[i];
-    if (c == '{' || c == '[') {
-      if (++depth == 2) in_message = c == '{' && top == "message";
-    } else if (c == '}' || c == ']') {
-      if (--depth < 2) in_message = false;
-    } else if (c == '"') {
-      size_t end = i + 1;
-      while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
-      if (end >= line.size()) return {};
-      std::string_view text = line.substr(i + 1, end - i - 1);
-      if (is_role) return text;
-      size_t next = line.find_first_not_of(" \t", end + 1);
-      bool key = next != std::string_view::npos && line[next] == ':';
-      if (key && depth == 1) top = text;
-      is_role = key && depth == 2 && in_message && text == "role";
-      i = end;
-    } else if (c != ':' && c != ' ' && c != '\t') {
-      is_role = false;
-    }
-  }
-  return {};
-}
-
 class ClaudeReader final : public JsonLineReader {
  public:
   ClaudeReader(const FileContext& file, FactSink* sink)
       : JsonLineReader(sink), stem_(StemOf(file.path)), usage_only_(file.usage_only) {
+    if (stem_.ends_with(".json")) stem_.resize(stem_.size() - 5);
     if (stem_.empty() || stem_ == "-") stem_ = "claude-code-stdin";
     // Some sub-agent files of 2.0 name the agent in the file name only.
     if (stem_.starts_with("agent-") && stem_.size() > 6) file_agent_ = stem_.substr(6);
@@ -187,6 +114,16 @@ class ClaudeReader final : public JsonLineReader {
     }
   }
 
+  // A session of Claude Code on the web: one document around the same records.
+  void TakeLogLines(Json document) {
+    document["loglines"].ForEachItem([&](Json record) {
+      if (!record.is_object()) return Skip("not-an-object");
+      std::string text = record.Canonical();
+      text_ = text;
+      TakeRecord(record);
+    });
+  }
+
  private:
   // A line whose message is a user's holds no usage that is billed; the first ones say where the session ran.
   bool Wanted(std::string_view line) const override {
@@ -194,6 +131,12 @@ class ClaudeReader final : public JsonLineReader {
   }
 
   void OnRecord(Json record) override {
+    if (record["loglines"].is_array()) return TakeLogLines(record);
+    text_ = raw();
+    TakeRecord(record);
+  }
+
+  void TakeRecord(Json record) {
     any_ = true;
     Envelope e = ReadEnvelope(record);
     if (e.sidechain && e.agent.empty()) e.agent = file_agent_;
@@ -240,7 +183,7 @@ class ClaudeReader final : public JsonLineReader {
   // Records without an id of their own are identified by their content, so that repeating them changes
   // nothing.
   std::string RecordId(const Envelope& e) const {
-    return e.uuid.empty() ? "line-" + HexOf(Hash64(raw())) : std::string(e.uuid);
+    return e.uuid.empty() ? "line-" + HexOf(Hash64(text_)) : std::string(e.uuid);
   }
 
   Fact Base(const Envelope& e, FactKind kind, std::string id) const {
@@ -289,21 +232,7 @@ class ClaudeReader final : public JsonLineReader {
     call.stop_reason = Cut(e.message["stop_reason"].text(), 64);
     // What telemetry knows the call by.
     if (!e.request.empty()) call.aliases.push_back(Cut(e.request, 256));
-    Usage usage;
-    switch (ReadUsage(e.message["usage"], &usage, &call.service_tier)) {
-      case UsageState::kAbsent:
-        break;
-      case UsageState::kUsable:
-        call.usage = usage;
-        call.web_searches = SearchesOf(e.message["usage"]);
-        break;
-      case UsageState::kWrongType:
-        Skip("wrong-type:usage");
-        break;
-      case UsageState::kImplausible:
-        Skip("implausible:usage");
-        break;
-    }
+    TakeUsage(e, call_id, &call);
     if (auto cost = e.cost.number()) {
       if (auto dollars = Usd::FromDouble(*cost); dollars && dollars->pico() > 0)
         call.reported_cost = *dollars;
@@ -327,6 +256,33 @@ class ClaudeReader final : public JsonLineReader {
       if (call.error.empty() && e.error.is_string()) call.error = Cut(e.error.text(), kMaxError);
     }
     Add(e, std::move(fact));
+  }
+
+  void TakeUsage(const Envelope& e, const std::string& call_id, LlmCall* call) {
+    Json json = e.message["usage"];
+    Usage usage;
+    UsageState state = ReadClaudeUsage(json, &usage, &call->service_tier);
+    if (state == UsageState::kWrongType) return Skip("wrong-type:usage");
+    if (state == UsageState::kImplausible) return Skip("implausible:usage");
+    if (state == UsageState::kAbsent) return;
+    call->usage = usage;
+    call->web_searches = SearchesOf(json);
+    if (!json["iterations"]) return;
+    Iterations iterations = ReadIterations(json);
+    if (iterations.unusable) Skip("wrong-type:iterations");
+    if (iterations.answer) call->usage = iterations.answer;
+    for (size_t i = 0; i < iterations.extra.size(); ++i) {
+      const ExtraSampling& extra = iterations.extra[i];
+      std::string id = call_id + "/" + extra.kind + "-" + std::to_string(i + 1);
+      if (extra.kind == "compaction") Add(e, Base(e, FactKind::kCompaction, id));
+      Fact fact = Base(e, FactKind::kLlmCall, std::move(id));
+      LlmCall& own = fact.llm.emplace();
+      own.model = extra.model.empty() ? call->model : extra.model;
+      own.service_tier = extra.model.empty() ? call->service_tier : "";
+      own.usage = extra.usage;
+      own.auxiliary = true;
+      Add(e, std::move(fact));
+    }
   }
 
   static void AddText(std::string_view text, LlmCall* call) {
@@ -583,6 +539,7 @@ class ClaudeReader final : public JsonLineReader {
   }
 
   std::string stem_, file_agent_, parent_call_, agent_name_;
+  std::string_view text_;  // of the record at hand
   bool usage_only_ = false;
   bool knows_folder_ = false;
   bool any_ = false;
@@ -595,6 +552,22 @@ class ClaudeReader final : public JsonLineReader {
   std::unordered_map<std::string_view, std::string_view> roots_;  // into chain_
   std::map<std::string, SpawnCall> spawns_;
   SkillObserver skills_;
+};
+
+class WebSessionReader final : public JsonDocumentReader {
+ public:
+  WebSessionReader(const FileContext& file, FactSink* sink)
+      : JsonDocumentReader(sink), records_(file, sink) {}
+
+ protected:
+  void OnDocument(Json document) override {
+    if (!document["loglines"].is_array()) return Skip("missing:loglines");
+    records_.TakeLogLines(document);
+    records_.Finish();
+  }
+
+ private:
+  ClaudeReader records_;
 };
 
 enum class Guess { kNo, kMaybe, kYes, kUnknown };
@@ -630,7 +603,15 @@ Guess GuessOf(Json record) {
   return std::ranges::find(kSmall, type) != std::end(kSmall) ? Guess::kMaybe : Guess::kUnknown;
 }
 
+bool IsWebSession(std::string_view head) {
+  if (head.find("\"loglines\"") == std::string_view::npos) return false;
+  JsonParser parser;
+  Json first = HeadDocument(head, &parser)["loglines"].at(0);
+  return GuessOf(first) == Guess::kYes || GuessOf(first) == Guess::kMaybe;
+}
+
 bool Sniff(std::string_view head) {
+  if (IsWebSession(head)) return true;
   Guess best = Guess::kUnknown;
   std::string_view rest = ForEachHeadLine(head, [&](Json record) {
     Guess guess = GuessOf(record);
@@ -670,6 +651,17 @@ std::string SidecarPath(std::string_view path) {
   return std::string(path.substr(0, path.size() - 6)) + ".meta.json";
 }
 
+std::string_view Companion(std::string_view head) {
+  bool journal = false;
+  ForEachHeadLine(head, [&](Json record) {
+    std::string_view type = record["type"].text();
+    journal =
+        (type == "started" || type == "result") && record["agentId"].is_string() && record["key"].is_string();
+    return false;
+  });
+  return journal ? "the journal of a Claude Code workflow, whose agents' logs lie beside it" : "";
+}
+
 }  // namespace
 
 extern const Importer kClaudeCode;
@@ -677,13 +669,15 @@ const Importer kClaudeCode = {
     .name = kName,
     .summary = "Claude Code session logs (JSONL) with their sub-agent files",
     .default_root = ".claude/projects",
-    .file_suffixes = ".jsonl",
+    .file_suffixes = ".jsonl,.json",
     .sniff = Sniff,
     .open = [](const FileContext& file, FactSink* sink) -> std::unique_ptr<LogReader> {
-      return std::make_unique<ClaudeReader>(file, sink);
+      return LinesOrDocument(std::make_unique<ClaudeReader>(file, sink),
+                             std::make_unique<WebSessionReader>(file, sink));
     },
     .sidecar_path = SidecarPath,
     .unit_key = UnitKey,
+    .companion = Companion,
 };
 
 }  // namespace clawtrace::capture

@@ -199,6 +199,77 @@ TEST(ClaudeCodeUnits, FilesOfOneSessionShareAKey) {
   EXPECT_EQ(kClaudeCode.sidecar_path("p/4109040c.jsonl"), "");
 }
 
+// A compaction within the request, and another model asked for advice: charged, and not in the totals.
+TEST(ClaudeCodeUsage, IterationsBesidesTheAnswer) {
+  std::string compacted = Assistant(
+      "m1", "a", "u", R"({"type":"text","text":"hi"})",
+      R"({"input_tokens":23000,"output_tokens":1000,"iterations":[{"type":"compaction","input_tokens":180000,)"
+      R"("output_tokens":3500,"cache_read_input_tokens":7},{"type":"message","input_tokens":23000,"output_tokens":1000}]})");
+  Collected log = Lines(compacted + compacted);
+  EXPECT_THAT(log.skips, IsEmpty());
+  EXPECT_EQ(*log.Find(FactKind::kLlmCall, "m1")->llm->usage,
+            (Usage{.uncached_input = 23000, .output = 1000}));
+  const Fact* compaction = log.Find(FactKind::kLlmCall, "m1/compaction-1");
+  ASSERT_TRUE(compaction);
+  EXPECT_EQ(*compaction->llm->usage, (Usage{.uncached_input = 180000, .cache_read = 7, .output = 3500}));
+  EXPECT_EQ(compaction->llm->model, "claude-x");
+  EXPECT_TRUE(compaction->llm->auxiliary);
+  EXPECT_TRUE(log.Find(FactKind::kCompaction, "m1/compaction-1"));
+
+  log = Lines(Assistant(
+      "m2", "a", "u", "",
+      R"({"input_tokens":412,"output_tokens":531,"cache_read_input_tokens":0,"speed":"fast","iterations":[)"
+      R"({"type":"message","input_tokens":412,"output_tokens":89},)"
+      R"({"type":"advisor_message","model":"claude-y","input_tokens":823,"output_tokens":1612},)"
+      R"({"type":"message","input_tokens":1348,"cache_read_input_tokens":412,"output_tokens":442}]})"));
+  EXPECT_EQ(*log.Find(FactKind::kLlmCall, "m2")->llm->usage,
+            (Usage{.uncached_input = 1760, .cache_read = 412, .output = 531}))
+      << "the totals hold the input of the first iteration only";
+  ASSERT_TRUE(log.Find(FactKind::kLlmCall, "m2/advisor-1"));
+  const LlmCall& advisor = *log.Find(FactKind::kLlmCall, "m2/advisor-1")->llm;
+  EXPECT_EQ(advisor.model, "claude-y");
+  EXPECT_EQ(*advisor.usage, (Usage{.uncached_input = 823, .output = 1612}));
+  EXPECT_EQ(advisor.service_tier, "") << "the tier is the request's";
+  EXPECT_FALSE(log.Find(FactKind::kCompaction, "m2/advisor-1"));
+}
+
+TEST(ClaudeCodeUsage, IterationsThatAddNothing) {
+  for (
+      std::string_view list :
+      {"null", "[]",
+       R"([{"type":"message","input_tokens":4,"output_tokens":1},{"type":"message","input_tokens":6,"output_tokens":1}])",
+       R"([{"type":"message","input_tokens":4,"output_tokens":1},{"type":"fallback_message","input_tokens":6,"output_tokens":2}])"}) {
+    Collected log =
+        Lines(Assistant("m1", "a", "u", "",
+                        R"({"input_tokens":10,"output_tokens":2,"iterations":)" + std::string(list) + "}"));
+    EXPECT_THAT(log.skips, IsEmpty()) << list;
+    EXPECT_EQ(log.Count(FactKind::kLlmCall), 1u) << list;
+    EXPECT_EQ(*log.Find(FactKind::kLlmCall, "m1")->llm->usage, (Usage{.uncached_input = 10, .output = 2}))
+        << list;
+  }
+  Collected broken =
+      Lines(Assistant("m1", "a", "u", "", R"({"input_tokens":10,"output_tokens":2,"iterations":[7]})"));
+  EXPECT_THAT(broken.skips, ElementsAre("wrong-type:iterations"));
+  EXPECT_EQ(*broken.Find(FactKind::kLlmCall, "m1")->llm->usage, (Usage{.uncached_input = 10, .output = 2}));
+}
+
+// One document around the records, which have no ids.
+TEST(ClaudeCodeLog, SessionOnTheWeb) {
+  fs::path path = Golden("claude-code/web/session.json");
+  EXPECT_TRUE(Accepts(kClaudeCode, path));
+  std::string text = MustRead(path), one_line;
+  for (std::string_view line : Split(text, '\n')) one_line += Trim(line);
+  for (const std::string& form : {text, one_line}) {
+    Collected log;
+    EXPECT_TRUE(kClaudeCode.sniff(form));
+    ReadText(kClaudeCode, form, &log, "/x/session.json");
+    EXPECT_THAT(log.skips, IsEmpty());
+    EXPECT_EQ(log.Count(FactKind::kLlmCall), 2u);
+    ASSERT_TRUE(log.Find(FactKind::kLlmCall, "msg_1", "session"));
+    EXPECT_EQ(log.Find(FactKind::kToolResult, "toolu_1")->result->status, ToolStatus::kOk);
+  }
+}
+
 TEST(ClaudeCodeUsage, BucketsTiersAndCost) {
   Collected log =
       Lines(Assistant("m1", "a", "u", R"({"type":"text","text":"hi"})",

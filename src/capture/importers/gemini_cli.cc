@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "capture/document_reader.h"
 #include "capture/importers/gemini_fields.h"
+#include "capture/importers/gemini_responses.h"
 #include "capture/importers/log_text.h"
 #include "capture/importers/skill_facts.h"
 #include "capture/line_reader.h"
@@ -310,14 +311,23 @@ class GeminiSession {
 
 class GeminiLines final : public JsonLineReader {
  public:
-  GeminiLines(const FileContext& file, FactSink* sink) : JsonLineReader(sink), session_(file, sink) {}
+  GeminiLines(const FileContext& file, FactSink* sink)
+      : JsonLineReader(sink),
+        session_(file, sink),
+        responses_(kName, SessionInPath(ReplaceInvalidUtf8(file.path)), sink) {}
 
  private:
   void OnRecord(Json record) override {
-    session_.Take(record, [this](std::string_view reason) { Skip(reason); });
+    auto skip = [this](std::string_view reason) { Skip(reason); };
+    if (IsRecordedResponse(record)) return responses_.Take(record, raw(), skip);
+    session_.Take(record, skip);
   }
-  void OnEnd() override { session_.Finish(); }
+  void OnEnd() override {
+    session_.Finish();
+    responses_.Finish();
+  }
   GeminiSession session_;
+  RecordedResponses responses_;
 };
 
 class GeminiDocument final : public JsonDocumentReader {
@@ -333,17 +343,45 @@ class GeminiDocument final : public JsonDocumentReader {
   GeminiSession session_;
 };
 
+bool IsHeader(Json record) {
+  if (!record["sessionId"].is_string() || !record["projectHash"].is_string()) return false;
+  return record["startTime"] || record["messages"].is_array() || record["kind"];
+}
+
+// An answer as only this client writes it.
+bool IsAnswer(Json record) {
+  return record["type"].text() == "gemini" && record["id"].is_string() && record["timestamp"].is_string();
+}
+
+// The header is the first line; a log that was cut or put together anew has it later, or not at all. *ours:
+// an answer stands in the head.
+Json HeaderIn(std::string_view head, JsonParser* parser, bool* ours) {
+  Json first = HeadDocument(head, parser);
+  if (IsHeader(first)) return first;
+  bool record = first["id"].is_string() && first["timestamp"].is_string() && first["type"].is_string();
+  *ours = IsAnswer(first);
+  if (!record && !first["$set"].is_object() && !first["$rewindTo"].is_string()) return {};
+  for (std::string_view line : Split(head, '\n')) {
+    auto parsed = parser->Parse(Trim(line));
+    if (!parsed) continue;
+    if (IsHeader(*parsed)) return *parsed;
+    *ours = *ours || IsAnswer(*parsed);
+  }
+  return {};
+}
+
 bool Sniff(std::string_view head) {
   JsonParser parser;
-  Json first = HeadDocument(head, &parser);
-  if (!first["sessionId"].is_string() || !first["projectHash"].is_string()) return false;
-  return first["startTime"] || first["messages"].is_array() || first["kind"];
+  bool ours = false;
+  if (HeaderIn(head, &parser, &ours) || ours) return true;
+  return IsRecordedResponse(HeadDocument(head, &parser));
 }
 
 // The parent's session for a sub-agent's file, so that the tree is read together.
 std::string UnitKey(std::string_view path, std::string_view head) {
   JsonParser parser;
-  Json first = HeadDocument(head, &parser);
+  bool ours = false;
+  Json first = HeaderIn(head, &parser, &ours);
   std::string_view session = first["sessionId"].text();
   if (std::string_view parent = ParentInPath(path); first["kind"].text() == "subagent" && !parent.empty())
     session = parent;
@@ -365,7 +403,7 @@ const Importer kGeminiCli = {
     .name = kName,
     .summary = "Gemini CLI chats (JSON and JSONL) with their sub-agents",
     .default_root = ".gemini/tmp",
-    .file_suffixes = ".json,.jsonl",
+    .file_suffixes = ".json,.jsonl,.responses",
     .sniff = Sniff,
     .open = [](const FileContext& file, FactSink* sink) -> std::unique_ptr<LogReader> {
       return LinesOrDocument(std::make_unique<GeminiLines>(file, sink),

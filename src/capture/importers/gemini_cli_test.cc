@@ -38,6 +38,26 @@ Collected ReadLines(const std::string& lines) {
   return log;
 }
 
+// A log that was cut at its front, or put together anew.
+TEST(GeminiCliTest, TheHeaderMayComeLaterOrNever) {
+  std::string lines = Answer("m1", "01") + Answer("m2", "02");
+  std::string user =
+      R"({"id":"u1","timestamp":"2026-01-01T00:00:00.000Z","type":"user","content":[{"text":"hi"}]})"
+      "\n";
+  Collected first, later, never;
+  ReadText(kGeminiCli, std::string(kHeader) + user + lines, &first);
+  ReadText(kGeminiCli, user + lines + std::string(kHeader), &later);
+  ReadText(kGeminiCli, user + lines, &never, "/x/chats/session-7.jsonl");
+  EXPECT_TRUE(kGeminiCli.sniff(user + lines + std::string(kHeader)));
+  EXPECT_TRUE(kGeminiCli.sniff(user + lines));
+  EXPECT_FALSE(kGeminiCli.sniff(user)) << "a line of this shape is many clients'";
+  EXPECT_EQ(test::EncodedOnce(first), test::EncodedOnce(later));
+  EXPECT_THAT(later.skips, IsEmpty());
+  EXPECT_EQ(kGeminiCli.unit_key("/x/a.jsonl", user + lines + std::string(kHeader)), "gemini-cli:s1");
+  EXPECT_EQ(never.Count(FactKind::kLlmCall), 2u);
+  EXPECT_TRUE(never.Find(FactKind::kLlmCall, "m1", "session-7"));
+}
+
 TEST(GeminiCliTest, RecordingGivesItsTruth) {
   Collected log;
   for (const auto& path : test::FilesBelow(Golden("gemini-cli") / "main")) {
@@ -207,8 +227,10 @@ TEST(GeminiCliTest, OtherPeoplesChatsGiveCalls) {
     EXPECT_THAT(log.skips, IsEmpty()) << name;
     EXPECT_EQ(AssembleSessions(log.facts).size(), 1u) << name;
   }
-  // The SDK's recorded responses are no chat.
-  EXPECT_FALSE(test::Accepts(kGeminiCli, folder / "../gemini-cli/agent-resume-session.json"));
+  Collected recorded;
+  ReadLog(kGeminiCli, folder / "../gemini-cli/agent-resume-session.json", &recorded);
+  EXPECT_EQ(test::TotalsOf(recorded).at("agent-resume-session"),
+            (test::AgentTotals{.calls = 2, .input = 7168 + 7187, .output = 6}));
 }
 
 }  // namespace

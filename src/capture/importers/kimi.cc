@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "capture/document_reader.h"
 #include "capture/importers/log_text.h"
 #include "capture/importers/skill_facts.h"
 #include "capture/line_reader.h"
@@ -393,6 +394,14 @@ std::string SidecarPath(std::string_view path) {
   return folder.empty() ? folder : folder + "/state.json";
 }
 
+std::string_view Companion(std::string_view head) {
+  if (head.find("\"workDir\"") == std::string_view::npos) return {};
+  JsonParser parser;
+  Json state = HeadDocument(head, &parser);
+  bool yes = state["agents"].is_object() && state["workDir"].is_string();
+  return yes ? "the state of a Kimi session, whose calls are in agents/*/wire.jsonl beside it" : "";
+}
+
 }  // namespace
 
 extern const Importer kKimi;
@@ -407,6 +416,7 @@ const Importer kKimi = {
     },
     .sidecar_path = SidecarPath,
     .unit_key = UnitKey,
+    .companion = Companion,
 };
 
 }  // namespace clawtrace::capture

@@ -1,0 +1,116 @@
+#include "capture/importers/claude_fields.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "capture/line_reader.h"
+
+namespace clawtrace::capture {
+namespace {
+
+// Requests loop a handful of times; more is no usage object.
+constexpr size_t kMaxIterations = 256;
+
+// A counter that may be absent; false when it is there and is no count.
+bool ReadCount(Json value, int64_t* out) {
+  if (!value || value.is_null()) return true;
+  auto count = CountOf(value);
+  if (count) *out = *count;
+  return count.has_value();
+}
+
+}  // namespace
+
+UsageState ReadClaudeUsage(Json json, Usage* usage, std::string* tier) {
+  if (!json || json.is_null()) return UsageState::kAbsent;
+  if (!json.is_object()) return UsageState::kWrongType;
+  int64_t written = 0;
+  bool good = true, any = false;
+  json.ForEachField([&](std::string_view key, Json value) {
+    auto read = [&](std::string_view name, Json count, int64_t* out) {
+      if (key == name) good &= ReadCount(count, out);
+    };
+    any |= key == "input_tokens" || key == "output_tokens";
+    read("input_tokens", value, &usage->uncached_input), read("output_tokens", value, &usage->output);
+    read("cache_read_input_tokens", value, &usage->cache_read);
+    read("cache_creation_input_tokens", value, &written);
+    read("cache_creation", value["ephemeral_5m_input_tokens"], &usage->cache_write_5m);
+    read("cache_creation", value["ephemeral_1h_input_tokens"], &usage->cache_write_1h);
+    if (key == "cache_creation") good &= value.is_object() || value.is_null();
+    if (key == "speed" && value.text() == "fast") *tier = "fast";
+    if (key == "service_tier" && tier->empty() && value.text() != "standard") *tier = Cut(value.text(), 64);
+  });
+  if (!good) return UsageState::kWrongType;
+  if (!any) return UsageState::kAbsent;
+  if (!IsPlausible(*usage) || written > kMaxTokensPerBucket) return UsageState::kImplausible;
+  // The breakdown is the finer statement; only what the total has beyond it is of unknown time to live.
+  usage->cache_write_unknown = std::max<int64_t>(0, written - usage->cache_write_5m - usage->cache_write_1h);
+  return UsageState::kUsable;
+}
+
+int64_t SearchesOf(Json usage) {
+  auto count = CountOf(usage["server_tool_use"]["web_search_requests"]);
+  constexpr int64_t kMost = 1'000'000;
+  return count && *count <= kMost ? *count : 0;
+}
+
+Iterations ReadIterations(Json usage) {
+  Iterations result;
+  Json list = usage["iterations"];
+  if (list.size() > kMaxIterations) result.unusable = true;
+  if (!list.is_array() || list.size() > kMaxIterations) return result;
+  Usage answer;
+  bool advised = false, fell_back = false;
+  list.ForEachItem([&](Json entry) {
+    Usage own;
+    std::string tier;
+    std::string_view type = entry["type"].text();
+    if (ReadClaudeUsage(entry, &own, &tier) != UsageState::kUsable) {
+      result.unusable = true;
+    } else if (type == "compaction") {
+      result.extra.push_back({"compaction", "", own});
+    } else if (type == "advisor_message") {
+      advised = true;
+      result.extra.push_back({"advisor", Cut(entry["model"].text(), 256), own});
+    } else {
+      fell_back = fell_back || type == "fallback_message";
+      answer += own;
+    }
+  });
+  // The object's own input and cache reads are the first iteration's when an advisor spoke in between; in all
+  // other cases they are the sum already.
+  if (advised && !fell_back && !result.unusable && IsPlausible(answer)) result.answer = answer;
+  return result;
+}
+
+std::string_view RoleOf(std::string_view line) {
+  constexpr size_t kMostBytes = 4096;
+  line = line.substr(0, kMostBytes);
+  int depth = 0;
+  bool in_message = false, is_role = false;
+  std::string_view top;  // the last key of the outermost object
+  for (size_t i = 0; i < line.size(); ++i) {
+    char c = line[i];
+    if (c == '{' || c == '[') {
+      if (++depth == 2) in_message = c == '{' && top == "message";
+    } else if (c == '}' || c == ']') {
+      if (--depth < 2) in_message = false;
+    } else if (c == '"') {
+      size_t end = i + 1;
+      while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
+      if (end >= line.size()) return {};
+      std::string_view text = line.substr(i + 1, end - i - 1);
+      if (is_role) return text;
+      size_t next = line.find_first_not_of(" \t", end + 1);
+      bool key = next != std::string_view::npos && line[next] == ':';
+      if (key && depth == 1) top = text;
+      is_role = key && depth == 2 && in_message && text == "role";
+      i = end;
+    } else if (c != ':' && c != ' ' && c != '\t') {
+      is_role = false;
+    }
+  }
+  return {};
+}
+
+}  // namespace clawtrace::capture

@@ -216,6 +216,7 @@ class SqliteStore final : public Store {
     made.path = options.path, made.vfs = options.vfs;
     made.commit_window_us = options.commit_window_us;
     made.max_waiting_bytes = options.max_waiting_bytes;
+    made.log_pages = options.log_pages;
     made.on_forget = [this] { payloads_.Forget(); };
     made.on_recover = [this] { readers_.CloseAll(); };
     return made;

@@ -18,7 +18,8 @@ struct SqliteOptions {
   // How long a commit waits for more batches when there were several lately, and how much may wait in all.
   int64_t commit_window_us = 5'000;
   uint64_t max_waiting_bytes = uint64_t{64} << 20;
-  std::string vfs;  // SQLite's name of the file system; "" = the usual. For tests.
+  int64_t log_pages = 2'000;  // of 8 KB: when the log is longer it is moved into the file
+  std::string vfs;            // SQLite's name of the file system; "" = the usual. For tests.
 };
 
 // Several processes may have one store open. Errors: kUnsupported when the file is of a newer program,

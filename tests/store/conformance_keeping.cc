@@ -140,7 +140,8 @@ TEST_P(StoreConformance, WhatIsRemovedIsInNoFile) {
   EXPECT_GT(files_with(kPlanted), 0);
   ASSERT_TRUE(store().Remove("t", {.session_id = "a"}));
   EXPECT_EQ(files_with(kPlanted), 0);
-  EXPECT_EQ(files_with(kPlanted.substr(0, 10)), 0);
+  // An index of words may keep them without what they share with their neighbours.
+  EXPECT_EQ(files_with(kPlanted.substr(4)), 0);
 }
 
 TEST_P(StoreConformance, SealedPayloadsReadTheSame) {

@@ -80,7 +80,8 @@ constexpr Rule kRules[] = {
      "sessions with a wrong count of facts"},
     {"SELECT count(*) FROM payload WHERE session NOT IN (SELECT id FROM session)",
      "payloads without a session"},
-    {"SELECT count(*) FROM node WHERE parent != 0 AND parent NOT IN (SELECT id FROM node)", "broken chains"},
+    {"SELECT count(*) FROM node WHERE parent != 0 AND (parent >= id OR parent NOT IN (SELECT id FROM node))",
+     "broken chains"},
     {"SELECT count(*) FROM node n WHERE NOT EXISTS(SELECT 1 FROM payload WHERE node = n.id) AND "
      "NOT EXISTS(SELECT 1 FROM node WHERE parent = n.id)",
      "chains that nothing needs"},

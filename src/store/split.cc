@@ -148,8 +148,9 @@ void CutByContent(std::string_view text, std::vector<std::string_view>* out) {
   if (!text.empty()) out->push_back(text);
 }
 
-// The member with the comma before or behind it, when it is a small flat object; empty otherwise.
-std::string_view MarkAt(std::string_view text, size_t found) {
+// The member with the comma before or behind it, when it is a small flat object; empty otherwise. What stands
+// before taken belongs to an earlier mark.
+std::string_view MarkAt(std::string_view text, size_t found, size_t taken) {
   size_t open = text.find_first_not_of(" \t\n\r", found + kMark.size());
   if (open == std::string_view::npos || text[open] != ':') return {};
   open = text.find_first_not_of(" \t\n\r", open + 1);
@@ -158,7 +159,7 @@ std::string_view MarkAt(std::string_view text, size_t found) {
   if (close == std::string_view::npos || text[close] != '}') return {};
   size_t begin = found, end = close + 1;
   size_t before = text.find_last_not_of(" \t\n\r", found == 0 ? 0 : found - 1);
-  if (found > 0 && before != std::string_view::npos && text[before] == ',')
+  if (found > taken && before != std::string_view::npos && before >= taken && text[before] == ',')
     begin = before;
   else if (end < text.size() && text[end] == ',')
     ++end;
@@ -173,7 +174,7 @@ void TakeMarks(Pieces* pieces) {
     size_t done = 0;
     for (size_t at = text.find(kMark); at != std::string_view::npos && pieces->moved.size() < kMaxMoved;
          at = text.find(kMark, at)) {
-      std::string_view mark = MarkAt(text, at);
+      std::string_view mark = MarkAt(text, at, done);
       if (mark.empty()) {
         at += kMark.size();
         continue;

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "capture/gather.h"
 #include "compile/compile.h"
 #include "support/data.h"
@@ -119,6 +120,38 @@ void ExpectSame(const Session& a, const Session& b) {
   ASSERT_EQ(a.steps.size(), b.steps.size()) << a.id;
   for (size_t i = 0; i < a.steps.size(); ++i)
     ExpectSameStep(a.steps[i], b.steps[i], a.id + " step " + std::to_string(i + 1));
+}
+
+// The card without what says where it was read from.
+std::string CardText(const Session& session) {
+  TraceCard card = compile::CompileCard(PriceSession(session, Book()), Book());
+  card.source_hash.clear();
+  card.skipped_input.clear();
+  if (card.coverage) card.coverage->skipped_records = 0;
+  return EncodeCard(card, DocFormat::kYaml);
+}
+
+void ExpectSameCard(const Session& session) {
+  std::string ours = CardText(session), theirs = CardText(Reimported(session));
+  if (ours == theirs) return;
+  auto mine = Split(ours, '\n'), other = Split(theirs, '\n');
+  size_t at = 0;
+  while (at < mine.size() && at < other.size() && mine[at] == other[at]) ++at;
+  ADD_FAILURE() << session.source << " " << session.id << " line " << at << "\n- "
+                << (at < mine.size() ? mine[at] : "") << "\n+ " << (at < other.size() ? other[at] : "");
+}
+
+TEST(AtifTest, TheCardOfTheExportIsTheCard) {
+  size_t checked = 0;
+  std::vector<fs::path> folders = {test::SourceDir() / "tests/golden",
+                                   test::SourceDir() / "examples/recordings"};
+  if (fs::path shared = test::SharedData(); !shared.empty()) {
+    for (const char* folder : {"clients", "suite", "sessions"}) folders.push_back(shared / folder);
+  }
+  for (const fs::path& folder : folders) {
+    for (const Session& session : SessionsBelow(folder)) ExpectSameCard(session), ++checked;
+  }
+  EXPECT_GE(checked, 40u);
 }
 
 TEST(AtifTest, ImportOfExportIsTheSession) {

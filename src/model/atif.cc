@@ -93,6 +93,7 @@ class Writer {
 
   void Steps(const Session& session) {
     step_id_ = 0;
+    bare_spawns_ = BareSpawnsWithoutResult(session);
     if (!session.prompt.empty()) {
       StartStep("user", session.start_ns);
       out_.Field("message", session.prompt);
@@ -159,11 +160,25 @@ class Writer {
     if (call.text_bytes != static_cast<int64_t>(call.text.size()))
       extra->Count("text_bytes", call.text_bytes);
     extra->Texts("aliases", call.aliases);
+    extra->Flag("abandoned", step.abandoned);
     if (!call.usage) return;
     extra->Count("cache_write_5m", call.usage->cache_write_5m);
     extra->Count("cache_write_1h", call.usage->cache_write_1h);
     extra->Count("cache_write_unknown", call.usage->cache_write_unknown);
     extra->Count("reasoning", call.usage->reasoning);
+    if (call.other_reading) OtherReading(*call.other_reading, extra);
+  }
+
+  void OtherReading(const Usage& usage, Extra* extra) {
+    extra->At("other_reading").BeginObject(true);
+    out_.Field("uncached_input", usage.uncached_input);
+    out_.Field("cache_read", usage.cache_read);
+    out_.Field("cache_write_5m", usage.cache_write_5m);
+    out_.Field("cache_write_1h", usage.cache_write_1h);
+    out_.Field("cache_write_unknown", usage.cache_write_unknown);
+    out_.Field("output", usage.output);
+    out_.Field("reasoning", usage.reasoning);
+    out_.EndObject();
   }
 
   void Metrics(const LlmCall& call) {
@@ -247,7 +262,25 @@ class Writer {
   }
 
   // What was logged as a result; a use without one has none here either.
-  static bool HasResult(const Step& step) { return step.result != ToolResult{} || !step.children.empty(); }
+  static bool HasResult(const Step& step) { return !IsBare(step) || !step.children.empty(); }
+  // Nothing but perhaps the sub-agent, which names its spawn whether that returned or not.
+  static bool IsBare(const Step& step) {
+    ToolResult result = step.result;
+    if (!step.children.empty() && result.child_session == step.children.front().id)
+      result.child_session.clear();
+    return result == ToolResult{};
+  }
+
+  // Spawns that never returned, of those that are bare: how many results are missing is noted.
+  static int64_t BareSpawnsWithoutResult(const Session& session) {
+    constexpr std::string_view kNote = "missing_result:";
+    auto note = std::ranges::find_if(session.notes, [&](const auto& n) { return n.starts_with(kNote); });
+    if (note == session.notes.end()) return 0;
+    int64_t others = std::ranges::count_if(session.steps, [](const Step& step) {
+      return step.kind != StepKind::kLlmCall && IsBare(step) && step.children.empty();
+    });
+    return ParseInt(std::string_view(*note).substr(kNote.size())).value_or(0) - others;
+  }
 
   void Observation(std::span<const Step> tools) {
     if (std::ranges::none_of(tools, HasResult)) return;
@@ -267,12 +300,16 @@ class Writer {
     out_.BeginObject();
     // The format allows only calls of the same step here.
     if (!step.result_only) out_.Field("source_call_id", step.call_id);
-    out_.Field("content", result.output);
+    bool answered = !IsBare(step) || --bare_spawns_ < 0;
+    if (answered) out_.Field("content", result.output);
     References(step);
     {
       Extra extra(&out_);
       if (step.result_only) extra.Text("call_id", step.call_id);
-      if (result.status != ToolStatus::kUnknown) extra.At("status").String(NameOf(result.status));
+      if (answered)
+        extra.At("status").String(NameOf(result.status));
+      else
+        extra.Flag("no_result", true);
       if (result.exit_code) extra.At("exit_code").Int(*result.exit_code);
       if (step.end_ns) extra.At("end_ns").Int(*step.end_ns);
       extra.Text("error", result.error), extra.Flag("unchanged", result.unchanged);
@@ -350,11 +387,11 @@ class Writer {
     if (session.end_ns) extra.At("end_ns").Int(*session.end_ns);
     extra.Count("compactions", session.compactions);
     std::vector<std::string> notes;
-    // Notes with counts are made anew by whoever reads the steps.
     for (const std::string& note : session.notes) {
-      if (note.find(':') == std::string::npos) notes.push_back(note);
+      if (!IsMadeAnew(note)) notes.push_back(note);
     }
     extra.Texts("notes", notes);
+    Skills(session.skills, &extra);
     const Outcome& outcome = session.outcome;
     if (outcome.source == OutcomeSource::kNone) return;
     extra.At("outcome").BeginObject();
@@ -365,8 +402,30 @@ class Writer {
     out_.EndObject();
   }
 
+  // Notes that whoever reads the steps makes of them again.
+  static bool IsMadeAnew(std::string_view note) {
+    static constexpr std::string_view kMade[] = {"missing_result", "result_without_call", "unlinked_subagent",
+                                                 "clock_backwards"};
+    return std::ranges::find(kMade, note.substr(0, note.find(':'))) != std::end(kMade);
+  }
+
+  void Skills(const std::vector<SkillUse>& skills, Extra* extra) {
+    if (skills.empty()) return;
+    extra->At("skills").BeginArray();
+    for (const SkillUse& skill : skills) {
+      out_.BeginObject(true);
+      out_.Field("name", skill.name);
+      out_.Field("stage", NameOf(skill.stage));
+      if (!skill.path.empty()) out_.Field("path", skill.path);
+      if (!skill.call.empty()) out_.Field("call", skill.call);
+      out_.EndObject();
+    }
+    out_.EndArray();
+  }
+
   DocWriter out_{DocWriter::Format::kJsonPretty};
   int64_t step_id_ = 0;
+  int64_t bare_spawns_ = 0;  // left to be written as never returned
 };
 
 }  // namespace

@@ -78,7 +78,7 @@ class Reader final : public JsonDocumentReader {
     if (!document["steps"].is_array()) return Skip("missing:steps");
     std::string id = IdOf(document["session_id"].text(), document["trajectory_id"].text());
     if (id.empty()) id = "atif-" + HexOf(Hash64(document.Canonical()));
-    OnTrajectory(document, id, "", 0);
+    OnTrajectory(document, id, {}, 0);
   }
 
  private:
@@ -88,13 +88,19 @@ class Reader final : public JsonDocumentReader {
     std::string model;                                         // of steps that name none
     std::string prefix;                                        // of ids, "cont-1/" in a continuation
     std::map<std::string, std::string, std::less<>> embedded;  // trajectory id -> session
+    std::map<std::string, std::string> unanswered;             // session -> its spawn, which never returned
     Trajectory out;
     Usage listed;            // of the steps
     bool delegated = false;  // some of the totals is other trajectories'
   };
 
-  void OnTrajectory(Json document, const std::string& id, const std::string& parent, int depth);
-  void OnSession(Json document, const std::string& parent, Run* run);
+  // The trajectory that another is embedded in.
+  struct Parent {
+    std::string session, call;
+  };
+
+  void OnTrajectory(Json document, const std::string& id, const Parent& parent, int depth);
+  void OnSession(Json document, const Parent& parent, Run* run);
   void OnTrial(SessionInfo* info, Run* run);
   void OnStep(Json step, size_t index, Run* run);
   void OnAgent(Json step, std::string_view text, size_t index, Run* run);
@@ -113,13 +119,14 @@ class Reader final : public JsonDocumentReader {
 // What ClawTrace's own export keeps beside the format (model/atif.h).
 Json Ours(Json object) { return object["extra"]["clawtrace"]; }
 
-void Reader::OnTrajectory(Json document, const std::string& id, const std::string& parent, int depth) {
+void Reader::OnTrajectory(Json document, const std::string& id, const Parent& parent, int depth) {
   Part part = PartOf(id);
   std::string prefix = part.number > 0 ? "cont-" + std::to_string(part.number) + "/" : "";
   Run run{.id = id,
           .model = BoundedId(document["agent"]["model_name"].text()),
           .prefix = std::move(prefix),
           .embedded = {},
+          .unanswered = {},
           .out = Trajectory("atif", part.base, &sink()),
           .listed = {}};
   // A continuation's steps come after all of what it continues.
@@ -133,8 +140,12 @@ void Reader::OnTrajectory(Json document, const std::string& id, const std::strin
     std::string own = IdOf(session.empty() ? std::string_view(part.base) : session, name);
     if (!name.empty()) run.embedded.emplace(name, std::move(own));
   });
+  bool branches = false;
+  document["steps"].ForEachItem([&](Json step) { branches |= Ours(step)["abandoned"].boolean() == true; });
+  if (branches) run.out.WithBranches(Ours(document)["start_ns"].integer());
   size_t index = 0;
   document["steps"].ForEachItem([&](Json step) { OnStep(step, ++index, &run); });
+  if (branches) run.out.EndBranches(Ours(document)["end_ns"].integer());
   OnSession(document, parent, &run);
   if (depth >= kMaxNesting) return;
   children.ForEachItem([&](Json child) {
@@ -142,18 +153,20 @@ void Reader::OnTrajectory(Json document, const std::string& id, const std::strin
     if (name.empty()) name = child["session_id"].text();
     auto own = run.embedded.find(name);
     if (own == run.embedded.end() || !child["steps"].is_array()) return Skip("missing:trajectory_id");
-    OnTrajectory(child, own->second, part.base, depth + 1);
+    auto spawn = run.unanswered.find(own->second);
+    OnTrajectory(child, own->second,
+                 {part.base, spawn == run.unanswered.end() ? std::string() : spawn->second}, depth + 1);
   });
 }
 
-void Reader::OnSession(Json document, const std::string& parent, Run* run) {
+void Reader::OnSession(Json document, const Parent& parent, Run* run) {
   Json agent = document["agent"], ours = Ours(document);
   SessionInfo info;
   info.agent = agent["name"].text();
   info.agent_version = agent["version"].text();
   if (info.agent_version == "unknown") info.agent_version.clear();
-  info.parent_session = parent;
-  if (parent.empty()) info.parent_session = agent["extra"]["parent_session_id"].text();
+  info.parent_session = parent.session, info.parent_call = parent.call;
+  if (parent.session.empty()) info.parent_session = agent["extra"]["parent_session_id"].text();
   if (!info.parent_session.empty()) info.agent_name = info.agent;
   std::pair<std::string_view, std::string*> texts[] = {{"agent_name", &info.agent_name},
                                                        {"task_id", &info.task_id},
@@ -166,6 +179,13 @@ void Reader::OnSession(Json document, const std::string& parent, Run* run) {
   for (auto& [key, text] : texts) {
     if (std::string_view value = ours[key].text(); !value.empty()) *text = value;
   }
+  // An export says all it knows of it, also that it is nothing.
+  if (ours) info.agent_name = ours["agent_name"].text();
+  ours["skills"].ForEachItem([&](Json skill) {
+    if (skill["name"].text().empty()) return Skip("wrong-type:extra.clawtrace");
+    run->out.Skill({Cut(skill["name"].text(), kMaxText), EnumOf<SkillStage>(skill["stage"].text()),
+                    Cut(skill["path"].text(), kMaxText), BoundedId(skill["call"].text())});
+  });
   ours["notes"].ForEachItem([&](Json note) {
     if (!note.text().empty()) info.notes.emplace_back(Cut(note.text(), kMaxNote));
   });
@@ -236,6 +256,7 @@ void Reader::OnStep(Json step, size_t index, Run* run) {
 
 void Reader::OnAgent(Json step, std::string_view text, size_t index, Run* run) {
   Json ours = Ours(step);
+  run->out.OnBranch(ours["abandoned"].boolean() == true);
   if (step["llm_call_count"].integer() == 0) {
     run->out.WithoutCall(ours["llm_call"].text());
   } else {
@@ -251,6 +272,19 @@ void Reader::OnAgent(Json step, std::string_view text, size_t index, Run* run) {
   std::string latest;
   step["tool_calls"].ForEachItem([&](Json item) { latest = OnTool(item, run); });
   OnObservation(step, latest, run);
+}
+
+std::optional<Usage> OtherReading(Json json) {
+  if (!json.is_object()) return std::nullopt;
+  auto count = [&](std::string_view key) { return CountOf(json[key]).value_or(0); };
+  Usage usage{.uncached_input = count("uncached_input"),
+              .cache_read = count("cache_read"),
+              .cache_write_5m = count("cache_write_5m"),
+              .cache_write_1h = count("cache_write_1h"),
+              .cache_write_unknown = count("cache_write_unknown"),
+              .output = count("output"),
+              .reasoning = count("reasoning")};
+  return IsPlausible(usage) ? std::optional(usage) : std::nullopt;
 }
 
 LlmCall Reader::CallOf(Json step, std::string_view text, const Run& run) {
@@ -279,6 +313,7 @@ LlmCall Reader::CallOf(Json step, std::string_view text, const Run& run) {
     if (!alias.text().empty()) call.aliases.emplace_back(alias.text());
   });
   if (!call.usage) return call;
+  call.other_reading = OtherReading(ours["other_reading"]);
   Usage& usage = *call.usage;
   usage.cache_write_5m = CountOf(ours["cache_write_5m"]).value_or(0);
   usage.cache_write_1h = CountOf(ours["cache_write_1h"]).value_or(0);
@@ -336,6 +371,10 @@ void Reader::OnObservation(Json step, const std::string& latest, Run* run) {
 
 void Reader::OnResult(Json item, std::string_view id, Run* run) {
   Json ours = Ours(item), extra = item["extra"];
+  if (ours["no_result"].boolean() == true) {
+    for (const std::string& child : ChildrenOf(item, run)) run->unanswered.emplace(child, id);
+    return;
+  }
   std::string buffer;
   std::string_view text = ContentText(item["content"], &buffer);
   ToolResult result;

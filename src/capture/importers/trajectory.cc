@@ -20,7 +20,30 @@ Fact Trajectory::Make(FactKind kind, std::string id, std::optional<int64_t> star
   fact.id = std::move(id);
   fact.start_ns = start_ns;
   if (kind != FactKind::kSession && kind != FactKind::kOutcome) fact.ordinal = ordinal_++;
+  bool step = kind == FactKind::kUser || kind == FactKind::kLlmCall || kind == FactKind::kToolUse;
+  if (branches_ && step) PlaceInChain(&fact);
   return fact;
+}
+
+void Trajectory::PlaceInChain(Fact* fact) {
+  fact->node = "step-" + std::to_string(fact->ordinal);
+  fact->parent_node = left_ && !left_node_.empty() ? left_node_ : kept_node_;
+  if (!left_) kept_node_ = fact->node;
+  left_node_ = left_ ? fact->node : "";
+}
+
+void Trajectory::WithBranches(std::optional<int64_t> start_ns) {
+  // One root for all, or every branch would be a conversation of its own.
+  Fact root = Make(FactKind::kLink, "start", start_ns);
+  branches_ = true;
+  root.node = kept_node_ = "start";
+  sink_.Add(std::move(root));
+}
+
+void Trajectory::EndBranches(std::optional<int64_t> end_ns) {
+  Fact end = Make(FactKind::kLink, "end", end_ns);
+  end.node = "end", end.parent_node = kept_node_;
+  sink_.Add(std::move(end));
 }
 
 void Trajectory::Session(SessionInfo info, std::optional<int64_t> start_ns, std::optional<int64_t> end_ns) {
@@ -90,6 +113,12 @@ void Trajectory::Spawn(const std::string& child_session) {
 
 void Trajectory::Compaction(std::optional<int64_t> time) {
   sink_.Add(Make(FactKind::kCompaction, "compaction-" + std::to_string(ordinal_), time));
+}
+
+void Trajectory::Skill(SkillUse use) {
+  Fact fact = Make(FactKind::kSkill, "skill-" + std::to_string(ordinal_), {});
+  fact.skill = std::move(use);
+  sink_.Add(std::move(fact));
 }
 
 void Trajectory::Judged(Outcome outcome) {

@@ -23,6 +23,12 @@ class Trajectory {
 
   // Later facts stand at and behind this place.
   void StartAt(int64_t ordinal) { ordinal_ = ordinal; }
+  // The steps are no single line: what follows OnBranch(true) stands on a branch that the conversation left,
+  // what follows OnBranch(false) on the one that it kept. Before the first step only.
+  void WithBranches(std::optional<int64_t> start_ns);
+  void OnBranch(bool left) { left_ = left; }
+  // After the last step: the conversation is where it was kept, whatever ended last.
+  void EndBranches(std::optional<int64_t> end_ns);
   void Session(SessionInfo info, std::optional<int64_t> start_ns = {}, std::optional<int64_t> end_ns = {});
   // Ids of user turns and calls without one of their own are their places: "user-3", "call-7".
   void User(std::string_view text, bool is_meta, std::optional<int64_t> time = {}, std::string id = {});
@@ -39,17 +45,21 @@ class Trajectory {
   // A sub-agent that no tool call asked for, known by its session alone.
   void Spawn(const std::string& child_session);
   void Compaction(std::optional<int64_t> time = {});
+  void Skill(SkillUse use);
   void Judged(Outcome outcome);
 
  private:
   Fact Make(FactKind kind, std::string id, std::optional<int64_t> start_ns);
+  void PlaceInChain(Fact* fact);
 
   std::string_view source_;
   std::string session_;
   FactSink& sink_;
   int64_t ordinal_ = 0;
-  std::string call_;   // the call that tools belong to
-  int64_t index_ = 0;  // of the next tool in it
+  bool branches_ = false, left_ = false;
+  std::string kept_node_, left_node_;  // the last ones; left_node_: "" when the branch before was kept
+  std::string call_;                   // the call that tools belong to
+  int64_t index_ = 0;                  // of the next tool in it
   std::string latest_tool_;
   std::map<std::string, std::pair<std::string, int64_t>, std::less<>> tools_;  // log id -> fact id, how many
 };

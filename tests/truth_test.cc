@@ -238,6 +238,19 @@ TEST(TruthTest, LogsTogetherWithTelemetry) {
   CheckClient(opencode, opencode / "opencode.db", {"main00a"}, opencode / "otlp");
 }
 
+// Only telemetry tells of the call that gave the session its title; no price is known for it.
+TEST(TruthTest, ATitleDoesNotMakeASessionUnpriced) {
+  CT_NEEDS_SHARED_DATA();
+  fs::path opencode = test::SharedData() / "clients/opencode/main";
+  Read read = ReadTogether(opencode / "opencode.db", opencode / "otlp");
+  ASSERT_EQ(read.sessions.size(), 1u);
+  const Session& session = read.sessions.front();
+  EXPECT_EQ(std::ranges::count(session.notes, "title_call_not_logged"), 0);
+  TraceCard card = compile::CompileCard(PriceSession(session, Book()), Book());
+  EXPECT_EQ(card.cost_status, CostStatus::kReported);
+  EXPECT_EQ(card.coverage->unpriced, 1);
+}
+
 // Telemetry without the log: the bodies as they were sent, some of them compressed.
 TEST(TruthTest, TelemetryAlone) {
   CT_NEEDS_SHARED_DATA();

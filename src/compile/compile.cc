@@ -30,7 +30,9 @@ void Add(std::optional<int64_t>& sum, std::optional<int64_t> amount) {
 // Figures that add up over a session and everything below it.
 struct Sums {
   Totals totals;
+  bool tokens_known = false;  // of a call at least
   std::map<CostStatus, int64_t> by_status;
+  std::set<CostStatus> of_answers;  // the statuses without auxiliary calls'
   std::set<std::string> unpriced_models;
   std::vector<std::string> models;
   std::optional<Usd> included, reported, wasted, saveable;
@@ -40,9 +42,17 @@ struct Sums {
   int64_t failed_attempts = 0;
 };
 
+// nullopt: calls were made and no one said what they used.
+std::optional<Usage> TokensOf(const Sums& sums) {
+  bool known = sums.tokens_known || sums.totals.llm_calls == 0;
+  return known ? std::optional(sums.totals.tokens) : std::nullopt;
+}
+
 void Merge(Sums& into, const Sums& from) {
   Add(into.totals.cost_usd, from.totals.cost_usd);
   into.totals.tokens += from.totals.tokens;
+  into.tokens_known = into.tokens_known || from.tokens_known;
+  into.of_answers.insert(from.of_answers.begin(), from.of_answers.end());
   into.totals.llm_calls += from.totals.llm_calls;
   into.totals.tool_calls += from.totals.tool_calls;
   into.totals.spawns += from.totals.spawns;
@@ -173,7 +183,7 @@ class Compiler {
       return step.kind == StepKind::kLlmCall && step.llm.usage.has_value();
     });
     if (session.info.reported_usage && !counted) {
-      own->totals.tokens += *session.info.reported_usage;
+      own->totals.tokens += *session.info.reported_usage, own->tokens_known = true;
       AddNote("usage_only_as_total", prefix);
     }
     if (session.info.reported_cost && !own->reported) {
@@ -194,7 +204,7 @@ class Compiler {
     card_.own_cost_usd = own.totals.cost_usd
                              ? own.totals.cost_usd
                              : (own.totals.llm_calls == 0 ? std::optional(Usd()) : std::nullopt);
-    card_.own_tokens = own.totals.tokens;
+    card_.own_tokens = TokensOf(own);
     card_.own_llm_call_count = own.totals.llm_calls;
     card_.own_tool_call_count = own.totals.tool_calls;
   }
@@ -242,8 +252,9 @@ class Compiler {
     }
     ++sums->totals.llm_calls;
     Add(sums->totals.cost_usd, price.billed);
-    if (step.llm.usage) sums->totals.tokens += *step.llm.usage;
+    if (step.llm.usage) sums->totals.tokens += *step.llm.usage, sums->tokens_known = true;
     ++sums->by_status[price.status];
+    if (!step.llm.auxiliary) sums->of_answers.insert(price.status);
     if (price.status == CostStatus::kUnpriced) sums->unpriced_models.insert(row->model);
     if (price.status == CostStatus::kIncluded) Add(sums->included, price.list_price);
     Add(sums->reported, step.llm.reported_cost);
@@ -365,10 +376,12 @@ class Compiler {
   Depth depth_;
 };
 
-// unpriced is the weakest, then a client's figure, then a subscription's, then ours.
-CostStatus Weakest(const std::map<CostStatus, int64_t>& by_status) {
+// unpriced is the weakest, then a client's figure, then a subscription's, then ours. Calls for titles and the
+// like decide only when there are no others; coverage counts them.
+CostStatus Weakest(const Sums& sums) {
   for (CostStatus status : {CostStatus::kUnpriced, CostStatus::kReported, CostStatus::kIncluded}) {
-    if (by_status.contains(status)) return status;
+    if (sums.of_answers.empty() ? sums.by_status.contains(status) : sums.of_answers.contains(status))
+      return status;
   }
   return CostStatus::kPriced;
 }
@@ -377,10 +390,10 @@ void SetTotals(const Sums& sums, TraceCard* card) {
   const Totals& totals = sums.totals;
   // Nothing was asked of a model: that cost is known to be nothing.
   card->total_cost_usd = totals.llm_calls == 0 ? std::optional(Usd()) : totals.cost_usd;
-  card->total_tokens = totals.tokens;
+  card->total_tokens = TokensOf(sums);
   card->llm_call_count = totals.llm_calls, card->tool_call_count = totals.tool_calls,
   card->spawn_count = totals.spawns;
-  card->cost_status = Weakest(sums.by_status);
+  card->cost_status = Weakest(sums);
   card->models = sums.models;
   card->included_cost_usd = sums.included, card->reported_cost_usd = sums.reported,
   card->wasted_usd = sums.wasted, card->saveable_usd = sums.saveable;

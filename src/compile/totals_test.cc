@@ -46,5 +46,31 @@ TEST(SessionFiguresTest, AreNotAddedToTheCallsOwn) {
   EXPECT_THAT(card.coverage->notes, Not(Contains("cost_only_as_total")));
 }
 
+TEST(TokensTest, UnknownIsNotZero) {
+  Session session = Calls({}, {});
+  session.info.reported_usage.reset();
+  TraceCard card = CompileCard(PriceSession(session, PriceBook()), PriceBook());
+  EXPECT_FALSE(card.total_tokens);
+  EXPECT_FALSE(card.own_tokens);
+  std::string text = EncodeCard(card, DocFormat::kYaml);
+  EXPECT_THAT(text, testing::HasSubstr("total_tokens: null"));
+  EXPECT_EQ(DecodeCard(text, "card"), card);
+  session.steps[1].llm.usage = Usage{};
+  EXPECT_EQ(CompileCard(PriceSession(session, PriceBook()), PriceBook()).total_tokens, Usage{});
+  session.steps.clear();
+  EXPECT_EQ(CompileCard(PriceSession(session, PriceBook()), PriceBook()).total_tokens, Usage{})
+      << "nothing was asked";
+}
+
+TEST(CostStatusTest, AuxiliaryCallsDecideOnlyAlone) {
+  Session session = Calls(Usage{.uncached_input = 7}, Usd::Parse("0.1"));
+  session.steps[0].llm.reported_cost.reset(), session.steps[0].llm.auxiliary = true;
+  TraceCard card = CompileCard(PriceSession(session, PriceBook()), PriceBook());
+  EXPECT_EQ(card.cost_status, CostStatus::kReported);
+  EXPECT_EQ(card.coverage->unpriced, 1);
+  session.steps.pop_back();
+  EXPECT_EQ(CompileCard(PriceSession(session, PriceBook()), PriceBook()).cost_status, CostStatus::kUnpriced);
+}
+
 }  // namespace
 }  // namespace clawtrace::compile

@@ -469,8 +469,9 @@ bool IsAbout(std::string_view note, std::string_view what) {
 // has all of them.
 void JoinNotes(Session* base, const Session& other, const Counts& counts) {
   int64_t missing = 0;
-  bool cache = false;
+  bool cache = false, auxiliary = false;
   for (const Step& step : base->steps) {
+    auxiliary = auxiliary || (step.kind == StepKind::kLlmCall && step.llm.auxiliary);
     bool is_call = step.kind == StepKind::kLlmCall;
     if (!is_call && step.result.status == ToolStatus::kUnknown && !step.result_only) ++missing;
     cache = cache ||
@@ -481,6 +482,7 @@ void JoinNotes(Session* base, const Session& other, const Counts& counts) {
     if (IsAbout(note, "missing_result")) continue;
     if (IsAbout(note, "no_model_call") && CountCalls(base->steps) > 0) continue;
     if (IsAbout(note, "cache_not_reported") && cache) continue;
+    if (IsAbout(note, "title_call_not_logged") && auxiliary) continue;
     notes.insert(note);
   }
   if (missing > 0) notes.insert("missing_result:" + std::to_string(missing));

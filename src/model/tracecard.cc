@@ -81,13 +81,19 @@ void Describe(A& a, TraceCard& c) {
       a.Field("agent_version", c.agent_version);
   a.Field("task_id", c.task_id), a.Field("started_ms", c.started_ms), a.Field("models", c.models);
   a.Field("outcome", c.outcome), a.Field("outcome_source", c.outcome_source);
-  // A card of ours says null where no cost is known; a card of the literature may simply have none.
-  if (c.schema.empty())
-    a.Field("total_cost_usd", c.total_cost_usd);
-  else
+  // A card of ours says null where no cost or no tokens are known; a card of the literature may simply have
+  // none.
+  bool ours = !c.schema.empty();
+  if (ours)
     a.NullableField("total_cost_usd", c.total_cost_usd);
-  a.Field("cost_status", c.cost_status), a.Field("total_tokens", c.total_tokens),
-      a.Field("llm_call_count", c.llm_call_count);
+  else
+    a.Field("total_cost_usd", c.total_cost_usd);
+  a.Field("cost_status", c.cost_status);
+  if (ours)
+    a.NullableField("total_tokens", c.total_tokens);
+  else
+    a.Field("total_tokens", c.total_tokens);
+  a.Field("llm_call_count", c.llm_call_count);
   a.Field("tool_call_count", c.tool_call_count), a.Field("spawn_count", c.spawn_count);
   a.Field("own_cost_usd", c.own_cost_usd), a.Field("own_tokens", c.own_tokens),
       a.Field("own_llm_call_count", c.own_llm_call_count);

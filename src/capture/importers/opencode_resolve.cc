@@ -1,8 +1,11 @@
 #include "capture/importers/opencode_resolve.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -21,7 +24,15 @@ struct Whole {
   std::map<std::string, int64_t> thoughts;
   std::set<std::string> retries;
   std::vector<Fact> tools, others;
+  // Of the message that this one is a copy of: its id and those of its steps; empty when it is none.
+  std::vector<std::string> copied;
 };
+
+std::vector<std::string> IdsOf(const std::string& message, const Whole& whole) {
+  std::vector<std::string> ids = {message};
+  for (auto& [id, step] : whole.steps) ids.push_back(id);
+  return ids;
+}
 
 // Of two readings of one part the fuller counts, then the greater.
 bool Better(const Fact& a, const Fact& b) {
@@ -83,16 +94,70 @@ class Resolver {
       Whole& whole = sessions_[fact.session_id][message];
       Sort(std::move(fact), &whole);
     }
+    for (auto& [id, messages] : sessions_) {
+      for (auto& [message, whole] : messages) std::ranges::sort(whole.heads, Better);
+    }
+    FindCopies();
     for (auto& [id, messages] : sessions_) InSession(&messages);
   }
 
  private:
   using Messages = std::map<std::string, Whole>;
 
+  // What a copy of an answer keeps: when it was given, by whom, and what it used.
+  static std::optional<std::string> KeyOf(const Whole& whole) {
+    if (whole.heads.empty() || whole.heads.front().kind != FactKind::kLlmCall) return std::nullopt;
+    const Fact& head = whole.heads.front();
+    if (!head.start_ns || !head.end_ns || !head.llm->usage) return std::nullopt;
+    const Usage& u = *head.llm->usage;
+    return fmt::format("{} {} {} {} {} {} {} {}", *head.start_ns, *head.end_ns, head.llm->model,
+                       u.uncached_input, u.cache_read, u.cache_write(), u.output, whole.steps.size());
+  }
+
+  // A fork begins with copies of another session's messages under new ids: they are older than the session
+  // that holds them. They take the ids of the oldest session's, by which they are known as inherited.
+  void FindCopies() {
+    std::map<std::string_view, int64_t> created;
+    for (const Fact& fact : out_) {
+      if (fact.kind == FactKind::kSession && fact.start_ns) created.emplace(fact.session_id, *fact.start_ns);
+    }
+    using Holder =
+        std::tuple<bool, int64_t, std::string_view, std::string_view>;  // copy?, created, session, id
+    std::map<std::string, std::vector<Holder>> holders;
+    for (auto& [session, messages] : sessions_) {
+      auto born = created.find(session);
+      if (born == created.end()) continue;
+      for (auto& [id, whole] : messages) {
+        auto key = KeyOf(whole);
+        if (!key) continue;
+        bool copy = *whole.heads.front().start_ns < born->second;
+        holders[*key].emplace_back(copy, born->second, session, id);
+      }
+    }
+    std::map<std::string_view, std::pair<int64_t, std::string>> forked_from;  // the youngest origin
+    for (auto& [key, list] : holders) {
+      std::ranges::sort(list);
+      const auto& [is_copy, origin_born, origin, original] = list.front();
+      for (const auto& [copy, born, session, id] : list) {
+        if (!copy || session == origin) continue;
+        const std::string message(original);
+        sessions_[std::string(session)][std::string(id)].copied =
+            IdsOf(message, sessions_[std::string(origin)][message]);
+        std::pair from(origin_born, std::string(origin));
+        auto [at, fresh] = forked_from.emplace(session, from);
+        if (!fresh) at->second = std::max(at->second, from);
+      }
+    }
+    for (Fact& fact : out_) {
+      if (fact.kind != FactKind::kSession) continue;
+      auto origin = forked_from.find(fact.session_id);
+      if (origin != forked_from.end()) fact.session->forked_from = origin->second.second;
+    }
+  }
+
   void InSession(Messages* messages) {
     std::vector<std::tuple<int64_t, std::string_view, Whole*>> order;
     for (auto& [id, whole] : *messages) {
-      std::ranges::sort(whole.heads, Better);
       auto time = whole.heads.empty() ? std::nullopt : whole.heads.front().start_ns;
       order.emplace_back(time.value_or(std::numeric_limits<int64_t>::max()), id, &whole);
     }
@@ -144,10 +209,13 @@ class Resolver {
   void AnswerMessage(const std::string& message, Whole& whole) {
     // Part ids from which on another call's parts begin, and that call.
     std::map<std::string, Fact> calls;
+    auto name = [&](const std::string& own) {
+      return whole.copied.empty() ? own : whole.copied[calls.empty() ? 0 : calls.size() + 1];
+    };
     const Fact& head = whole.heads.front();
     for (auto& [id, step] : whole.steps) {
       Fact call = head;
-      call.id = calls.empty() ? message : id;
+      call.id = name(calls.empty() ? message : id);
       call.llm->usage = step.llm->usage;
       call.llm->reported_cost = step.llm->reported_cost;
       call.llm->stop_reason = step.llm->stop_reason;
@@ -158,6 +226,7 @@ class Resolver {
     }
     if (calls.empty()) {
       calls.emplace("\x7f", head);
+      calls.begin()->second.id = whole.copied.empty() ? head.id : whole.copied.front();
     } else if (!head.llm->error.empty()) {
       Fact failed = head;
       failed.id = message + "/error";
@@ -212,6 +281,8 @@ class Resolver {
       auto used = uses_.find({fact.session_id, fact.id});
       bool shared = used != uses_.end() && used->second.size() > 1;
       if (shared) fact.id += "@" + fact.node;
+      // What a copied call spawned hangs below the call it was copied from.
+      if (fact.kind == FactKind::kToolResult && !whole.copied.empty()) fact.result->child_session.clear();
       if (fact.kind == FactKind::kToolUse) {
         fact.tool->llm_call = owner == owners.end() ? "" : owner->second;
         fact.tool->index = index++;

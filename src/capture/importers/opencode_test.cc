@@ -2,9 +2,11 @@
 // recording.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "capture/gather.h"
 #include "capture/importers/recording_test_util.h"
+#include "model/inherit.h"
 #include "model/session.h"
 
 namespace clawtrace::capture {
@@ -42,6 +44,49 @@ Sum SumOf(const Session& session) {
     if (step.llm.usage) sum.usage += *step.llm.usage;
   }
   return sum;
+}
+
+// What OpenCode's fork does: the messages up to a point, under new ids, in a session of its own.
+void Fork(const std::string& path, const std::string& from, const std::string& to, int64_t created) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  std::string sql = "INSERT INTO session SELECT '" + to +
+                    "', project_id, NULL, directory, title, version, agent, " + std::to_string(created) +
+                    ", time_updated FROM session WHERE id = '" + from + "';" +
+                    "INSERT INTO message SELECT id || '" + to + "', '" + to +
+                    "', time_created, time_updated, data FROM message WHERE session_id = '" + from + "';" +
+                    "INSERT INTO part SELECT id || '" + to + "', message_id || '" + to + "', '" + to +
+                    "', time_created, time_updated, data FROM part WHERE session_id = '" + from + "';";
+  char* error = nullptr;
+  EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+  sqlite3_close(db);
+}
+
+TEST(OpencodeTest, ForksCountOnce) {
+  test::fs::path folder = test::fs::path(testing::TempDir()) / "ct_opencode_forks";
+  test::fs::create_directories(folder);
+  test::fs::path path = folder / "opencode.db";
+  test::fs::copy_file(test::Golden("opencode/database/opencode.db"), path,
+                      test::fs::copy_options::overwrite_existing);
+  test::fs::permissions(path, test::fs::perms::owner_all);
+  constexpr int64_t kLater = 1'900'000'000'000;
+  std::string original = SessionsOf(path).at(0).id;
+  Fork(path, original, "ses_fork1", kLater);
+  Fork(path, "ses_fork1", "ses_fork2", kLater + 1);
+  auto sessions = SessionsOf(path);
+  ASSERT_EQ(sessions.size(), 3u);
+  std::vector<SessionCalls> calls;
+  for (const Session& session : sessions) calls.push_back(CallsOf(session));
+  auto inherited = FindInherited(calls);
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    bool origin = sessions[i].id == original;
+    EXPECT_EQ(inherited[i].size(), origin ? 0u : 12u) << sessions[i].id;
+    EXPECT_EQ(sessions[i].info.forked_from, origin ? "" : original);
+    bool has_child =
+        std::ranges::any_of(sessions[i].steps, [](const Step& s) { return !s.children.empty(); });
+    EXPECT_EQ(has_child, origin) << "what a copied call spawned is the origin's";
+  }
+  test::fs::remove_all(folder);
 }
 
 TEST(OpencodeTest, DatabaseAndExportsGiveTheTruth) {

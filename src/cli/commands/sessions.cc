@@ -33,7 +33,10 @@ void PrintJson(const std::vector<Compiled>& all, std::ostream& out) {
       w.Null();
     w.Field("cost_status", std::string(NameOf(card.cost_status.value_or(CostStatus::kUnpriced))));
     w.Key("total_tokens");
-    WriteArchive(&w).Put(card.total_tokens.value_or(Usage{}));
+    if (card.total_tokens)
+      WriteArchive(&w).Put(*card.total_tokens);
+    else
+      w.Null();
     w.EndObject();
   }
   w.EndArray();
@@ -44,6 +47,10 @@ std::string Cost(const TraceCard& card) {
   if (!card.total_cost_usd) return "unpriced";
   bool partial = card.coverage && card.coverage->unpriced > 0;
   return card.total_cost_usd->ToDecimal(4) + (partial ? "+?" : "");
+}
+
+std::string Tokens(const TraceCard& card) {
+  return card.total_tokens ? std::to_string(card.total_tokens->total()) : "?";
 }
 
 void PrintText(const std::vector<Compiled>& all, std::ostream& out) {
@@ -57,8 +64,7 @@ void PrintText(const std::vector<Compiled>& all, std::ostream& out) {
     rows.push_back({Printable(PrefixUtf8(card.session_id, kShortId)), Printable(card.agent), started,
                     std::to_string(card.llm_call_count.value_or(0)),
                     std::to_string(card.tool_call_count.value_or(0)), std::to_string(repeated),
-                    std::to_string(failed), std::to_string(card.total_tokens.value_or(Usage{}).total()),
-                    Cost(card), Printable(card.task_id)});
+                    std::to_string(failed), Tokens(card), Cost(card), Printable(card.task_id)});
   }
   PrintTable(out,
              {{"session"},

@@ -85,7 +85,9 @@ TEST(FactCodecTest, DamageIsToldAndNeverReadAsAnotherKind) {
   for (size_t cut = 1; cut < body.size(); ++cut) {
     Fact part;
     Status status = DecodeFactBody(std::string_view(body).substr(0, cut), &part);
-    if (!status) EXPECT_EQ(status.error().code, ErrorCode::kCorruptData);
+    if (!status) {
+      EXPECT_EQ(status.error().code, ErrorCode::kCorruptData);
+    }
   }
   EXPECT_FALSE(DecodeFactBody("\x01", &fact));
   EXPECT_FALSE(DecodeFactBody(std::string("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11), &fact));

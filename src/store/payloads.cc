@@ -118,11 +118,14 @@ Result<int64_t> PayloadWriter::Blob(WriteScope& scope, int64_t session, const Pr
   }
   std::string squeezed;
   if (text.squeezed.empty()) squeezed = Squeeze(text.text, kWarm);
-  Statement add = scope.db.Prepare("INSERT INTO blob(scope, hash, size, z) VALUES(?, ?, ?, ?)");
-  add.Bind(place).BindBlob(BytesOf(text.hash)).Bind(static_cast<int64_t>(text.text.size()));
-  CT_RETURN_IF_ERROR(add.BindBlob(text.squeezed.empty() ? squeezed : text.squeezed).Run());
+  Statement add = scope.db.Prepare("INSERT INTO blob(scope, hash, size) VALUES(?, ?, ?)");
+  add.Bind(place).BindBlob(BytesOf(text.hash));
+  CT_RETURN_IF_ERROR(add.Bind(static_cast<int64_t>(text.text.size())).Run());
+  int64_t blob = scope.db.last_row();
+  Statement keep = scope.db.Prepare("INSERT INTO loose VALUES(?, ?)");
+  CT_RETURN_IF_ERROR(keep.Bind(blob).BindBlob(text.squeezed.empty() ? squeezed : text.squeezed).Run());
   seen_.See(text.mark);
-  return scope.db.last_row();
+  return blob;
 }
 
 Result<std::string> TextReader::FromPack(int64_t pack, int64_t at, size_t size) {
@@ -143,14 +146,15 @@ Result<std::string> TextReader::FromPack(int64_t pack, int64_t at, size_t size) 
 
 Result<std::string> TextReader::Text(int64_t blob) {
   auto damaged = [] { return Fail(ErrorCode::kCorruptData, "a text of a payload is missing or damaged"); };
-  Statement find = db_.Prepare("SELECT size, z, pack, at FROM blob WHERE id = ?");
+  Statement find = db_.Prepare(
+      "SELECT b.size, l.z, b.pack, b.at FROM blob b LEFT JOIN loose l ON l.blob = b.id WHERE b.id = ?");
   if (!find.Bind(blob).Step()) {
     CT_RETURN_IF_ERROR(find.ok());
     return damaged();
   }
   auto size = static_cast<size_t>(find.Int(0));
   if (size > kMaxPayload) return damaged();
-  if (find.IsNull(1)) return FromPack(find.Int(2), find.Int(3), size);
+  if (!find.IsNull(2)) return FromPack(find.Int(2), find.Int(3), size);
   auto text = Unsqueeze(find.Blob(1), size);
   if (text && text->size() != size) return damaged();
   return text;

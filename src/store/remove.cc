@@ -74,6 +74,7 @@ Status DropBlobIfUnused(WriteScope& scope, int64_t blob) {
       scope.db.Prepare("UPDATE pack SET holes = 1 WHERE id = (SELECT pack FROM blob WHERE id = ?)")
           .Bind(blob)
           .Run());
+  CT_RETURN_IF_ERROR(scope.db.Prepare("DELETE FROM loose WHERE blob = ?").Bind(blob).Run());
   return scope.db.Prepare("DELETE FROM blob WHERE id = ?").Bind(blob).Run();
 }
 
@@ -394,8 +395,9 @@ Status PutPack(WriteScope& scope, const NewPack& pack) {
   CT_RETURN_IF_ERROR(scope.db.Prepare("INSERT INTO pack(z) VALUES(?)").BindBlob(pack.squeezed).Run());
   int64_t id = scope.db.last_row();
   for (size_t i = 0; i < pack.blobs.size(); ++i) {
-    Statement put = scope.db.Prepare("UPDATE blob SET z = NULL, pack = ?, at = ? WHERE id = ?");
+    Statement put = scope.db.Prepare("UPDATE blob SET pack = ?, at = ? WHERE id = ?");
     CT_RETURN_IF_ERROR(put.Bind(id).Bind(pack.places[i]).Bind(pack.blobs[i]).Run());
+    CT_RETURN_IF_ERROR(scope.db.Prepare("DELETE FROM loose WHERE blob = ?").Bind(pack.blobs[i]).Run());
   }
   return {};
 }

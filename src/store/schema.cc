@@ -41,7 +41,9 @@ CREATE TABLE position(tenant INTEGER NOT NULL, key TEXT NOT NULL, device INTEGER
 
 -- Texts by their salted hash; scope: the session that may share a short one, 0 = the whole tenant.
 CREATE TABLE blob(id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, hash BLOB NOT NULL, size INTEGER NOT NULL,
-  z BLOB, pack INTEGER, at INTEGER, UNIQUE(scope, hash));
+  pack INTEGER, at INTEGER, UNIQUE(scope, hash));
+-- Of blobs in no pack. Apart, so that packing frees whole pages.
+CREATE TABLE loose(blob INTEGER PRIMARY KEY, z BLOB NOT NULL);
 CREATE INDEX blob_pack ON blob(pack) WHERE pack IS NOT NULL;
 CREATE TABLE pack(id INTEGER PRIMARY KEY, z BLOB NOT NULL, holes INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX pack_holes ON pack(id) WHERE holes = 1;

@@ -37,11 +37,13 @@ class Walk {
   }
   bool String() {
     if (!Take('"')) return false;
-    while (!done()) {
-      size_t stop = text_.find_first_of("\"\\", at_);
-      if (stop == std::string_view::npos) break;
-      at_ = stop + (text_[stop] == '\\' ? 2 : 1);
-      if (text_[stop] == '"') return true;
+    size_t begin = at_;
+    for (size_t quote = text_.find('"', at_); quote != std::string_view::npos; quote = text_.find('"', at_)) {
+      at_ = quote + 1;
+      size_t slash = quote;
+      while (slash > begin && text_[slash - 1] == '\\') --slash;
+      if ((quote - slash) % 2 == 0) return true;
+      begin = at_;
     }
     at_ = text_.size();
     return false;

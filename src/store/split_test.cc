@@ -109,7 +109,9 @@ TEST(SplitTest, DamagedFramesAreTold) {
     damaged[random() % damaged.size()] = static_cast<char>(random());
     if (round % 4 == 0) damaged.resize(random() % damaged.size());
     auto joined = Join(texts, damaged);
-    if (joined) EXPECT_LE(joined->size(), early.size() + 256);
+    if (joined) {
+      EXPECT_LE(joined->size(), early.size() + 256);
+    }
   }
   texts.pop_back();
   EXPECT_FALSE(Join(texts, frame));
@@ -122,7 +124,9 @@ TEST(SqueezeTest, TextsComeBackAndDamageIsTold) {
     auto back = Unsqueeze(squeezed, text.size());
     ASSERT_TRUE(back);
     EXPECT_EQ(*back, text);
-    if (!text.empty()) EXPECT_FALSE(Unsqueeze(squeezed, text.size() - 1));
+    if (!text.empty()) {
+      EXPECT_FALSE(Unsqueeze(squeezed, text.size() - 1));
+    }
   }
   EXPECT_FALSE(Unsqueeze("", 10));
   EXPECT_FALSE(Unsqueeze("?abc", 10));

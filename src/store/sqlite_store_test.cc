@@ -165,7 +165,9 @@ TEST_F(SqliteStoreTest, TooMuchThatWaitsIsRefused) {
     batch.payloads = {
         {"x", batch.facts[0].session_id, "i", "input", std::string(2000, static_cast<char>(i))}};
     (*store)->Append(batch, [&](const Result<Appended>& result) {
-      if (!result) EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
+      if (!result) {
+        EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
+      }
       ++(result ? stored : refused);
       all.count_down();
     });
@@ -221,13 +223,14 @@ TEST_F(SqliteStoreTest, CheckTellsOfDamage) {
   damage("UPDATE fact SET body = x'7001'");
   damage("UPDATE fact SET body = replace(body, 'enough', 'plenty')");
   damage("UPDATE fact SET kind = 77");
-  damage("UPDATE blob SET z = x'7a00'");
+  damage("UPDATE loose SET z = x'7a00'");
   damage("UPDATE blob SET size = size - 1");
   damage("UPDATE node SET parent = id");
   damage("UPDATE payload SET frame = x'ff'");
   damage("DELETE FROM session");
   damage("INSERT INTO day_total VALUES(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)");
-  damage("INSERT INTO blob(scope, hash, size, z) VALUES(0, x'00', 0, x'70')");
+  damage("INSERT INTO blob(scope, hash, size) VALUES(0, x'00', 0)");
+  damage("DELETE FROM loose");
 }
 
 TEST_F(SqliteStoreTest, DamagedRowsAreToldAndTheRestIsRead) {

@@ -107,10 +107,11 @@ std::vector<std::unique_ptr<Job>> Writer::NextGroup() {
     run();
     lock.lock();
   }
-  // One who waits for each answer is not kept waiting for others who do not come.
+  // For those who came along last time; one who waits for each answer is not kept waiting at all.
   if (!jobs_.empty() && last_group_ > 1 && !stop_) {
-    wake_.wait_for(lock, std::chrono::microseconds(options_.commit_window_us),
-                   [&] { return stop_ || waiting_bytes_ >= options_.group_bytes; });
+    wake_.wait_for(lock, std::chrono::microseconds(options_.commit_window_us), [&] {
+      return stop_ || jobs_.size() >= last_group_ || waiting_bytes_ >= options_.group_bytes;
+    });
   }
   std::vector<std::unique_ptr<Job>> group;
   size_t bytes = 0;

@@ -48,7 +48,9 @@ Facts FactsOf(Store& store) {
       return true;
     });
     EXPECT_TRUE(read) << read.error().message;
-    if (read) EXPECT_EQ(read->damaged, 0);
+    if (read) {
+      EXPECT_EQ(read->damaged, 0);
+    }
   }
   return facts;
 }
@@ -112,11 +114,15 @@ TEST_P(PowerLoss, KeepsWhatWasAcknowledged) {
     // One at a time is under way: it is there or not, nothing of later ones is.
     EXPECT_GE(std::ssize(there), sure);
     EXPECT_LE(std::ssize(there), sure + 1);
-    if (!there.empty()) EXPECT_EQ(*there.rbegin(), std::ssize(there) - 1);
+    if (!there.empty()) {
+      EXPECT_EQ(*there.rbegin(), std::ssize(there) - 1);
+    }
     with_the_next += std::ssize(there) > sure;
     auto positions = (*survivor)->Positions("t");
     ASSERT_TRUE(positions);
-    if (!there.empty()) EXPECT_EQ((*positions)[0].offset, static_cast<uint64_t>(*there.rbegin()));
+    if (!there.empty()) {
+      EXPECT_EQ((*positions)[0].offset, static_cast<uint64_t>(*there.rbegin()));
+    }
     // Sending it again is right, and the store goes on.
     if (points % 16 == 0 && sure < kBatches) {
       EXPECT_TRUE(AppendAndWait(**survivor, BatchOf(sure)));
@@ -128,7 +134,9 @@ TEST_P(PowerLoss, KeepsWhatWasAcknowledged) {
     auto done = AppendAndWait(**store, BatchOf(n));
     ASSERT_TRUE(done) << done.error().message;
     acknowledged = n + 1;
-    if (n % 40 == 20) ASSERT_TRUE((*store)->IndexText(1000));
+    if (n % 40 == 20) {
+      ASSERT_TRUE((*store)->IndexText(1000));
+    }
   }
   store->reset();
   files.at_sync = {};
@@ -171,17 +179,20 @@ TEST_P(FailingDisk, IsRefusedAndThenGoesOn) {
     EXPECT_TRUE(again) << again.error().message;
     if (again) acknowledged.insert(n);
   }
-  if (GetParam().fault != Fault::kReadFails) EXPECT_GT(refused, 3);
+  if (GetParam().fault != Fault::kReadFails) {
+    EXPECT_GT(refused, 3);
+  }
   EXPECT_GT(files_.faults_met(), 3);
   files_.Inject(Fault::kNone, 0);
   ExpectHolds(**store, acknowledged, kBatches);
   ExpectSound(**store);
   auto stats = (*store)->Stats();
   ASSERT_TRUE(stats);
-  if (GetParam().fault == Fault::kSyncFails)
+  if (GetParam().fault == Fault::kSyncFails) {
     EXPECT_GT(stats->recoveries, 3);
-  else
+  } else {
     EXPECT_EQ(stats->recoveries, 0);
+  }
   EXPECT_EQ(std::ssize(acknowledged), kBatches);
 }
 
@@ -207,7 +218,9 @@ TEST_P(FailingDisk, LosesNothingWhenThePowerGoesToo) {
     ASSERT_TRUE(survivor) << survivor.error().message;
     ExpectHolds(**survivor, acknowledged, kBatches);
   }
-  if (GetParam().fault != Fault::kReadFails) EXPECT_GT(refused, 10);
+  if (GetParam().fault != Fault::kReadFails) {
+    EXPECT_GT(refused, 10);
+  }
   files_.Inject(Fault::kNone, 0);
   ExpectHolds(**store, acknowledged, kBatches);
   store->reset();

@@ -281,7 +281,7 @@ CompiledSession Listed(const std::string& id, int n) {
 }
 
 void List(const std::string& folder) {
-  constexpr int kSessions = 1'000'000, kOfBatch = 1000;
+  constexpr int kSessions = 1'000'000, kOfBatch = 1000, kCompilers = 50;
   Scratch scratch(folder);
   auto begin = Clock::now();
   for (int first = 0; first < kSessions; first += kOfBatch) {
@@ -291,9 +291,9 @@ void List(const std::string& folder) {
     Must(AppendAndWait(scratch.store(), std::move(batch)));
     // As many callers would: they share commits.
     std::vector<std::thread> compilers;
-    for (int t = 0; t < 8; ++t) {
+    for (int t = 0; t < kCompilers; ++t) {
       compilers.emplace_back([&, t] {
-        for (int n = first + t; n < first + kOfBatch; n += 8) {
+        for (int n = first + t; n < first + kOfBatch; n += kCompilers) {
           std::string id = fmt::format("session-{:08x}", n);
           Must(scratch.store().PutCompiled(
               "t", {.session_id = id, .sequence = UINT32_MAX, .sessions = {Listed(id, n)}}));

@@ -402,6 +402,16 @@ Status PutPack(WriteScope& scope, const NewPack& pack) {
   return {};
 }
 
+Status PackAll(Readers& readers, Writer& writer, const std::vector<int64_t>& blobs) {
+  for (size_t done = 0; done < blobs.size();) {
+    auto pack = MakePack(readers, blobs, done);
+    if (!pack) return std::unexpected(std::move(pack.error()));
+    done += pack->blobs.size();
+    CT_RETURN_IF_ERROR(writer.Run([&](WriteScope& scope) { return PutPack(scope, *pack); }));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<int64_t> SealFamilies(Readers& readers, Writer& writer, int64_t unchanged_since_ns) {
@@ -409,18 +419,13 @@ Result<int64_t> SealFamilies(Readers& readers, Writer& writer, int64_t unchanged
     auto family = FindWarm(readers, unchanged_since_ns);
     if (!family) return std::unexpected(std::move(family.error()));
     if (!*family) return 0;
-    const std::vector<int64_t>& blobs = (*family)->blobs;
-    for (size_t done = 0; done < blobs.size();) {
-      auto pack = MakePack(readers, blobs, done);
-      if (!pack) return std::unexpected(std::move(pack.error()));
-      done += pack->blobs.size();
-      CT_RETURN_IF_ERROR(writer.Run([&](WriteScope& scope) { return PutPack(scope, *pack); }));
-    }
-    CT_RETURN_IF_ERROR(writer.Run([&](WriteScope& scope) {
+    CT_RETURN_IF_ERROR(PackAll(readers, writer, (*family)->blobs));
+    Status marked = writer.Run([&](WriteScope& scope) {
       Statement mark = scope.db.Prepare("UPDATE family SET sealed = max(sealed, ?) WHERE id = ?");
       return mark.Bind((*family)->changed).Bind((*family)->id).Run();
-    }));
-    if (!blobs.empty()) return std::ssize(blobs);
+    });
+    if (!marked) return std::unexpected(std::move(marked.error()));
+    if (!(*family)->blobs.empty()) return std::ssize((*family)->blobs);
   }
 }
 

@@ -29,7 +29,7 @@ class Rows {
 
  private:
   struct Text {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT: what the library asks for
     size_t operator()(std::string_view text) const { return Hash64(text); }
   };
   using Numbers = std::unordered_map<std::string, int64_t, Text, std::equal_to<>>;

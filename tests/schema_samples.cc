@@ -54,6 +54,7 @@ LlmCall FullCall() {
   call.aliases = {"x"};
   call.web_searches = 1;
   call.other_reading = FullUsage();
+  call.requested_model = "x";
   return call;
 }
 
@@ -183,6 +184,15 @@ void FillLists(TraceCard* card) {
                                      .retries = {"3"},
                                      .cost_usd = Usd::Pico(1),
                                      .wasted_usd = Usd::Pico(1)}};
+  card->observations = {{.reason = "x",
+                         .tool = "x",
+                         .target = "x",
+                         .steps = {"1"},
+                         .call_ids = {"x"},
+                         .cost_usd = Usd::Pico(1),
+                         .share_percent = 7,
+                         .requested_model = "x",
+                         .model = "y"}};
   card->skills = {FullSkill()};
   card->sub_agents = {{.step = "3",
                        .session_id = "x",
@@ -222,8 +232,8 @@ void PrintCards() {
   for (auto field : {&TraceCard::started_ms, &TraceCard::llm_call_count, &TraceCard::tool_call_count,
                      &TraceCard::spawn_count, &TraceCard::own_llm_call_count, &TraceCard::own_tool_call_count,
                      &TraceCard::wall_ms, &TraceCard::llm_ms, &TraceCard::tool_ms, &TraceCard::more_steps,
-                     &TraceCard::more_redundant, &TraceCard::more_failed, &TraceCard::more_sub_agents,
-                     &TraceCard::more_skipped, &TraceCard::more_skills}) {
+                     &TraceCard::more_redundant, &TraceCard::more_failed, &TraceCard::more_observations,
+                     &TraceCard::more_sub_agents, &TraceCard::more_skipped, &TraceCard::more_skills}) {
     card.*field = 1;
   }
   card.usd_rounded = true;

@@ -51,7 +51,7 @@ void JoinCall(const SpanRecord& from, SpanRecord* into) {
     if (call.usage) call.error.clear();
   }
   if (!call.reported_cost) call.reported_cost = from.llm->reported_cost;
-  TakeText(from.llm->model, &call.model);
+  JoinModels(&call, *from.llm);
   TakeText(from.llm->provider, &call.provider);
   TakeText(from.llm->service_tier, &call.service_tier);
   TakeText(from.llm->stop_reason, &call.stop_reason);

@@ -292,10 +292,12 @@ std::string UserOf(const OtlpAttributes& resource, const OtlpAttributes& attribu
 
 LlmCall ReadCall(const OtlpScope& scope, const OtlpAttributes& a, SpanRecord* record) {
   LlmCall call;
-  call.model = First(
-      a, {"gen_ai.response.model", "llm.response.model_name", "ai.response.model", "llm.response.model",
-          "gen_ai.request.model", "llm.request.model_name", "llm.model_name", "embedding.model_name",
-          "reranker.model_name", "llm.request.model", "langfuse.observation.model.name", "ai.model.id"});
+  SetModels(First(a, {"gen_ai.request.model", "llm.request.model_name", "llm.model_name",
+                      "embedding.model_name", "reranker.model_name", "llm.request.model",
+                      "langfuse.observation.model.name", "ai.model.id"}),
+            First(a, {"gen_ai.response.model", "llm.response.model_name", "ai.response.model",
+                      "llm.response.model"}),
+            &call);
   if (call.model.empty() && (record->event || scope.name.starts_with("com.anthropic.claude_code") ||
                              scope.name.starts_with("gemini")))
     call.model = First(a, {"model"});

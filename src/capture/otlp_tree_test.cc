@@ -92,6 +92,19 @@ std::vector<std::pair<std::string, std::string>> Tool(const std::string& call,
 
 const std::string kTraceId = std::string(31, '0') + "1";
 
+TEST(OtlpTree, WhatWasAskedForStandsBesideWhatAnswered) {
+  auto call = Chat(100, 10);
+  call.emplace_back("gen_ai.response.model", "'m-small");
+  auto log = Resolved({{.id = 1, .start = 1, .end = 2, .attributes = call},
+                       {.id = 2, .start = 3, .end = 4, .attributes = Chat(200, 20)}});
+  std::vector<std::pair<std::string, std::string>> models;
+  for (const Fact& fact : log.facts) {
+    if (fact.llm)
+      models.emplace_back(fact.llm->requested_model ? *fact.llm->requested_model : "", fact.llm->model);
+  }
+  EXPECT_THAT(models, UnorderedElementsAre(std::pair("m", "m-small"), std::pair("", "m")));
+}
+
 TEST(OtlpTree, AggregatesAreNotBilled) {
   auto log = Resolved({{.id = 1, .start = 1, .end = 9, .attributes = Agent("a", 300, 30)},
                        {.id = 2, .parent = 1, .start = 2, .end = 3, .attributes = Chat(100, 10)},

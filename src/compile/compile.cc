@@ -100,20 +100,23 @@ using Findings = std::vector<std::pair<const Detector*, Finding>>;
 // Compiles one session and what hangs below it into one card's lists.
 class Compiler {
  public:
-  Compiler(TraceCard* card, Depth depth) : card_(*card), depth_(depth) {}
+  Compiler(TraceCard* card, const PriceBook& book, Depth depth) : card_(*card), book_(book), depth_(depth) {}
 
   // prefix: id of the spawning step ("9/"), "" for the root.
   Sums Run(const PricedSession& priced, const std::string& prefix) {
     if (depth_ == Depth::kTotals) return Count(priced, prefix);
     const Session& session = *priced.session;
     std::vector<ToolMeaning> meanings = MeaningsOf(session);
-    Scene scene{session, meanings};
-    Findings findings;
+    Money money(priced);
+    SceneMoney scene_money{priced, money.attribution(), book_};
+    Scene scene{session, meanings, &scene_money};
+    Findings findings, observations;
     for (const Detector* detector : Detectors()) {
       for (Finding& finding : detector->find(scene)) {
         // What an earlier session wasted and this one copied is that session's waste.
         std::erase_if(finding.steps, [&](size_t i) { return session.steps[i].inherited; });
-        if (!finding.steps.empty()) findings.emplace_back(detector, std::move(finding));
+        if (finding.steps.empty()) continue;
+        (detector->observes ? observations : findings).emplace_back(detector, std::move(finding));
       }
     }
     std::vector<Failure> failures = FindFailures(scene);
@@ -123,9 +126,9 @@ class Compiler {
       for (size_t i : finding.steps) flags[i] = flags[i] ? flags[i] : detector;
     }
     TurnCost turns(priced);
-    Money money(priced);
     AddGroups(priced, turns, findings, prefix, &money);
     AddFailures(priced, turns, failures, scene, prefix);
+    AddObservations(session, observations, prefix);
     std::vector<std::string> roles = RolesOf(session);
     Sums own;
     own.wasted = Wasted(turns, findings, failures);
@@ -343,6 +346,20 @@ class Compiler {
     }
   }
 
+  void AddObservations(const Session& session, const Findings& observations, const std::string& prefix) {
+    for (auto& [detector, finding] : observations) {
+      Observation row;
+      row.reason = detector->name, row.tool = session.steps[finding.steps.front()].tool.name;
+      row.target = finding.target, row.cost_usd = finding.cost, row.share_percent = finding.share_percent;
+      row.requested_model = finding.requested_model, row.model = finding.model;
+      for (size_t i : finding.steps) {
+        row.steps.push_back(IdOf(prefix, i));
+        row.call_ids.push_back(session.steps[i].call_id);
+      }
+      card_.observations.push_back(std::move(row));
+    }
+  }
+
   void AddFailures(const PricedSession& priced, const TurnCost& turns, const std::vector<Failure>& failures,
                    const Scene& scene, const std::string& prefix) {
     const auto& steps = priced.session->steps;
@@ -373,6 +390,7 @@ class Compiler {
   }
 
   TraceCard& card_;
+  const PriceBook& book_;
   Depth depth_;
 };
 
@@ -431,7 +449,7 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book, Depth 
   card.outcome = session.outcome.verdict;
   if (session.outcome.source != OutcomeSource::kNone) card.outcome_source = session.outcome.source;
   card.coverage = Coverage{};
-  Sums sums = Compiler(&card, depth).Run(priced, "");
+  Sums sums = Compiler(&card, book, depth).Run(priced, "");
   if (sums.failed_attempts)
     card.coverage->notes.push_back(fmt::format("failed_llm_attempts:{}", sums.failed_attempts));
   if (sums.cost_deltas) card.coverage->notes.push_back(fmt::format("cost_delta:{}", sums.cost_deltas));

@@ -10,13 +10,21 @@
 #include "compile/tool_meaning.h"
 #include "compile/write_index.h"
 #include "model/session.h"
+#include "pricing/attribution.h"
 
 namespace clawtrace::compile {
 
-// What detectors look at: one session and, step by step, what its tools touched. Session and meanings must
-// outlive it.
+// What detectors of observations look at besides.
+struct SceneMoney {
+  const PricedSession& priced;
+  const Attribution& attribution;
+  const PriceBook& book;
+};
+
+// What detectors look at: one session and, step by step, what its tools touched. Session, meanings and money
+// must outlive it.
 struct Scene {
-  Scene(const Session& of, std::span<const ToolMeaning> its_meanings);
+  Scene(const Session& of, std::span<const ToolMeaning> its_meanings, const SceneMoney* its_money = nullptr);
 
   const Session& session;
   std::span<const ToolMeaning> meanings;
@@ -24,6 +32,7 @@ struct Scene {
   // Indexes of the first LLM call after each compaction, as far as the drop of the prompt's size shows where
   // that was; ascending.
   std::vector<size_t> compactions;
+  const SceneMoney* money;  // nullptr: not worked out; then there are no observations
 
   bool CompactedBetween(size_t from, size_t to) const;
 };
@@ -34,12 +43,18 @@ struct Finding {
   std::optional<size_t> first;
   std::vector<size_t> steps;  // indexes of the wasteful steps, ascending, without first
   std::string target;         // resource or command
+  // Of observations; see the card's Observation.
+  std::optional<Usd> cost;
+  std::optional<int64_t> share_percent;
+  std::string requested_model, model;
 };
 
 struct Detector {
   std::string_view name;  // "exact_repeat": stored in cards, stable
   std::string_view summary;
   std::vector<Finding> (*find)(const Scene& scene);
+  // What it finds is worth knowing but no waste: it never counts as wasted, saveable or redundant.
+  bool observes = false;
 };
 
 // May the steps strictly between two have changed what step `to` reads or checks? Named writes count against

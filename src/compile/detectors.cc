@@ -49,8 +49,12 @@ std::vector<size_t> CompactionsOf(const Session& session) {
 
 }  // namespace
 
-Scene::Scene(const Session& of, std::span<const ToolMeaning> its_meanings)
-    : session(of), meanings(its_meanings), writes(of, its_meanings), compactions(CompactionsOf(of)) {}
+Scene::Scene(const Session& of, std::span<const ToolMeaning> its_meanings, const SceneMoney* its_money)
+    : session(of),
+      meanings(its_meanings),
+      writes(of, its_meanings),
+      compactions(CompactionsOf(of)),
+      money(its_money) {}
 
 bool Scene::CompactedBetween(size_t from, size_t to) const {
   auto next = std::upper_bound(compactions.begin(), compactions.end(), from);

@@ -26,6 +26,7 @@ class Money {
   std::optional<Usd> SavedWithout(const std::set<size_t>& steps);
   // The same for the card's total, always worked out.
   std::optional<Usd> SavedWithoutAll(const std::set<size_t>& steps);
+  const Attribution& attribution() const { return attribution_; }
   int64_t skipped() const { return skipped_; }  // sets that were too many
 
  private:

@@ -78,12 +78,20 @@ struct LlmCall {
   // The emitter's convention is not known: usage under the other reading (cached tokens beside the input
   // instead of within it, or the reverse). The two prices are the bounds of the true one.
   std::optional<Usage> other_reading;
+  // The model that was asked for, where the source names it apart and spells it otherwise than model.
+  Boxed<std::string> requested_model;
   int64_t attempts = 0;    // requests it took when known, else 0
   int64_t text_bytes = 0;  // visible answer text
   int64_t thinking_bytes = 0;
   std::string text;  // start of the visible text, at most kMaxText bytes
   bool operator==(const LlmCall&) const = default;
 };
+
+// Two accounts of one call become one: a source that knows both what was asked for and what answered corrects
+// one that knows only the former.
+void JoinModels(LlmCall* into, const LlmCall& other);
+// From what a source says about both; either may be empty.
+void SetModels(std::string_view requested, std::string_view answered, LlmCall* call);
 
 struct ToolUse {
   std::string llm_call;  // id of the LLM call that asked for it; "" when unknown
@@ -242,7 +250,7 @@ void Describe(A& a, LlmCall& c) {
   a.Field("auxiliary", c.auxiliary), a.Field("attempts", c.attempts), a.Field("text_bytes", c.text_bytes);
   a.Field("thinking_bytes", c.thinking_bytes), a.Field("text", c.text);
   a.Field("aliases", c.aliases), a.CountField("web_searches", c.web_searches);
-  a.Field("other_reading", c.other_reading);
+  a.Field("other_reading", c.other_reading), a.Field("requested_model", c.requested_model);
 }
 template <class A>
 void Describe(A& a, ToolUse& t) {

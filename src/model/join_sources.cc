@@ -57,7 +57,7 @@ void JoinCall(Step* into, const Step& other) {
     if (call.usage && call.error.empty()) call.billed = true;
   }
   TakeIfUnknown(&call.reported_cost, other.llm.reported_cost);
-  TakeText(&call.model, other.llm.model);
+  JoinModels(&call, other.llm);
   TakeText(&call.provider, other.llm.provider);
   TakeText(&call.stop_reason, other.llm.stop_reason);
   TakeText(&call.service_tier, other.llm.service_tier);

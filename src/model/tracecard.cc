@@ -42,6 +42,16 @@ void Describe(A& a, RedundantGroup& g) {
 constexpr bool IsRow(const RedundantGroup&) { return true; }
 
 template <class A>
+void Describe(A& a, Observation& o) {
+  a.Field("reason", o.reason), a.Field("tool", o.tool), a.Field("target", o.target),
+      a.StepField("steps", o.steps);
+  a.Field("cost_usd", o.cost_usd), a.Field("share_percent", o.share_percent),
+      a.Field("requested_model", o.requested_model), a.Field("model", o.model),
+      a.Field("call_ids", o.call_ids);
+}
+constexpr bool IsRow(const Observation&) { return true; }
+
+template <class A>
 void Describe(A& a, FailedStep& f) {
   a.StepField("step", f.step), a.Field("tool", f.tool), a.Field("error", f.error),
       a.Field("error_class", f.error_class);
@@ -107,6 +117,7 @@ void Describe(A& a, TraceCard& c) {
       a.Field("more_cost_usd", c.more_cost_usd);
   a.Field("redundant_tool_calls", c.redundant_tool_calls), a.Field("more_redundant", c.more_redundant);
   a.Field("failed_or_repaired_steps", c.failed_or_repaired_steps), a.Field("more_failed", c.more_failed);
+  a.Field("observations", c.observations), a.Field("more_observations", c.more_observations);
   a.Field("sub_agents", c.sub_agents), a.Field("more_sub_agents", c.more_sub_agents);
   a.Field("skills", c.skills), a.Field("more_skills", c.more_skills);
   a.Field("coverage", c.coverage), a.Field("skipped_input", c.skipped_input),
@@ -176,6 +187,12 @@ void ShortenSteps(TraceCard& card) {
     f.call_id.clear(), f.repair_call_id.clear(), f.args.clear(), f.repair_args.clear(), f.helpers.clear(),
         f.wasted_usd.reset();
     Round(f.cost_usd);
+  }
+  for (Observation& o : card.observations) {
+    o.tool = Shorten(o.tool, kNameBytes), o.target = Shorten(o.target, kNameBytes);
+    o.requested_model = Shorten(o.requested_model, kNameBytes), o.model = Shorten(o.model, kNameBytes);
+    o.call_ids.clear();
+    Round(o.cost_usd);
   }
   for (SkillUse& s : card.skills) s.name = Shorten(s.name, kNameBytes), s.path.clear(), s.call.clear();
   for (SubAgent& s : card.sub_agents) {
@@ -277,6 +294,7 @@ bool DropOne(TraceCard& card) {
     return true;
   }
   if (!card.reserved_costs.empty()) return card.reserved_costs.clear(), true;
+  if (drop(card.observations, card.more_observations)) return true;
   if (drop(card.top_cost_spans, card.more_steps)) return true;
   if (drop(card.skills, card.more_skills)) return true;
   if (drop(card.failed_or_repaired_steps, card.more_failed)) return true;
@@ -309,6 +327,7 @@ Result<std::string> EncodeCompactCard(const TraceCard& full, DocFormat format, s
   size_t most = max_bytes / kShortestEntry + 1;
   Keep(card.failed_or_repaired_steps, most, card.more_failed);
   Keep(card.redundant_tool_calls, most, card.more_redundant);
+  Keep(card.observations, most, card.more_observations);
   Keep(card.sub_agents, most, card.more_sub_agents);
   Keep(card.skills, most, card.more_skills);
   Keep(card.skipped_input, most, card.more_skipped);

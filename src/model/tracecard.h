@@ -54,6 +54,19 @@ struct RedundantGroup {
   bool operator==(const RedundantGroup&) const = default;
 };
 
+// Something worth knowing that is no waste: counted in no figure of waste or savings.
+struct Observation {
+  std::string reason;                    // detector: "context_bloat", "model_mismatch"
+  std::string tool;                      // of the first step; "" for LLM calls
+  std::string target;                    // resource or command, as of a RedundantGroup
+  std::vector<std::string> steps;        // what it is about
+  std::vector<std::string> call_ids;     // of the steps, same order
+  std::optional<Usd> cost_usd;           // context_bloat: content in later prompts; model_mismatch: billed
+  std::optional<int64_t> share_percent;  // of the session's cost, sub-agents left out
+  std::string requested_model, model;    // model_mismatch: asked for, answered
+  bool operator==(const Observation&) const = default;
+};
+
 struct FailedStep {
   std::string step;
   std::string call_id;
@@ -138,13 +151,15 @@ struct TraceCard {
   std::vector<CardStep> top_cost_spans;  // compact cards: the dearest steps instead of all
   std::vector<RedundantGroup> redundant_tool_calls;
   std::vector<FailedStep> failed_or_repaired_steps;
+  std::vector<Observation> observations;
   std::vector<SubAgent> sub_agents;
   std::vector<SkillUse> skills;
   std::optional<Coverage> coverage;
   std::vector<Skipped> skipped_input;
   std::optional<bool> usd_rounded;   // compact cards: amounts are rounded to 6 places
   std::optional<Usd> more_cost_usd;  // billed cost of the steps that a compact card does not list
-  std::optional<int64_t> more_steps, more_redundant, more_failed, more_sub_agents, more_skipped,
+  std::optional<int64_t> more_steps, more_redundant, more_failed, more_observations, more_sub_agents,
+      more_skipped,
       more_skills;  // left out of a compact card
   bool operator==(const TraceCard&) const = default;
 };

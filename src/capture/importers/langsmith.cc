@@ -174,10 +174,13 @@ Json Runs::MessageOf(Json run) {
 void Runs::OnCall(Json run) {
   Json metadata = run["extra"]["metadata"], message = MessageOf(run);
   LlmCall call;
-  call.model = metadata["ls_model_name"].text();
+  std::string_view requested = metadata["ls_model_name"].text();
   for (std::string_view key : {"model", "model_name"}) {
-    if (call.model.empty()) call.model = run["extra"]["invocation_params"][key].text();
+    if (requested.empty()) requested = run["extra"]["invocation_params"][key].text();
   }
+  std::string_view answered = message["response_metadata"]["model_name"].text();
+  if (answered.empty()) answered = message["response_metadata"]["model"].text();
+  SetModels(requested, answered, &call);
   call.provider = metadata["ls_provider"].text();
   bool bad = false;
   for (Json source :

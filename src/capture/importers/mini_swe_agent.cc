@@ -125,8 +125,7 @@ void Reader::OnAssistant(Json message, bool last, Trajectory* out) {
   std::string buffer;
   std::string_view text = ContentText(message["content"], &buffer);
   LlmCall call;
-  call.model = response["model"].text();
-  if (call.model.empty()) call.model = model_;
+  SetModels(model_, response["model"].text(), &call);
   SetText(text, &call);
   bool bad = false;
   call.usage = OpenAiUsage(response["usage"], &bad);

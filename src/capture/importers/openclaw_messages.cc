@@ -48,7 +48,8 @@ void OpenClawReader::OnUser(Json message, const Place& place, bool meta) {
 
 void OpenClawReader::OnAssistant(Json message, const Place& place) {
   LlmCall call;
-  call.model = message["model"].text();
+  // responseModel: what a router or a gateway chose for the model of that name.
+  SetModels(message["model"].text(), message["responseModel"].text(), &call);
   call.provider = message["provider"].text();
   if (message["model"] && !message["model"].is_null() && call.model.empty()) Skip("wrong-type:model");
   SetModel(place, call.provider, call.model);

@@ -301,8 +301,7 @@ std::string Events::OnCall(Json event, std::string_view text, int64_t ordinal, R
   id = id.empty() ? NameOf(event, ordinal) : BoundedId(id);
   bool first = run->seen.insert(id).second;
   LlmCall call;
-  call.model = response["model"].text();
-  if (call.model.empty()) call.model = run->model;
+  SetModels(run->model, response["model"].text(), &call);
   SetText(text, &call);
   call.stop_reason = response["choices"].at(0)["finish_reason"].text();
   bool bad = false;

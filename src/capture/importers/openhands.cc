@@ -408,7 +408,8 @@ void Events::OnObservation(Json event, std::string_view observation, int64_t ord
   }
   bool failed = observation == "error" || event["success"].boolean() == false ||
                 result.exit_code.value_or(0) != 0 || extras["error"].boolean().value_or(false) ||
-                content.starts_with("ERROR:");
+                content.starts_with("ERROR:") ||
+                (observation == "run_ipython" && content.starts_with("[Your proposed edit has introduced"));
   // -1: the command is still running.
   if (result.exit_code == -1 && observation != "error") failed = false;
   result.status = failed ? ToolStatus::kError : ToolStatus::kOk;

@@ -59,6 +59,18 @@ TEST(SweAgentTest, TotalsBelongToTheSession) {
   EXPECT_EQ(run.outcome.verdict, Verdict::kSuccess) << "results.json beside it";
 }
 
+TEST(SweAgentTest, FailuresAreToldByTheirText) {
+  for (const char* failed :
+       {"ninja\r\nTraceback (most recent call last):\r\n  File \"x.py\", line 6\r\nexc.NoSuchModuleError: no "
+        "plugin",
+        "strings: 'flash.img': No such file", "[Your proposed edit has introduced new syntax error(s).]\n"})
+    EXPECT_TRUE(SaysFailed(failed)) << failed;
+  for (const char* fine :
+       {"see\nTraceback (most recent call last):\n  File \"x.py\"\nKeyError: 1\nrecovered, 3 rows",
+        "[File: a.py]\n1:"})
+    EXPECT_FALSE(SaysFailed(fine)) << fine;
+}
+
 TEST(SweAgentTest, ReplaysAskedNoModel) {
   Session run = Only("swe-agent/old/replayed.traj");
   EXPECT_THAT(run.notes, ElementsAre("no_model_asked"));

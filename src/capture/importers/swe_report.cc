@@ -1,5 +1,6 @@
 #include "capture/importers/swe_report.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/json.h"
@@ -56,6 +57,23 @@ std::string_view InstanceOfPath(std::string_view path) {
   return name;
 }
 
+namespace {
+
+// A Python program died of it: the traceback is the last that was printed. "sqlalchemy.exc.NoSuchModuleError:
+// ..."
+bool EndsInTraceback(std::string_view output) {
+  if (!output.contains("\nTraceback (most recent call last):")) return false;
+  output = Trim(output);
+  std::string_view line = output.substr(output.rfind('\n') + 1);
+  std::string_view name = line.substr(0, line.find(':'));
+  bool is_name = !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+  return is_name && (name.ends_with("Error") || name.ends_with("Exception"));
+}
+
+}  // namespace
+
 bool SaysFailed(std::string_view output) {
   static constexpr std::array<std::string_view, 11> kStarts = {
       "Error:",
@@ -73,11 +91,13 @@ bool SaysFailed(std::string_view output) {
   if (output.starts_with("OBSERVATION:")) output = Trim(output.substr(12));
   if (output.starts_with("The command '"))
     return FirstLine(output).find("timed out") != std::string_view::npos;
-  if (StartsWithAny(output, kStarts)) return true;
+  if (output.starts_with('[')) output.remove_prefix(1);  // as OpenHands' editor commands print it
+  if (StartsWithAny(output, kStarts) || EndsInTraceback(output)) return true;
   std::string_view line = Trim(FirstLine(output));
   bool shell = line.starts_with("bash: ") || line.starts_with("/bin/bash: ") || line.starts_with("-bash: ") ||
                line.starts_with("/bin/sh: ") || line.starts_with("sh: ");
-  return shell || line.ends_with(": command not found") || line.ends_with(": No such file or directory");
+  return shell || line.ends_with(": command not found") || line.ends_with(": No such file or directory") ||
+         line.ends_with(": No such file");
 }
 
 }  // namespace clawtrace::capture

@@ -54,7 +54,7 @@ LlmCall FullCall() {
   call.aliases = {"x"};
   call.web_searches = 1;
   call.other_reading = FullUsage();
-  call.requested_model = "x";
+  call.requested_model = std::string("x");
   return call;
 }
 

@@ -40,6 +40,8 @@ std::optional<ReadRange> RangeOfTool(const Step& step, const ToolMeaning& meanin
     range.last = last < 0 ? INT64_MAX : last;
     return range;
   }
+  if ((*parsed)["command"].text() == "view")
+    return range;  // an editor that shows all when no lines are named
   range.first = std::max<int64_t>(1, Number(*parsed, {"offset", "start_line", "line_start"}).value_or(1));
   if (auto last = Number(*parsed, {"end_line", "line_end"}))
     range.last = *last;

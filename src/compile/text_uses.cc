@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -127,10 +129,14 @@ void ForEachPiece(std::string_view text, Spelling spelling, const Visit& visit) 
 size_t SaidAt(size_t step) { return 2 * step + 1; }
 size_t AnsweredAt(size_t step) { return 2 * step + 2; }
 
+constexpr size_t kNever = SIZE_MAX;
+
 struct Seen {
-  size_t first = SIZE_MAX;
+  size_t first = kNever;
   size_t last_said = 0, last_answered = 0;
+  size_t next_said = kNever, next_answered = kNever;  // after first
 };
+using SeenPieces = std::unordered_map<uint64_t, Seen>;
 
 bool IsWhole(const Step& step) {
   if (step.kind == StepKind::kLlmCall)
@@ -138,8 +144,7 @@ bool IsWhole(const Step& step) {
   return step.tool.args_bytes <= static_cast<int64_t>(step.tool.args.size());
 }
 
-void CountUse(const Session& session, size_t step, const std::unordered_map<uint64_t, Seen>& seen,
-              OutputUse* use) {
+void CountUse(const Session& session, size_t step, const SeenPieces& seen, OutputUse* use) {
   const size_t place = AnsweredAt(step);
   std::unordered_map<uint64_t, bool> counted;
   ForEachPiece(session.steps[step].result.output, Spelling::kPlain, [&](const Piece& piece) {
@@ -158,43 +163,127 @@ void CountUse(const Session& session, size_t step, const std::unordered_map<uint
 
 }  // namespace
 
-std::vector<OutputUse> UsesOfOutputs(const Session& session, std::span<const size_t> candidates) {
-  std::vector<OutputUse> uses(candidates.size());
-  size_t whole_from = 0;  // everything that the agent said from here on was kept
-  for (size_t i = 0; i < session.steps.size(); ++i) {
-    if (!IsWhole(session.steps[i])) whole_from = i;
+std::string NamesListed(std::string_view output) {
+  std::string names;
+  for (std::string_view line : Split(output, '\n')) {
+    line = Trim(line);
+    // "drwxr-xr-x 2 root root 60 Nov 21 03:56 scripts", "... latest -> v2"
+    bool is_long = line.size() > 10 && std::string_view("-dlcbps").contains(line[0]) &&
+                   line.substr(1, 9).find_first_not_of("rwxsStTl-") == std::string_view::npos;
+    for (int column = 0; is_long && column < 8; ++column) {
+      size_t end = line.find(' ');
+      line = end == std::string_view::npos ? std::string_view() : line.substr(end);
+      line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    }
+    if (is_long) line = line.substr(0, line.find(" -> "));
+    while (line.ends_with('/')) line.remove_suffix(1);
+    if (line.starts_with("./")) line.remove_prefix(2);
+    bool remark = line.starts_with("No ") || line.starts_with("(");  // "No files found", "(no output)"
+    bool no_name =
+        line.empty() || line == "." || line == ".." || line == ".git" || remark || line.starts_with("total ");
+    if (!no_name) names.append(line).push_back('\n');
   }
-  std::unordered_map<uint64_t, Seen> seen;
-  bool any = false;
-  for (size_t c = 0; c < candidates.size(); ++c) {
-    const ToolResult& result = session.steps[candidates[c]].result;
-    uses[c].known =
-        candidates[c] >= whole_from && result.output_bytes == static_cast<int64_t>(result.output.size());
-    if (!uses[c].known) continue;
-    any = true;
-    ForEachPiece(result.output, Spelling::kPlain, [&](const Piece& piece) { seen.try_emplace(piece.hash); });
-  }
-  if (!any) return uses;
-  auto note = [&](std::string_view text, Spelling spelling, size_t place, size_t Seen::* last) {
+  return names;
+}
+
+namespace {
+
+// texts: what each candidate said that is to be looked for. Everything that was said about them, place by
+// place.
+SeenPieces Collect(const Session& session, std::span<const std::string_view> texts) {
+  SeenPieces seen;
+  for (std::string_view text : texts)
+    ForEachPiece(text, Spelling::kPlain, [&](const Piece& piece) { seen.try_emplace(piece.hash); });
+  if (seen.empty()) return seen;
+  auto note = [&](std::string_view text, Spelling spelling, size_t place, size_t Seen::* last,
+                  size_t Seen::* next) {
     ForEachPiece(text, spelling, [&](const Piece& piece) {
       auto found = seen.find(piece.hash);
       if (found == seen.end()) return;
-      found->second.first = std::min(found->second.first, place);
-      found->second.*last = place;
+      Seen& where = found->second;
+      if (where.first != kNever && where.first < place) where.*next = std::min(where.*next, place);
+      where.first = std::min(where.first, place);
+      where.*last = place;
     });
   };
-  note(session.prompt, Spelling::kPlain, 0, &Seen::last_said);
+  auto said = [&](std::string_view text, Spelling spelling, size_t place) {
+    note(text, spelling, place, &Seen::last_said, &Seen::next_said);
+  };
+  said(session.prompt, Spelling::kPlain, 0);
   for (size_t i = 0; i < session.steps.size(); ++i) {
     const Step& step = session.steps[i];
     if (step.kind == StepKind::kLlmCall) {
-      note(step.llm.text, Spelling::kPlain, SaidAt(i), &Seen::last_said);
+      said(step.llm.text, Spelling::kPlain, SaidAt(i));
       continue;
     }
-    note(step.tool.args, Spelling::kJson, SaidAt(i), &Seen::last_said);
-    note(step.result.output, Spelling::kPlain, AnsweredAt(i), &Seen::last_answered);
+    said(step.tool.args, Spelling::kJson, SaidAt(i));
+    note(step.result.output, Spelling::kPlain, AnsweredAt(i), &Seen::last_answered, &Seen::next_answered);
   }
+  return seen;
+}
+
+// Which candidates' outputs, and everything that the agent said after them, were kept whole.
+std::vector<bool> AreKnown(const Session& session, std::span<const size_t> candidates) {
+  size_t whole_from = 0;
+  for (size_t i = 0; i < session.steps.size(); ++i) {
+    if (!IsWhole(session.steps[i])) whole_from = i;
+  }
+  std::vector<bool> known;
+  for (size_t step : candidates) {
+    const ToolResult& result = session.steps[step].result;
+    known.push_back(step >= whole_from && result.output_bytes == static_cast<int64_t>(result.output.size()));
+  }
+  return known;
+}
+
+}  // namespace
+
+std::vector<OutputUse> UsesOfOutputs(const Session& session, std::span<const size_t> candidates) {
+  std::vector<OutputUse> uses(candidates.size());
+  std::vector<bool> known = AreKnown(session, candidates);
+  std::vector<std::string_view> texts;
   for (size_t c = 0; c < candidates.size(); ++c) {
-    if (uses[c].known) CountUse(session, candidates[c], seen, &uses[c]);
+    if (known[c]) texts.push_back(session.steps[candidates[c]].result.output);
+  }
+  SeenPieces seen = Collect(session, texts);
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    uses[c].known = known[c];
+    if (known[c]) CountUse(session, candidates[c], seen, &uses[c]);
+  }
+  return uses;
+}
+
+namespace {
+
+bool AsksForOne(std::string_view args, std::string_view names) {
+  for (std::string_view name : Split(names, '\n')) {
+    if (!name.empty() && args.contains(name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<ListingUse> UsesOfListings(const Session& session, std::span<const size_t> candidates) {
+  std::vector<ListingUse> uses(candidates.size());
+  std::vector<bool> known = AreKnown(session, candidates);
+  std::vector<std::string> names(candidates.size());
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    if (known[c]) names[c] = NamesListed(session.steps[candidates[c]].result.output);
+  }
+  SeenPieces seen = Collect(session, std::vector<std::string_view>(names.begin(), names.end()));
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    ListingUse& use = uses[c];
+    use.known = known[c], use.names = std::ranges::count(names[c], '\n');
+    use.asked_for = AsksForOne(session.steps[candidates[c]].tool.args, names[c]);
+    std::unordered_set<uint64_t> counted;
+    ForEachPiece(names[c], Spelling::kPlain, [&](const Piece& piece) {
+      if (piece.is_run || !counted.insert(piece.hash).second) return;
+      const Seen& where = seen.at(piece.hash);
+      if (where.first != AnsweredAt(candidates[c])) return;
+      ++use.told;
+      use.used += where.next_said != kNever && where.next_said <= where.next_answered;
+    });
   }
   return uses;
 }

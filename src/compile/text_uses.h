@@ -20,6 +20,21 @@ struct OutputUse {
   bool known = false;       // false: the output or something later was not kept whole
 };
 
+// The names in the output of a listing, one a line: the last column of `ls -l`, otherwise the lines
+// themselves. Without "." and "..", what version control keeps for itself, and clients'
+// remarks.
+std::string NamesListed(std::string_view output);
+
+// Of one listing's names.
+struct ListingUse {
+  int64_t names = 0;
+  int64_t told = 0;        // words and paths in them that nobody had said before
+  int64_t used = 0;        // of them, that the agent said later, before another output told them too
+  bool asked_for = false;  // the call itself gives one of the names
+  bool known = false;      // as of OutputUse
+};
+std::vector<ListingUse> UsesOfListings(const Session& session, std::span<const size_t> candidates);
+
 // For each candidate (a step index) in the same order. Every text is read once: O(size of the session's
 // texts).
 std::vector<OutputUse> UsesOfOutputs(const Session& session, std::span<const size_t> candidates);

@@ -24,6 +24,7 @@ constexpr auto kKnown = std::to_array<KnownTool>({
     {"notebookread", ToolClass::kRead},
     {"view_image", ToolClass::kRead},
     {"read_many_files", ToolClass::kRead},
+    {"read_files", ToolClass::kRead},
     {"ls", ToolClass::kList},
     {"list", ToolClass::kList},
     {"list_directory", ToolClass::kList},
@@ -82,6 +83,12 @@ ToolClass ClassOf(std::string_view name) {
     if (known.name == lower) return known.tool_class;
   }
   return ToolClass::kOther;
+}
+
+// str_replace_editor and its successors are several tools, told apart by their command.
+ToolClass ClassOfEditor(std::string_view command) {
+  if (command == "view") return ToolClass::kRead;
+  return command == "create" ? ToolClass::kWrite : ToolClass::kEdit;
 }
 
 // A tool of somebody's own whose name says that it only looks: "get_user_details",
@@ -242,7 +249,9 @@ ToolMeaning MeaningOf(const ToolUse& tool, std::string_view session_cwd) {
   thread_local JsonParser parser;
   auto parsed = parser.Parse(tool.args.empty() ? "{}" : std::string_view(tool.args));
   Json args = parsed ? *parsed : Json();
-  if (meaning.tool_class == ToolClass::kOther && args["command"] && args.size() <= 4)
+  if (tool.name == "str_replace_editor" || tool.name == "str_replace_based_edit_tool")
+    meaning.tool_class = ClassOfEditor(args["command"].text());
+  else if (meaning.tool_class == ToolClass::kOther && args["command"] && args.size() <= 4)
     meaning.tool_class = ToolClass::kExec;
   std::string named;
   if (meaning.tool_class == ToolClass::kExec) {

@@ -42,6 +42,18 @@ TEST(SupersetReadTest, OutputsTooLongToCompareNeedQuietInBetween) {
   EXPECT_THAT(Flags(session), ElementsAre("superset_read:3"));
 }
 
+TEST(SupersetReadTest, AHeadOfAFileTooLongToBeShownWhole) {
+  std::string file;
+  for (int line = 0; file.size() < 60'000; ++line) file += "line " + std::to_string(line) + "\n";
+  Session session = Make({{"str_replace_editor", R"({"command":"view","path":"a"})", file},
+                          {"str_replace_editor", R"({"command":"view","path":"a","view_range":[1,200]})",
+                           file.substr(0, 1900)}});
+  session.steps[1].result.output.resize(kMaxText);
+  EXPECT_THAT(Flags(session), ElementsAre("superset_read:2"));
+  session.steps[3].result.output[100] = '#';
+  EXPECT_THAT(Flags(session), IsEmpty());
+}
+
 TEST(NearRepeatTest, AlikeOnTheSameFileWithTheSameResult) {
   EXPECT_THAT(
       Flags(Make({{"bash", R"({"command":"grep -n total report.csv | head -n 5"})", "17:total,4100,units"},
@@ -113,12 +125,57 @@ TEST(UnusedOutputTest, UsedKnownBeforeTooShortOrACheck) {
   Session checker = WithReply(session, "Done.");
   checker.info.parent_session = "parent";
   EXPECT_THAT(Flags(checker), IsEmpty()) << "it may check what its parent wrote";
-  Session known = WithReply(session, "Done.");
-  known.prompt = kListing;
-  EXPECT_THAT(Flags(known), IsEmpty());
+  EXPECT_THAT(Flags(WithReply(Make({{"bash", R"({"command":"ls -l src/main.c src/util.c"})",
+                                     "-rw-r--r-- 1 me me 60 Nov 21 03:56 src/main.c\n"
+                                     "-rw-r--r-- 1 me me 90 Nov 21 03:56 src/util.c\n"}}),
+                              "Done.")),
+              IsEmpty())
+      << "their sizes may be what it asked for";
   Session cut = WithReply(session, "Done.");
   cut.steps.back().llm.text_bytes = 9000;
   EXPECT_THAT(Flags(cut), IsEmpty()) << "the answer was not kept whole";
+}
+
+TEST(UnusedOutputTest, AListingOfNamesThatWereKnownOrToldAgainBeforeTheirUse) {
+  Line write{"write", R"({"path":"x","content":"1"})", "ok"};
+  Session known = WithReply(Make({{"bash", R"({"command":"ls -la ."})",
+                                   "total 4\ndrwxr-xr-x 4 me me 100 Nov 21 03:55 .\n"
+                                   "drwxr-xr-x 2 me me 60 Nov 21 03:55 data\n"
+                                   "-rw-r--r-- 1 me me 163 Nov 21 03:55 NOTES.md\n"},
+                                  write}),
+                            "By NOTES.md; it took 21 steps.");
+  EXPECT_THAT(Flags(known), IsEmpty());
+  known.prompt = "Sum up data/ by the rules in NOTES.md.";
+  EXPECT_THAT(Flags(known), ElementsAre("unused_output:1"));
+  Line list{"bash", R"({"command":"ls"})", "cart.py\nplugins.ini\n"},
+      grep{"bash", R"({"command":"grep -rl total"})", "shop/cart.py\nshop/plugins.ini\n"},
+      edit{"bash", R"({"command":"sed -i s/a/b/ shop/cart.py shop/plugins.ini"})", ""};
+  EXPECT_THAT(Flags(WithReply(Make({list, grep, edit}), "Done.")), ElementsAre("unused_output:1"));
+  EXPECT_THAT(Flags(WithReply(Make({list, edit}), "Done.")), IsEmpty());
+}
+TEST(PlanOnlyTurnTest, TicksEntriesNobodyTakesUpAndEchoes) {
+  auto list = [](const char* first, const char* state) {
+    return Line{"TodoWrite",
+                std::string(R"({"todos":[{"content":")") + first + R"(","status":")" + state + "\"}]}", "ok"};
+  };
+  Line work{"bash", R"({"command":"make"})", "built"};
+  EXPECT_THAT(Flags(Make({list("a", "pending"), work, list("a", "completed")})),
+              ElementsAre("plan_only_turn:3"));
+  EXPECT_THAT(Flags(Make({list("a", "pending"), work, list("b", "pending")})), IsEmpty()) << "a new plan";
+  Line create{"TaskCreate", R"({"subject":"a"})", "Task #1 created"},
+      update{"TaskUpdate", R"({"taskId":"1"})", "ok"};
+  EXPECT_THAT(Flags(Make({create, work})), ElementsAre("plan_only_turn:1"));
+  EXPECT_THAT(Flags(Make({create, work, update})), IsEmpty());
+  Line echo{"bash", R"({"command":"echo reading the rules now"})", "reading the rules now"};
+  EXPECT_THAT(Flags(Make({echo, work})), ElementsAre("plan_only_turn:1"));
+  EXPECT_THAT(Flags(Make({work, echo})), IsEmpty()) << "its answer";
+  echo.args = R"({"command":"echo $HOME"})";
+  EXPECT_THAT(Flags(Make({echo, work})), IsEmpty());
+  Session together = Make({list("a", "pending"), list("a", "completed"), work});
+  for (Step& step : together.steps) {
+    if (step.turn == 3) step.turn = 2;
+  }
+  EXPECT_THAT(Flags(together), IsEmpty()) << "beside the work";
 }
 
 TEST(UnusedSubagentTest, LookedAndItsAnswerWasNotUsed) {
@@ -175,6 +232,13 @@ TEST(RetryLoopTest, ThirdTryOfTheSameThing) {
   EXPECT_THAT(Flags(Make({a, b})), IsEmpty());
   EXPECT_THAT(Flags(Make({a, edit("x", ToolStatus::kOk), b, c})), IsEmpty());
   EXPECT_THAT(Flags(Make({a, b, {"read", R"({"path":"other.py"})", "x"}, c})), IsEmpty()) << "it looked";
+  auto book = [](int number, ToolStatus status = ToolStatus::kError) {
+    return Line{"book_flight", R"({"flight":)" + std::to_string(number) + "}", "Error: the card has expired",
+                status};
+  };
+  Line look{"get_user", R"({"id":1})", "a name"};
+  EXPECT_THAT(Flags(Make({book(1), look, book(2), book(33)})), ElementsAre("retry_loop:4"));
+  EXPECT_THAT(Flags(Make({book(1), book(2), book(4, ToolStatus::kOk), book(3)})), IsEmpty());
 }
 
 TEST(WriteIndexTest, NamesFoldersAndWhatIsNotNamed) {

@@ -1,11 +1,13 @@
 // Overwritten before read (DESIGN 6.1): a file was written and then written anew as a whole while nothing in
 // between can have read it. Speaks only of steps that do nothing but write that file, and stays silent as
 // soon as anything in between ran a program, searched, listed or started an agent: all of these may look at
-// the file.
+// the file. Commands that only show files which they name, and those whose program was not found, do not.
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "compile/detector.h"
+#include "compile/failures.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -29,13 +31,41 @@ std::string Replaces(const Step& step, const ToolMeaning& meaning) {
   return prints ? meaning.writes[0] : std::string();
 }
 
+// "cat a b": only shows files that it names one by one.
+bool OnlyShowsNamed(const ToolMeaning& meaning) {
+  constexpr auto kShows =
+      std::to_array<std::string_view>({"cat", "head", "tail", "wc", "nl", "stat", "file", "echo", "printf",
+                                       "pwd", "true", "md5sum", "sha256sum"});
+  return meaning.read_only && !meaning.shell.parts.empty() &&
+         std::ranges::all_of(meaning.shell.parts,
+                             [&](const SimpleCommand& part) {
+                               return std::ranges::find(kShows, part.program) != kShows.end();
+                             }) &&
+         std::ranges::all_of(meaning.reads, [](const std::string& path) {
+           return path.find_first_of("*?[{$~") == std::string::npos;
+         });
+}
+
+bool SameFile(const std::string& a, const std::string& b) {
+  return a == b || a.ends_with("/" + b) || b.ends_with("/" + a);
+}
+
+bool ExecMayRead(const Step& step, const ToolMeaning& meaning, const std::string& path) {
+  if (!Replaces(step, meaning).empty()) return false;
+  bool not_found = step.result.status == ToolStatus::kError && meaning.shell.parts.size() == 1 &&
+                   !meaning.shell.substitution &&
+                   ErrorClassOf(step, meaning) == "missing_command:" + meaning.shell.program();
+  if (not_found) return false;
+  if (!OnlyShowsNamed(meaning)) return true;
+  return std::ranges::any_of(meaning.reads, [&](const std::string& read) { return SameFile(read, path); });
+}
+
 // Can this step have looked at any file that it does not name, or at the one in question?
 bool MayRead(const Step& step, const ToolMeaning& meaning, const std::string& path) {
   if (step.kind == StepKind::kLlmCall) return false;
   switch (meaning.tool_class) {
     case ToolClass::kRead:
-      return meaning.path.empty() || meaning.path == path || meaning.path.ends_with("/" + path) ||
-             path.ends_with("/" + meaning.path);
+      return meaning.path.empty() || SameFile(meaning.path, path);
     case ToolClass::kPlan:
       return false;
     case ToolClass::kWrite:
@@ -43,7 +73,7 @@ bool MayRead(const Step& step, const ToolMeaning& meaning, const std::string& pa
     case ToolClass::kEdit:  // needs what is there
       return meaning.writes_unknown || std::ranges::find(meaning.writes, path) != meaning.writes.end();
     case ToolClass::kExec:
-      return Replaces(step, meaning).empty();
+      return ExecMayRead(step, meaning, path);
     case ToolClass::kList:
     case ToolClass::kSearch:
     case ToolClass::kFetch:

@@ -1,8 +1,9 @@
-// Retry loop: the same thing tried three times and more in a row, slightly changed each time, and it failed
-// each time. The first two tries are anybody's; the later ones show that the cause was not looked for.
-// Unchanged retries are retry_unchanged's.
+// Retry loop: the same thing tried three times and more, slightly changed each time, and it failed in the
+// same way each time, with nothing in between that went well but looks. The first two tries are anybody's;
+// the later ones show that the cause was not found. Unchanged retries are retry_unchanged's.
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "compile/detector.h"
 #include "compile/failures.h"
@@ -10,16 +11,31 @@
 namespace clawtrace::compile {
 namespace {
 
-// What is tried: a program, or a tool on a file. "" = cannot be told.
-std::string AimOf(const ToolMeaning& meaning) {
+// What is tried: a program, a tool on a file, or a tool of somebody's own. "" = cannot be told.
+std::string AimOf(const Step& step, const ToolMeaning& meaning) {
   if (meaning.tool_class == ToolClass::kExec) return meaning.shell.program();
-  return meaning.path;
+  return meaning.tool_class == ToolClass::kOther ? step.tool.name : meaning.path;
+}
+
+// How it failed, "" when that cannot be compared. Another error is progress, and what the network does is
+// nobody's loop. A failing test is how work goes on.
+std::string WayOf(const Step& step, const ToolMeaning& meaning) {
+  std::string error_class = ErrorClassOf(step, meaning);
+  if (IsEnvironment(error_class) || error_class == "test_failure") return {};
+  if (error_class != "error" && error_class != "nonzero_exit") return error_class;
+  // Without a name for the error, its words: of a tool, not of a program, whose output may be anything.
+  if (meaning.tool_class == ToolClass::kExec || step.result.error.empty()) return {};
+  return step.result.error;
 }
 
 std::vector<Finding> Find(const Scene& scene) {
   struct Loop {
     std::vector<size_t> tries;
-    std::string error_class;
+    std::unordered_set<uint64_t> tried;  // hashes of arguments
+    std::string way;
+    // Looking at a file is how a better try at it begins; what a tool of somebody's own refuses has no such
+    // place to look.
+    bool survives_looks = false;
   };
   std::vector<Finding> findings;
   std::map<std::pair<std::string_view, std::string>, Loop> open;
@@ -39,25 +55,20 @@ std::vector<Finding> Find(const Scene& scene) {
         !ArgumentsKnown(step, scene.meanings[i]))
       continue;
     if (step.result.status != ToolStatus::kError) {
-      for (auto& [aim, loop] : open) close(&loop);
-      open.clear();
+      bool looks = scene.meanings[i].read_only;
+      for (auto& [aim, loop] : open) {
+        if (!looks || !loop.survives_looks) close(&loop);
+      }
       continue;
     }
-    std::string aim = AimOf(scene.meanings[i]);
+    std::string aim = AimOf(step, scene.meanings[i]);
     if (aim.empty()) continue;
     Loop& loop = open[{step.tool.name, std::move(aim)}];
-    std::string error_class = ErrorClassOf(step, scene.meanings[i]);
-    // Another error is progress, and what the network does is nobody's loop. A failing test is how work goes
-    // on.
-    if (IsEnvironment(error_class) || error_class == "test_failure" || error_class == "error" ||
-        error_class == "nonzero_exit") {
-      close(&loop);
-      continue;
-    }
-    bool repeated = !loop.tries.empty() && steps[loop.tries.back()].tool.args_hash == step.tool.args_hash;
-    if (error_class != loop.error_class) close(&loop);
-    loop.error_class = error_class;
-    if (!repeated) loop.tries.push_back(i);
+    std::string way = WayOf(step, scene.meanings[i]);
+    if (way.empty() || way != loop.way) close(&loop);
+    loop.way = std::move(way);
+    loop.survives_looks = scene.meanings[i].tool_class == ToolClass::kOther;
+    if (!loop.way.empty() && loop.tried.insert(step.tool.args_hash).second) loop.tries.push_back(i);
   }
   for (auto& [aim, loop] : open) close(&loop);
   std::sort(findings.begin(), findings.end(),

@@ -15,6 +15,12 @@ namespace {
 constexpr int64_t kShortest = 16;
 // Clients cut longer outputs (pi at 50 KB, Claude Code at about 25,000 tokens).
 constexpr int64_t kLongestUncut = 40'000;
+// The editor of OpenHands and SWE-agent cuts at 16,000 characters, or leaves out the bodies of functions.
+constexpr int64_t kLongestOfEditor = 15'000;
+
+int64_t LongestUncut(const Step& step) {
+  return step.tool.name == "str_replace_editor" ? kLongestOfEditor : kLongestUncut;
+}
 
 bool IsKept(const ToolResult& result) {
   return result.output_hash != 0 && result.output_bytes == static_cast<int64_t>(result.output.size());
@@ -24,13 +30,25 @@ bool Contains(const ToolResult& earlier, const ToolResult& later) {
   return IsKept(earlier) && IsKept(later) && earlier.output.find(later.output) != std::string::npos;
 }
 
+// A head of what was shown: from the same line on, as long as it was kept, and shorter. What a client cuts it
+// cuts at the end.
+bool IsHead(const ToolResult& earlier, const ReadRange& had, const ToolResult& later,
+            const ReadRange& wants) {
+  constexpr size_t kEnough = 512;
+  if (had.first != wants.first || later.output_bytes > earlier.output_bytes) return false;
+  size_t kept = std::min(earlier.output.size(), later.output.size());
+  // The end of a cut text may be half a character or a client's remark.
+  kept -= std::min<size_t>(kept, 4);
+  return kept >= kEnough && earlier.output.compare(0, kept, later.output, 0, kept) == 0;
+}
+
 bool Shows(const Scene& scene, size_t earlier, const ReadRange& had, size_t later, const ReadRange& wants) {
   const Step &old = scene.session.steps[earlier], &step = scene.session.steps[later];
   if (old.tool.name == step.tool.name && old.tool.args_hash == step.tool.args_hash) return false;
   if (SameResult(old.result, step.result) || Contains(old.result, step.result)) return true;
   bool quiet = !scene.writes.Unnamed(earlier, later);  // named writes to the file were asked about before
-  return quiet && had.Covers(wants) && old.result.output_bytes < kLongestUncut &&
-         step.result.output_bytes <= old.result.output_bytes;
+  if (!quiet || !had.Covers(wants) || step.result.output_bytes > old.result.output_bytes) return false;
+  return old.result.output_bytes < LongestUncut(old) || IsHead(old.result, had, step.result, wants);
 }
 
 std::vector<Finding> Find(const Scene& scene) {

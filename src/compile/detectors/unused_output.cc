@@ -1,7 +1,8 @@
-// Unused output (DESIGN 6.1): what a reading step said first, and nobody before it, turns up in no later
-// argument, answer or output. By fingerprint (text_uses.h); unknown, hence silent, where texts were cut, the
-// output says too little of its own, a plain word of it was taken up, or the step may have been a check of
-// something written.
+// Unused output (DESIGN 6.1), by fingerprint (text_uses.h), of listings. Judged by the names in it, a listing
+// is unused when the agent said none that was new, or said them only after another output had told them too,
+// or when all had been known. Judged by all of it, when nothing that it was the first to say turns up in any
+// later argument, answer or output. Unknown, hence silent, where texts were cut, the output says too little,
+// or the step may have been a check of something written.
 #include <algorithm>
 
 #include "compile/detector.h"
@@ -23,7 +24,7 @@ bool OnlyLists(const ToolMeaning& meaning) {
 
 bool IsCandidate(const Scene& scene, size_t i) {
   const ToolMeaning& meaning = scene.meanings[i];
-  if (!OnlyLists(meaning) || !meaning.read_only || !MayRepeat(scene.session.steps[i], meaning)) return false;
+  if (!meaning.read_only || !MayRepeat(scene.session.steps[i], meaning)) return false;
   // Looking after a write may be a check of it: what it told is that all is well.
   return !MayHaveChanged(scene, 0, i) && !scene.writes.Unnamed(0, i);
 }
@@ -42,15 +43,35 @@ size_t LastReply(const Session& session) {
   return last;
 }
 
+std::vector<Finding> UnusedOf(const Scene& scene, std::span<const size_t> listings) {
+  constexpr int64_t kFewest = 4;       // new pieces of the whole output; fewer prove nothing
+  constexpr int64_t kFewestNames = 2;  // new names; one may be missed
+  std::vector<Finding> findings;
+  if (listings.empty()) return findings;
+  std::vector<ListingUse> names = UsesOfListings(scene.session, listings);
+  std::vector<OutputUse> uses = UsesOfOutputs(scene.session, listings);
+  for (size_t c = 0; c < listings.size(); ++c) {
+    // A name that was asked for was looked at for something else: its size, its date, its being there.
+    if (!uses[c].known || names[c].asked_for) continue;
+    bool enough = names[c].told == 0 ? names[c].names > 0 : names[c].names >= kFewestNames;
+    bool by_names = enough && names[c].used == 0;
+    bool by_pieces = uses[c].distinctive >= kFewest && uses[c].used == 0 && uses[c].words_used == 0;
+    if (!by_names && !by_pieces) continue;
+    findings.push_back(
+        {.first = std::nullopt, .steps = {listings[c]}, .target = scene.meanings[listings[c]].target});
+  }
+  return findings;
+}
+
 std::vector<Finding> Find(const Scene& scene) {
-  std::vector<size_t> candidates;
+  std::vector<size_t> listings;
   // A sub-agent may be there to check what others wrote.
   if (!scene.session.info.parent_session.empty()) return {};
   size_t end = LastReply(scene.session);
   for (size_t i = 0; i < end; ++i) {
-    if (IsCandidate(scene, i)) candidates.push_back(i);
+    if (OnlyLists(scene.meanings[i]) && IsCandidate(scene, i)) listings.push_back(i);
   }
-  return UnusedAmong(scene, candidates);
+  return UnusedOf(scene, listings);
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ void ExpectSameCall(const LlmCall& a, const LlmCall& b, const std::string& where
   EXPECT_EQ(a.text_bytes, b.text_bytes) << where;
   EXPECT_EQ(a.service_tier, b.service_tier) << where;
   EXPECT_EQ(a.aliases, b.aliases) << where;
+  EXPECT_EQ(a.requested_model, b.requested_model) << where;
 }
 
 void ExpectSame(const Session& a, const Session& b);

@@ -160,6 +160,7 @@ class Writer {
     if (call.text_bytes != static_cast<int64_t>(call.text.size()))
       extra->Count("text_bytes", call.text_bytes);
     extra->Texts("aliases", call.aliases);
+    if (call.requested_model) extra->Text("requested_model", *call.requested_model);
     extra->Flag("abandoned", step.abandoned);
     if (!call.usage) return;
     extra->Count("cache_write_5m", call.usage->cache_write_5m);

@@ -314,6 +314,8 @@ LlmCall Reader::CallOf(Json step, std::string_view text, const Run& run) {
   });
   if (!call.usage) return call;
   call.other_reading = OtherReading(ours["other_reading"]);
+  if (std::string_view asked = ours["requested_model"].text(); !asked.empty())
+    call.requested_model = BoundedId(asked);
   Usage& usage = *call.usage;
   usage.cache_write_5m = CountOf(ours["cache_write_5m"]).value_or(0);
   usage.cache_write_1h = CountOf(ours["cache_write_1h"]).value_or(0);

@@ -153,6 +153,21 @@ TEST(UnusedOutputTest, AListingOfNamesThatWereKnownOrToldAgainBeforeTheirUse) {
   EXPECT_THAT(Flags(WithReply(Make({list, grep, edit}), "Done.")), ElementsAre("unused_output:1"));
   EXPECT_THAT(Flags(WithReply(Make({list, edit}), "Done.")), IsEmpty());
 }
+TEST(OverwrittenBeforeReadTest, LooksAtOtherFilesByNameDoNotReadIt) {
+  Line first{"write", R"({"path":"out/a","content":"1"})", "ok"},
+      second{"write", R"({"path":"out/a","content":"2"})", "ok"};
+  auto ran = [](const char* command, const char* output = "", ToolStatus status = ToolStatus::kOk) {
+    return Line{"bash", std::string(R"({"command":")") + command + "\"}", output, status};
+  };
+  Line not_found = ran("python x.py", "bash: python: command not found", ToolStatus::kError);
+  for (const Line& between : {ran("cat notes.md"), ran("head -n 3 data/b | wc -l"), not_found})
+    EXPECT_THAT(Flags(Make({first, between, second})), ElementsAre("overwritten_before_read:1"))
+        << between.args;
+  for (const Line& between : {ran("cat out/a"), ran("cat a"), ran("cat < out/a"), ran("cat out/*"),
+                              ran("grep -r x ."), ran("python3 x.py", "No such file", ToolStatus::kError)})
+    EXPECT_THAT(Flags(Make({first, between, second})), IsEmpty()) << between.args;
+}
+
 TEST(PlanOnlyTurnTest, TicksEntriesNobodyTakesUpAndEchoes) {
   auto list = [](const char* first, const char* state) {
     return Line{"TodoWrite",

@@ -36,7 +36,8 @@ bool OnlyShowsNamed(const ToolMeaning& meaning) {
   constexpr auto kShows =
       std::to_array<std::string_view>({"cat", "head", "tail", "wc", "nl", "stat", "file", "echo", "printf",
                                        "pwd", "true", "md5sum", "sha256sum"});
-  return meaning.read_only && !meaning.shell.parts.empty() &&
+  bool plain = meaning.read_only && !meaning.shell.parts.empty() && !meaning.command.contains('<');
+  return plain &&
          std::ranges::all_of(meaning.shell.parts,
                              [&](const SimpleCommand& part) {
                                return std::ranges::find(kShows, part.program) != kShows.end();
@@ -50,44 +51,49 @@ bool SameFile(const std::string& a, const std::string& b) {
   return a == b || a.ends_with("/" + b) || b.ends_with("/" + a);
 }
 
-bool ExecMayRead(const Step& step, const ToolMeaning& meaning, const std::string& path) {
-  if (!Replaces(step, meaning).empty()) return false;
+// What a step can have looked at: any file, or those that it names.
+struct Reach {
+  bool anything = false;
+  std::vector<std::string> named;
+};
+
+Reach ReachOfExec(const Step& step, const ToolMeaning& meaning) {
+  if (!Replaces(step, meaning).empty()) return {};
   bool not_found = step.result.status == ToolStatus::kError && meaning.shell.parts.size() == 1 &&
                    !meaning.shell.substitution &&
                    ErrorClassOf(step, meaning) == "missing_command:" + meaning.shell.program();
-  if (not_found) return false;
-  if (!OnlyShowsNamed(meaning)) return true;
-  return std::ranges::any_of(meaning.reads, [&](const std::string& read) { return SameFile(read, path); });
+  if (not_found) return {};
+  if (!OnlyShowsNamed(meaning)) return {.anything = true, .named = {}};
+  return {.anything = false, .named = meaning.reads};
 }
 
-// Can this step have looked at any file that it does not name, or at the one in question?
-bool MayRead(const Step& step, const ToolMeaning& meaning, const std::string& path) {
-  if (step.kind == StepKind::kLlmCall) return false;
+Reach ReachOf(const Step& step, const ToolMeaning& meaning) {
+  if (step.kind == StepKind::kLlmCall) return {};
   switch (meaning.tool_class) {
     case ToolClass::kRead:
-      return meaning.path.empty() || SameFile(meaning.path, path);
+      return {.anything = meaning.path.empty(), .named = {meaning.path}};
     case ToolClass::kPlan:
-      return false;
     case ToolClass::kWrite:
-      return false;
+      return {};
     case ToolClass::kEdit:  // needs what is there
-      return meaning.writes_unknown || std::ranges::find(meaning.writes, path) != meaning.writes.end();
+      return {.anything = meaning.writes_unknown, .named = meaning.writes};
     case ToolClass::kExec:
-      return ExecMayRead(step, meaning, path);
+      return ReachOfExec(step, meaning);
     case ToolClass::kList:
     case ToolClass::kSearch:
     case ToolClass::kFetch:
     case ToolClass::kSpawn:
     case ToolClass::kOther:
-      return true;
+      return {.anything = true, .named = {}};
   }
-  return true;
+  return {.anything = true, .named = {}};
 }
 
 std::vector<Finding> Find(const Scene& scene) {
   std::vector<Finding> findings;
-  std::map<std::string, size_t>
-      written;  // files that nothing can have read since, by the step that wrote them
+  // Files that nothing can have read since, by the step that wrote them. So many at once are no agent's work.
+  constexpr size_t kMostWritten = 256;
+  std::map<std::string, size_t> written;
   const auto& steps = scene.session.steps;
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
@@ -98,7 +104,10 @@ std::vector<Finding> Find(const Scene& scene) {
     if (auto before = written.find(path); !path.empty() && before != written.end()) {
       findings.push_back({.first = i, .steps = {before->second}, .target = meaning.target});
     }
-    std::erase_if(written, [&](const auto& entry) { return MayRead(step, meaning, entry.first); });
+    Reach reach = ReachOf(step, meaning);
+    if (reach.anything || written.size() > kMostWritten) written.clear();
+    for (const std::string& read : reach.named)
+      std::erase_if(written, [&](const auto& entry) { return SameFile(read, entry.first); });
     if (!path.empty()) written[path] = i;
   }
   return findings;

@@ -33,12 +33,12 @@ std::vector<Finding> Find(const Scene& scene) {
     std::vector<size_t> tries;
     std::unordered_set<uint64_t> tried;  // hashes of arguments
     std::string way;
-    // Looking at a file is how a better try at it begins; what a tool of somebody's own refuses has no such
-    // place to look.
-    bool survives_looks = false;
   };
   std::vector<Finding> findings;
-  std::map<std::pair<std::string_view, std::string>, Loop> open;
+  // Looking at a file is how a better try at it begins; what a tool of somebody's own refuses has no such
+  // place to look: its loops outlast looks.
+  using Loops = std::map<std::pair<std::string_view, std::string>, Loop>;
+  Loops open, outlasting;
   const auto& steps = scene.session.steps;
   constexpr size_t kFewest = 3;
   auto close = [&](Loop* loop) {
@@ -49,28 +49,30 @@ std::vector<Finding> Find(const Scene& scene) {
     }
     *loop = {};
   };
+  auto close_all = [&](Loops* loops) {
+    for (auto& [aim, loop] : *loops) close(&loop);
+    loops->clear();
+  };
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
     if (step.kind != StepKind::kToolUse || step.result_only || step.abandoned ||
         !ArgumentsKnown(step, scene.meanings[i]))
       continue;
     if (step.result.status != ToolStatus::kError) {
-      bool looks = scene.meanings[i].read_only;
-      for (auto& [aim, loop] : open) {
-        if (!looks || !loop.survives_looks) close(&loop);
-      }
+      close_all(&open);
+      if (!scene.meanings[i].read_only) close_all(&outlasting);
       continue;
     }
     std::string aim = AimOf(step, scene.meanings[i]);
     if (aim.empty()) continue;
-    Loop& loop = open[{step.tool.name, std::move(aim)}];
+    Loops& loops = scene.meanings[i].tool_class == ToolClass::kOther ? outlasting : open;
+    Loop& loop = loops[{step.tool.name, std::move(aim)}];
     std::string way = WayOf(step, scene.meanings[i]);
     if (way.empty() || way != loop.way) close(&loop);
     loop.way = std::move(way);
-    loop.survives_looks = scene.meanings[i].tool_class == ToolClass::kOther;
     if (!loop.way.empty() && loop.tried.insert(step.tool.args_hash).second) loop.tries.push_back(i);
   }
-  for (auto& [aim, loop] : open) close(&loop);
+  close_all(&open), close_all(&outlasting);
   std::sort(findings.begin(), findings.end(),
             [](const Finding& a, const Finding& b) { return *a.first < *b.first; });
   return findings;

@@ -207,10 +207,11 @@ def marked_failures(binary, sessions):
         have = collections.Counter("?" if "?" in marks else call for call in calls)
         present[kind] += sum(marks.values())
         found[kind] += sum((marks & have).values())
-    for path in sessions.glob("aider/*"):
-        count = len(re.findall(r"SEARCH/REPLACE blocks? failed to match", path.read_text(errors="replace")))
-        present["aider"] += count
-        found["aider"] += min(count, len(list(failed_calls(cards(binary, path)))))
+    for kind, mark in (("aider", r"SEARCH/REPLACE blocks? failed to match"), ("langsmith", r'"is_error": ?true')):
+        for path in sessions.glob(f"{kind}/*"):
+            count = len(re.findall(mark, path.read_text(errors="replace")))
+            present[kind] += count
+            found[kind] += min(count, len(list(failed_calls(cards(binary, path)))))
     return present, found
 
 

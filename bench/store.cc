@@ -1,9 +1,9 @@
 // The store against its bars. One part or all:
-//   bench_store [prompts|ingest|session|list] [FOLDER]     FOLDER: where stores are made, default /tmp
+//   bench_store [prompts|ingest|session|list] [FOLDER] [SESSIONS]     FOLDER: where stores are made, /tmp
 // prompts  what calls of conversations send, as it is kept: raw bytes by bytes on disk, while warm and sealed
 // ingest   durable spans of 2 KB payload from 4 callers: spans a second, CPU a span, syncs a commit
 // session  first page and summary of a session of 50,000 steps and 1 GB of payloads
-// list     first pages of 1,000,000 sessions
+// list     first pages of SESSIONS sessions, 1,000,000
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -280,11 +280,11 @@ CompiledSession Listed(const std::string& id, int n) {
   return session;
 }
 
-void List(const std::string& folder) {
-  constexpr int kSessions = 1'000'000, kOfBatch = 1000, kCompilers = 50;
+void List(const std::string& folder, int sessions) {
+  constexpr int kOfBatch = 1000, kCompilers = 50;
   Scratch scratch(folder);
   auto begin = Clock::now();
-  for (int first = 0; first < kSessions; first += kOfBatch) {
+  for (int first = 0; first < sessions; first += kOfBatch) {
     Batch batch{.tenant = "t"};
     for (int n = first; n < first + kOfBatch; ++n)
       batch.facts.push_back(Call(fmt::format("session-{:08x}", n), n));
@@ -311,10 +311,12 @@ void List(const std::string& folder) {
       {"one_task", {.filter = {.task_id = fmt::format("task-{:012x}", 777)}}},
       {"one_outcome", {.filter = {.outcome = Verdict::kSuccess}}},
       {"one_project", {.filter = {.project = "project-7"}}},
+      {"no_outcome", {.filter = {.outcome = Verdict::kPartial}}},
+      {"no_user", {.filter = {.user = "nobody"}}},
       {"no_project", {.filter = {.project = "none"}}},
       {"one_day", {.filter = {.from_ns = 1'780'100'000'000'000'000, .until_ns = 1'780'186'400'000'000'000}}},
   };
-  fmt::print("list sessions={} made_s={:.0f}", kSessions, made);
+  fmt::print("list sessions={} made_s={:.0f}", sessions, made);
   scratch.Close();
   scratch.Open();
   for (const auto& [name, request] : requests)
@@ -324,9 +326,11 @@ void List(const std::string& folder) {
   fmt::print(" totals_ms={:.1f} find_ms={:.1f}\n", totals, find);
 }
 
-int Run(const std::string& part, const std::string& folder) {
-  std::pair<const char*, void (*)(const std::string&)> parts[] = {
-      {"prompts", Prompts}, {"ingest", Ingest}, {"session", Session}, {"list", List}};
+int Run(const std::string& part, const std::string& folder, int sessions) {
+  std::pair<const char*, std::function<void(const std::string&)>> parts[] = {
+      {"prompts", Prompts}, {"ingest", Ingest}, {"session", Session}, {"list", [&](const std::string& in) {
+                                                                         List(in, sessions);
+                                                                       }}};
   bool known = false;
   for (const auto& [name, run] : parts) {
     if (!part.empty() && part != name) continue;
@@ -341,5 +345,6 @@ int Run(const std::string& part, const std::string& folder) {
 }  // namespace clawtrace::store
 
 int main(int argc, char** argv) {
-  return clawtrace::store::Run(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "/tmp");
+  return clawtrace::store::Run(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "/tmp",
+                               argc > 3 ? std::atoi(argv[3]) : 1'000'000);
 }

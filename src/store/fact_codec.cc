@@ -1,5 +1,6 @@
 #include "store/fact_codec.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -282,6 +283,10 @@ class BodyReader {
 };
 
 }  // namespace
+
+bool HasFieldNumber(std::string_view name) {
+  return KeptBeside(name) || std::ranges::find(kNames, name) != std::end(kNames);
+}
 
 void EncodeFactBody(const Fact& fact, std::string* out) {
   BodyWriter writer(out, true);

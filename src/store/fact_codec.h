@@ -17,6 +17,9 @@ void EncodeFactBody(const Fact& fact, std::string* out);
 // Fills everything but kind, source and session_id. kCorruptData when the bytes are none of ours.
 Status DecodeFactBody(std::string_view bytes, Fact* fact);
 
+// Every field of a fact must have a number; a test asks for each that Describe names.
+bool HasFieldNumber(std::string_view name);
+
 // Tells facts of one session apart: over kind, source and body.
 using FactKey = std::array<char, 16>;
 FactKey KeyOf(const Fact& fact, std::string_view body);

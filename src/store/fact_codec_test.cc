@@ -54,6 +54,35 @@ TEST(FactCodecTest, EveryFieldHasANumberAndComesBack) {
   EXPECT_EQ(Decoded(body, fact), fact);
 }
 
+// Visits all that Describe names, whether it has a value or not.
+struct NamesOfFields {
+  std::vector<std::string>& names;
+  template <class T>
+  void Field(std::string_view name, T& value) {
+    names.emplace_back(name);
+    if constexpr (requires { value.emplace(); }) {
+      Inside(value.emplace());
+    } else {
+      Inside(value);
+    }
+  }
+  void CountField(std::string_view name, int64_t&) { names.emplace_back(name); }
+  template <class T>
+  void Inside(T& value) {
+    if constexpr (requires { Describe(*this, value); }) Describe(*this, value);
+  }
+};
+
+TEST(FactCodecTest, NoFieldIsWithoutANumber) {
+  std::vector<std::string> names;
+  Fact fact;
+  NamesOfFields visitor{names};
+  Describe(visitor, fact);
+  EXPECT_GT(names.size(), 60u);
+  for (const std::string& name : names)
+    EXPECT_TRUE(HasFieldNumber(name)) << name << ": add it at the end of kNames in fact_codec.cc";
+}
+
 TEST(FactCodecTest, WhatIsWrittenDoesNotChange) {
   // Stores hold such bytes: when this fails, numbers of fields or of enumerators have moved.
   std::string body;

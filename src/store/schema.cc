@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <array>
-
 namespace clawtrace::store {
 namespace {
 
@@ -63,9 +61,12 @@ CREATE TABLE summary(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, family INT
   tool_calls INTEGER NOT NULL, prompt TEXT NOT NULL);
 CREATE UNIQUE INDEX summary_session ON summary(tenant, session, agent);
 CREATE INDEX summary_family ON summary(family);
-CREATE INDEX summary_start ON summary(tenant, start_key, session, agent);
+-- The last two: so that filters by them need not look at every row.
+CREATE INDEX summary_start ON summary(tenant, start_key, session, agent, outcome, cost_status);
 CREATE INDEX summary_agent ON summary(tenant, agent, start_key, session);
 CREATE INDEX summary_task ON summary(tenant, task, start_key, session, agent);
+CREATE INDEX summary_project ON summary(tenant, project, start_key, session, agent);
+CREATE INDEX summary_user ON summary(tenant, user, start_key, session, agent);
 CREATE INDEX summary_cost ON summary(tenant, cost_key, session, agent);
 -- page -1: the card; -2: the calls
 CREATE TABLE page(id INTEGER PRIMARY KEY, summary INTEGER NOT NULL, number INTEGER NOT NULL, z BLOB NOT NULL,
@@ -89,29 +90,32 @@ CREATE VIRTUAL TABLE text USING fts5(words, content='', detail=none, columnsize=
 INSERT INTO meta VALUES('sequence', 0), ('indexed', 0);
 )sql";
 
-// migrations[i] brings version i + 1 to i + 2.
-constexpr std::array<const char*, kSchemaVersion - 1> kMigrations = {};
-
-Status Upgrade(Database& db, std::string_view secret) {
+Status Upgrade(Database& db, std::string_view secret, const Schema& schema) {
   CT_RETURN_IF_ERROR(db.Execute("BEGIN IMMEDIATE"));
   // Another process may have been faster.
   auto found = db.Number("PRAGMA user_version");
   if (!found) return std::unexpected(found.error());
   int64_t version = found->value_or(0);
   if (version == 0) {
-    CT_RETURN_IF_ERROR(db.Execute(kFirst));
+    CT_RETURN_IF_ERROR(db.Execute(schema.tables));
     CT_RETURN_IF_ERROR(db.Prepare("INSERT INTO meta VALUES('secret', ?)").BindBlob(secret).Run());
-    version = kSchemaVersion;
+    version = 1;
   }
-  for (; version < kSchemaVersion; ++version)
-    CT_RETURN_IF_ERROR(db.Execute(kMigrations[static_cast<size_t>(version - 1)]));
+  for (; version < schema.version; ++version)
+    CT_RETURN_IF_ERROR(db.Execute(schema.steps[static_cast<size_t>(version - 1)]));
   return db.Execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}; COMMIT", kApplicationId,
-                                kSchemaVersion));
+                                schema.version));
 }
 
 }  // namespace
 
-Status PrepareSchema(Database& db, std::string_view secret) {
+const Schema& PresentSchema() {
+  static const Schema schema{.version = kSchemaVersion, .tables = kFirst};
+  return schema;
+}
+
+Status PrepareSchema(Database& db, std::string_view secret, const Schema& schema) {
+  CT_CHECK(std::ssize(schema.steps) == schema.version - 1);
   auto tables = db.Number("SELECT count(*) FROM sqlite_schema");
   if (!tables) return std::unexpected(tables.error());
   auto version = db.Number("PRAGMA user_version"), program = db.Number("PRAGMA application_id");
@@ -119,13 +123,13 @@ Status PrepareSchema(Database& db, std::string_view secret) {
   int64_t has = version->value_or(0);
   if (tables->value_or(0) > 0 && program->value_or(0) != kApplicationId)
     return Fail(ErrorCode::kInvalidInput, "this database is not a ClawTrace store");
-  if (has > kSchemaVersion)
+  if (has > schema.version)
     return Fail(ErrorCode::kUnsupported,
-                fmt::format("the store has version {}, this program knows up to {}", has, kSchemaVersion),
+                fmt::format("the store has version {}, this program knows up to {}", has, schema.version),
                 "use a newer clawtrace; the store was not changed");
-  if (has == kSchemaVersion) return {};
+  if (has == schema.version) return {};
   if (has == 0) CT_RETURN_IF_ERROR(db.Execute(kFileSettings));
-  Status upgraded = Upgrade(db, secret);
+  Status upgraded = Upgrade(db, secret, schema);
   if (!upgraded && db.in_transaction()) {
     if (Status undone = db.Execute("ROLLBACK"); !undone) return undone;
   }

@@ -72,6 +72,28 @@ TEST_F(SqliteStoreTest, ANewerFileIsRefusedAndLeftAlone) {
   EXPECT_EQ(std::filesystem::file_size(options_.path), before);
 }
 
+TEST_F(SqliteStoreTest, AnOlderFileIsBroughtForwardAsAWholeOrNotAtAll) {
+  {
+    auto store = Open();
+    ASSERT_TRUE(store);
+    ASSERT_TRUE(AppendAndWait(**store, One("s")));
+  }
+  const char* const broken[] = {"CREATE TABLE extra(x); INSERT INTO extra VALUES(1)",
+                                "INSERT INTO no_such VALUES(1)"};
+  const char* const sound[] = {broken[0], "ALTER TABLE extra ADD COLUMN y"};
+  auto db = Database::Open(options_.path, "", OpenAs::kWriter);
+  ASSERT_TRUE(db);
+  EXPECT_FALSE(PrepareSchema(*db, "", {.version = 3, .steps = broken}));
+  EXPECT_EQ(db->Number("PRAGMA user_version").value(), 1);
+  EXPECT_EQ(db->Number("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").value(), 0);
+  EXPECT_FALSE(db->in_transaction());
+  ASSERT_TRUE(PrepareSchema(*db, "", {.version = 3, .steps = sound}));
+  EXPECT_EQ(db->Number("PRAGMA user_version").value(), 3);
+  EXPECT_EQ(db->Number("SELECT count(y IS NULL) FROM extra").value(), 1);
+  EXPECT_EQ(db->Number("SELECT count(*) FROM fact").value(), 1);
+  EXPECT_EQ(Open().error().code, ErrorCode::kUnsupported);
+}
+
 TEST_F(SqliteStoreTest, AnotherProgramsDatabaseIsRefused) {
   Run("CREATE TABLE theirs(x); PRAGMA user_version = 1");
   auto refused = Open();

@@ -280,8 +280,23 @@ CompiledSession Listed(const std::string& id, int n) {
   return session;
 }
 
+// As many callers would: they share commits.
+void CompileBatch(Store& store, int first, int count) {
+  constexpr int kCompilers = 50;
+  std::vector<std::thread> compilers;
+  for (int t = 0; t < kCompilers; ++t) {
+    compilers.emplace_back([&, t] {
+      for (int n = first + t; n < first + count; n += kCompilers) {
+        std::string id = fmt::format("session-{:08x}", n);
+        Must(store.PutCompiled("t", {.session_id = id, .sequence = UINT32_MAX, .sessions = {Listed(id, n)}}));
+      }
+    });
+  }
+  for (std::thread& compiler : compilers) compiler.join();
+}
+
 void List(const std::string& folder, int sessions) {
-  constexpr int kOfBatch = 1000, kCompilers = 50;
+  constexpr int kOfBatch = 1000;
   Scratch scratch(folder);
   auto begin = Clock::now();
   for (int first = 0; first < sessions; first += kOfBatch) {
@@ -289,18 +304,7 @@ void List(const std::string& folder, int sessions) {
     for (int n = first; n < first + kOfBatch; ++n)
       batch.facts.push_back(Call(fmt::format("session-{:08x}", n), n));
     Must(AppendAndWait(scratch.store(), std::move(batch)));
-    // As many callers would: they share commits.
-    std::vector<std::thread> compilers;
-    for (int t = 0; t < kCompilers; ++t) {
-      compilers.emplace_back([&, t] {
-        for (int n = first + t; n < first + kOfBatch; n += kCompilers) {
-          std::string id = fmt::format("session-{:08x}", n);
-          Must(scratch.store().PutCompiled(
-              "t", {.session_id = id, .sequence = UINT32_MAX, .sessions = {Listed(id, n)}}));
-        }
-      });
-    }
-    for (std::thread& compiler : compilers) compiler.join();
+    CompileBatch(scratch.store(), first, kOfBatch);
   }
   double made = Seconds(begin);
   std::pair<const char*, ListRequest> requests[] = {

@@ -82,6 +82,7 @@ constexpr std::string_view kNames[] = {
     "cache_write_1h",
     "cache_write_unknown",
     "reasoning",
+    "requested_model",
 };
 constexpr size_t kNameCount = std::size(kNames);
 constexpr size_t kMaxFields = 64;  // of one struct
@@ -132,6 +133,8 @@ class BodyWriter {
       PutInteger(name, static_cast<int64_t>(value));
     } else if constexpr (std::is_same_v<T, Usd>) {
       PutInteger(name, value.pico());
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      PutBytes(name, value);
     } else {
       std::string inner;
       BodyWriter writer(&inner, false);

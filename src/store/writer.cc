@@ -54,20 +54,24 @@ Writer::~Writer() {
 }
 
 void Writer::Submit(std::unique_ptr<Job> job) {
-  size_t bytes = job->bytes();
-  {
-    std::lock_guard lock(mutex_);
-    if (jobs_.empty() ||
-        (waiting_bytes_ + bytes <= options_.max_waiting_bytes && jobs_.size() < options_.max_waiting_jobs)) {
-      waiting_bytes_ += bytes;
-      jobs_.push_back(std::move(job));
-    } else {
-      ++counts_.refused;
-    }
-  }
-  if (job)
-    return job->Done(Fail(ErrorCode::kUnavailable, "too much is waiting to be stored", "try again"), 0);
+  if (std::unique_ptr<Job> refused = Enqueue(std::move(job)))
+    return refused->Done(Fail(ErrorCode::kUnavailable, "too much is waiting to be stored", "try again"), 0);
   wake_.notify_one();
+}
+
+std::unique_ptr<Job> Writer::Enqueue(std::unique_ptr<Job> job) {
+  size_t bytes = job->bytes();
+  std::lock_guard lock(mutex_);
+  bool fits =
+      waiting_bytes_ + bytes <= options_.max_waiting_bytes && jobs_.size() < options_.max_waiting_jobs;
+  // One that is too large by itself may come alone.
+  if (!fits && !jobs_.empty()) {
+    ++counts_.refused;
+    return job;
+  }
+  waiting_bytes_ += bytes;
+  jobs_.push_back(std::move(job));
+  return nullptr;
 }
 
 Status Writer::Run(std::function<Status(WriteScope&)> apply) {

@@ -69,6 +69,7 @@ class Writer {
   class Waiting;
   struct Group;
 
+  std::unique_ptr<Job> Enqueue(std::unique_ptr<Job> job);  // gives it back when too much is waiting
   void Loop();
   std::vector<std::unique_ptr<Job>> NextGroup();
   void CommitGroup(std::vector<std::unique_ptr<Job>> group);

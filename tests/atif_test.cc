@@ -51,7 +51,7 @@ std::vector<Session> AllSessions() {
 struct Collected : capture::FactSink {
   std::vector<Fact> facts;
   std::vector<std::string> skips;
-  void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
   void Skip(int64_t, int64_t, std::string_view reason) override { skips.emplace_back(reason); }
 };
 

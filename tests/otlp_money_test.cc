@@ -65,7 +65,7 @@ TraceCard CardOf(const std::vector<Span>& spans) {
   }
   struct Sink : capture::FactSink {
     std::vector<Fact> facts;
-    void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+    void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
     void Skip(int64_t, int64_t, std::string_view reason) override { ADD_FAILURE() << "skipped: " << reason; }
   } sink;
   const capture::Importer* otlp = capture::FindImporter("otlp");

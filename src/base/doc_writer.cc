@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <utility>
 
 #include "base/json.h"
@@ -98,11 +99,18 @@ void DocWriter::Close(char bracket) {
 void DocWriter::Key(std::string_view key) {
   CT_CHECK(!levels_.empty() && levels_.back().close == '}' && !after_key_);
   Level& level = levels_.back();
+  after_key_ = true;
+  if (format_ == Format::kJson) {
+    if (level.items++ > 0) out_.push_back(',');
+    AppendJsonString(key, &out_);
+    out_.push_back(':');
+    return;
+  }
   if (format_ == Format::kJsonPretty && !level.row) {
     out_.append(level.items ? ",\n" : "\n");
     Indent(levels_.size());
   } else if (flow()) {
-    if (level.items) out_.append(format_ == Format::kJson ? "," : ", ");
+    if (level.items) out_.append(", ");
   } else if (after_dash_) {
     after_dash_ = false;
   } else {
@@ -115,8 +123,7 @@ void DocWriter::Key(std::string_view key) {
   } else {
     AppendJsonString(key, &out_);
   }
-  out_.append(format_ == Format::kJson ? ":" : (format_ == Format::kYaml && !flow() ? ":" : ": "));
-  after_key_ = true;
+  out_.append(format_ == Format::kYaml && !flow() ? ":" : ": ");
 }
 
 void DocWriter::Scalar(std::string_view spelled) {
@@ -128,12 +135,15 @@ void DocWriter::Scalar(std::string_view spelled) {
 
 void DocWriter::String(std::string_view text) {
   if (format_ == Format::kYaml && IsPlainSafe(text, flow())) return Scalar(text);
-  std::string quoted;
-  AppendJsonString(text, &quoted);
-  Scalar(quoted);
+  Scalar({});
+  AppendJsonString(text, &out_);
 }
 
-void DocWriter::Int(int64_t value) { Scalar(std::to_string(value)); }
+void DocWriter::Int(int64_t value) {
+  constexpr size_t kMostDigits = 20;
+  char digits[kMostDigits];
+  Scalar({digits, std::to_chars(digits, digits + kMostDigits, value).ptr});
+}
 void DocWriter::Bool(bool value) { Scalar(value ? "true" : "false"); }
 void DocWriter::Null() { Scalar("null"); }
 void DocWriter::Number(std::string_view decimal) { Scalar(decimal); }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -38,14 +39,16 @@ Result<std::string> ReadFile(const std::filesystem::path& path, uint64_t max_byt
   if (!S_ISREG(info.st_mode))
     return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a regular file", path.string()));
   std::string bytes;
-  constexpr size_t kBlock = size_t{1} << 18;
+  // One byte more than the file has, so that its end is seen without another block.
+  constexpr uint64_t kLeast = 4096, kMost = uint64_t{1} << 20;
+  const auto block = static_cast<size_t>(std::clamp(static_cast<uint64_t>(info.st_size) + 1, kLeast, kMost));
   while (true) {
     size_t have = bytes.size();
     if (have > max_bytes) {
       return Fail(ErrorCode::kLimit, fmt::format("{} is larger than {} bytes", path.string(), max_bytes));
     }
-    bytes.resize(have + kBlock);
-    ssize_t n = ::read(file.fd, bytes.data() + have, kBlock);
+    bytes.resize(have + block);
+    ssize_t n = ::read(file.fd, bytes.data() + have, block);
     if (n < 0 && errno == EINTR)
       n = 0;
     else if (n < 0)

@@ -275,14 +275,21 @@ size_t PlainLength(std::string_view text) {
 
 void AppendJsonString(std::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
+  const size_t start = PlainLength(text);
+  if (start == text.size()) {
+    size_t at = out->size();
+    out->resize(at + text.size() + 2, '"');
+    if (!text.empty()) std::memcpy(out->data() + at + 1, text.data(), text.size());
+    return;
+  }
   std::string repaired;
-  if (!IsValidUtf8(text)) {
+  if (!IsValidUtf8(text.substr(start))) {
     repaired = ReplaceInvalidUtf8(text);
     text = repaired;
   }
   out->push_back('"');
   size_t plain = 0;
-  for (size_t i = PlainLength(text); i < text.size(); ++i, i += PlainLength(text.substr(i))) {
+  for (size_t i = start; i < text.size(); ++i, i += PlainLength(text.substr(i))) {
     char c = text[i];
     uint32_t code = 0;
     size_t hidden = HiddenAtStart(text.substr(i), &code);

@@ -73,6 +73,12 @@ std::string ToLower(std::string_view text) {
   return out;
 }
 
+size_t FindText(std::string_view text, std::string_view what) {
+  if (what.empty()) return 0;
+  const void* at = text.empty() ? nullptr : ::memmem(text.data(), text.size(), what.data(), what.size());
+  return at ? static_cast<size_t>(static_cast<const char*>(at) - text.data()) : std::string_view::npos;
+}
+
 bool ContainsIgnoreCase(std::string_view text, std::string_view needle) {
   if (needle.empty()) return true;
   auto equal = [](char a, char b) { return Lower(a) == Lower(b); };

@@ -13,6 +13,11 @@ std::string_view Trim(std::string_view text);  // ASCII white space at both ends
 std::vector<std::string_view> Split(std::string_view text, char separator);
 std::string_view FirstLine(std::string_view text);  // without its end-of-line; leading blank lines skipped
 std::string ToLower(std::string_view text);         // ASCII only
+// As std::string_view::find, but quick where the first character is a frequent one.
+size_t FindText(std::string_view text, std::string_view what);
+inline bool Contains(std::string_view text, std::string_view what) {
+  return FindText(text, what) != std::string_view::npos;
+}
 bool ContainsIgnoreCase(std::string_view text, std::string_view needle);
 
 bool IsValidUtf8(std::string_view text);

@@ -12,7 +12,7 @@ constexpr int kMostRuns = 4;
 // Keeps what a run finds until it is known to be good.
 class Held final : public FactSink {
  public:
-  void Add(Fact fact) override { calls_.emplace_back(std::move(fact)); }
+  void Add(Fact&& fact) override { calls_.emplace_back(std::move(fact)); }
   void Skip(int64_t line, int64_t offset, std::string_view reason) override {
     calls_.emplace_back(Skipped{"", line, offset, std::string(reason)});
   }

@@ -11,7 +11,7 @@ using testing::IsEmpty;
 
 struct Seen : FactSink {
   std::vector<std::string> documents, records, skips;
-  void Add(Fact) override {}
+  void Add(Fact&&) override {}
   void Skip(int64_t line, int64_t offset, std::string_view reason) override {
     skips.push_back(std::string(reason) + "@" + std::to_string(line) + ":" + std::to_string(offset));
   }

@@ -27,6 +27,29 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMaxStandardInput = uint64_t{1} << 30;
+// A log of lines tells what it is in its first few; the whole head is looked at only where they do not.
+constexpr size_t kFirstLook = size_t{8} << 10;
+
+std::string UnitKey(const Importer* importer, const std::string& path, std::string_view head) {
+  return importer && importer->unit_key ? importer->unit_key(UnzippedName(path), head) : "";
+}
+
+// The first whole lines of a head that begins with a record on a line of its own; "" for any other.
+std::string_view FirstLines(std::string_view head) {
+  std::string_view start = head.substr(0, kFirstLook);
+  size_t first = start.find('\n'), last = start.rfind('\n');
+  if (first == std::string_view::npos) return {};
+  std::string_view line = Trim(start.substr(0, first));
+  return line.starts_with('{') && line.ends_with('}') ? start.substr(0, last + 1) : std::string_view{};
+}
+
+// Whose log these lines begin, if they alone decide that and which unit the file belongs to.
+const Importer* SniffFirstLines(std::string_view lines) {
+  const Importer* importer = lines.empty() ? nullptr : SniffImporter(lines);
+  bool keyed = importer && importer->unit_key;
+  return keyed && UnitKey(importer, "-", lines) == UnitKey(importer, "-", {}) ? nullptr : importer;
+}
+
 bool ReadAll(int fd, std::string* out) {
   std::string& bytes = *out;
   std::array<char, 65536> block;
@@ -103,6 +126,8 @@ class Walker {
       unusable("standard input beyond 1 GiB was not read: name the file instead");
     std::string_view all = plan_.standard_input, head = all.substr(0, kHeadBytes);
     if (IsSqliteHead(head)) return unusable("a database cannot be read from standard input: name its file");
+    if (const Importer* importer = SniffFirstLines(FirstLines(head)))
+      return Classify({"-", importer, plan_.standard_input.size(), false, {}}, FirstLines(head), true);
     const Importer* importer = SniffImporter(head);
     if (!importer && all.size() > head.size()) {
       ShortLines lines;
@@ -173,7 +198,13 @@ class Walker {
 
   void OpenFile(const std::string& path, const LogStamp& stamp, bool named) {
     auto file = LogFile::Open(path);
-    auto opened = file ? file->Head(kHeadBytes) : std::unexpected(file.error());
+    auto opened = file ? file->Head(kFirstLook) : std::unexpected(file.error());
+    if (opened) {
+      std::string_view lines = FirstLines(*opened);
+      if (const Importer* importer = SniffFirstLines(lines))
+        return Classify({path, importer, stamp.size, false, stamp}, lines, named);
+      if (opened->size() == kFirstLook) opened = file->Head(kHeadBytes);
+    }
     if (!opened) {
       plan_.unusable.push_back({path, opened.error().message, named});
       return;
@@ -237,10 +268,6 @@ class Walker {
     return head;
   }
 
-  static std::string UnitKey(const Importer* importer, const std::string& path, std::string_view head) {
-    return importer && importer->unit_key ? importer->unit_key(UnzippedName(path), head) : "";
-  }
-
   static std::string NoLogBecause(std::string_view head) {
     std::string_view companion = CompanionOf(head);
     return companion.empty() ? "not a known session log" : fmt::format("no session log: {}", companion);
@@ -283,7 +310,7 @@ class Walker {
 class UnitSink final : public FactSink {
  public:
   void StartFile(const std::string& path) { path_ = path, first_session_.reset(); }
-  void Add(Fact fact) override {
+  void Add(Fact&& fact) override {
     if (!first_session_) first_session_ = fact.session_id;
     facts.push_back(std::move(fact));
   }
@@ -443,6 +470,9 @@ UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
     if (!unit->importer) continue;
     // Facts are resolved within their unit, so each unit gathers its own.
     std::vector<Fact> before = std::exchange(all.facts, {});
+    // A guess that is right for most logs; memory that is not used is never touched.
+    constexpr uint64_t kBytesPerFact = 2048, kMostFacts = uint64_t{1} << 20;
+    all.facts.reserve(static_cast<size_t>(std::min(unit->bytes / kBytesPerFact, kMostFacts)));
     for (const InputFile& file : unit->files) ReadFileInto(file, reading, &all, &result);
     if (unit->importer->resolve) unit->importer->resolve(&all.facts);
     if (before.empty()) continue;

@@ -24,7 +24,7 @@ namespace clawtrace::capture {
 class FactSink {
  public:
   virtual ~FactSink() = default;
-  virtual void Add(Fact fact) = 0;
+  virtual void Add(Fact&& fact) = 0;
   // line from 1 (0: no lines); offset of the record's first byte; reason: stable words, see Skipped.
   virtual void Skip(int64_t line, int64_t offset, std::string_view reason) = 0;
   // For files of many sessions: what was skipped since the last such call belongs to the session of the first

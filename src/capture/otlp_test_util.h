@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 struct OtlpLog : FactSink {
   std::vector<Fact> facts;
   std::vector<std::string> skips;
-  void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
   void Skip(int64_t line, int64_t offset, std::string_view reason) override {
     skips.push_back(std::string(reason) + "@" + std::to_string(line) + ":" + std::to_string(offset));
   }

@@ -230,7 +230,7 @@ TEST_F(SqliteReaderTest, DamageIsAnError) {
 struct Sink : FactSink {
   std::vector<std::string> skips;
   int facts = 0;
-  void Add(Fact) override { ++facts; }
+  void Add(Fact&&) override { ++facts; }
   void Skip(int64_t, int64_t, std::string_view reason) override { skips.emplace_back(reason); }
 };
 

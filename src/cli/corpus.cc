@@ -67,13 +67,20 @@ struct Held {
 };
 
 std::vector<Compiled::Spend> SpendOf(const TraceCard& card) {
-  std::map<std::pair<std::string, std::string>, Compiled::Spend> rows;
+  using Days = std::chrono::days;
+  std::map<std::pair<int64_t, std::string_view>, Compiled::Spend> rows;
+  Compiled::Spend* last = nullptr;
+  int64_t last_day = 0;
   for (const CardStep& step : card.steps) {
     if (step.kind != StepKind::kLlmCall || !step.cost_status) continue;
     auto when = step.start_ms ? step.start_ms : card.started_ms;
-    std::string day = when ? FormatIsoTime(*when * 1'000'000).substr(0, 10) : "unknown";
-    Compiled::Spend& row = rows[{day, step.model}];
-    row.day = day, row.model = step.model;
+    int64_t day = when ? std::chrono::floor<Days>(std::chrono::milliseconds(*when)).count() : INT64_MAX;
+    if (!last || day != last_day || last->model != step.model) {
+      last = &rows[{day, step.model}], last_day = day;
+      last->day = when ? FormatIsoTime(*when * 1'000'000).substr(0, 10) : "unknown";
+      last->model = step.model;
+    }
+    Compiled::Spend& row = *last;
     ++row.calls;
     if (*step.cost_status == CostStatus::kUnpriced) ++row.unpriced;
     if (step.tokens) row.tokens += *step.tokens;

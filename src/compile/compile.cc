@@ -95,6 +95,14 @@ std::vector<std::string> RolesOf(const Session& session) {
   return roles;
 }
 
+size_t StepsBelow(const Session& session) {
+  size_t steps = session.steps.size();
+  for (const Step& step : session.steps) {
+    for (const Session& child : step.children) steps += StepsBelow(child);
+  }
+  return steps;
+}
+
 using Findings = std::vector<std::pair<const Detector*, Finding>>;
 
 // Compiles one session and what hangs below it into one card's lists.
@@ -449,6 +457,7 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book, Depth 
   card.outcome = session.outcome.verdict;
   if (session.outcome.source != OutcomeSource::kNone) card.outcome_source = session.outcome.source;
   card.coverage = Coverage{};
+  card.steps.reserve(StepsBelow(session));
   Sums sums = Compiler(&card, book, depth).Run(priced, "");
   if (sums.failed_attempts)
     card.coverage->notes.push_back(fmt::format("failed_llm_attempts:{}", sums.failed_attempts));

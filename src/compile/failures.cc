@@ -32,6 +32,7 @@ bool IsName(std::string_view word) {
 // "bash: line 1: python: command not found", "sh: 1: python: not found", "command not found: python" (zsh),
 // "python: No such file or directory" after env.
 std::string MissingCommand(std::string_view text) {
+  if (!Contains(text, "not found")) return {};
   for (std::string_view line : Split(text, '\n')) {
     if (size_t at = line.find("command not found: "); at != std::string_view::npos) {
       std::string_view name = Trim(line.substr(at + 19));
@@ -212,10 +213,10 @@ std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
     return "test_failure";
   for (std::string_view sign : {"no such file or directory", "enoent", "not a directory",
                                 "file does not exist", "file not found", "directory nonexistent"}) {
-    if (lower.contains(sign)) return MissingPathClass(meaning, lower);
+    if (Contains(lower, sign)) return MissingPathClass(meaning, lower);
   }
   for (const Sign& sign : kSigns) {
-    if (lower.contains(sign.text)) return std::string(sign.error_class);
+    if (Contains(lower, sign.text)) return std::string(sign.error_class);
   }
   if (meaning.tool_class == ToolClass::kEdit && lower.contains("not found")) return "edit_no_match";
   if (meaning.shell.check) return "test_failure";

@@ -1,18 +1,19 @@
 // Facts to sessions. Every choice below is made by content, never by arrival, so that any order, repetition
 // or splitting of the input gives the same sessions.
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <numeric>
 #include <ranges>
 #include <set>
 #include <tuple>
-#include <unordered_map>
 
 #include "base/hash.h"
 #include "base/text.h"
 #include "model/conversation.h"
 #include "model/fact_hash.h"
 #include "model/session.h"
+#include "model/text_index.h"
 
 namespace clawtrace {
 namespace {
@@ -58,7 +59,10 @@ void MergeInfo(Draft& draft, const SessionInfo& other) {
     MergeText(info.*field, other.*field);
   }
   TakeLater(info.reported_cost, other.reported_cost);
-  auto rank = [](const Usage& u) { return std::tuple(u.total(), u.output, u.cache_read, u.uncached_input); };
+  auto rank = [](const Usage& u) {
+    return std::tuple(u.total(), u.output, u.cache_read, u.uncached_input, u.cache_write_1h, u.cache_write_5m,
+                      u.reasoning);
+  };
   const auto &ours = info.reported_usage, &theirs = other.reported_usage;
   if (theirs && (!ours || rank(*theirs) > rank(*ours))) info.reported_usage = theirs;
 }
@@ -99,7 +103,8 @@ void UniteBlocks(std::vector<const Entry*>& versions, Step* step) {
     auto place = [](const Entry* e) { return std::pair(e->place.position, std::string_view(e->fact->node)); };
     if (place(a) != place(b)) return place(a) < place(b);
     auto ranks = std::pair(CallRank(*b->fact, 0), CallRank(*a->fact, 0));
-    return ranks.first != ranks.second ? ranks.first < ranks.second : b->fact->llm->text < a->fact->llm->text;
+    if (ranks.first != ranks.second) return ranks.first < ranks.second;
+    return std::tie(b->fact->llm->text, b->hash) < std::tie(a->fact->llm->text, a->hash);
   });
   const Entry* before = nullptr;
   for (const Entry* entry : versions) {
@@ -122,11 +127,10 @@ Step UniteCall(std::string_view id, std::vector<const Entry*>& versions) {
   step.call_id = id;
   LlmCall& full = *(*best)->fact->llm;
   UniteBlocks(versions, &step);
-  Step rest;  // what the versions say beside each other
   for (const Entry* entry : versions) MergeVersion(*entry->fact, full, &step);
-  rest.llm = std::move(step.llm);
+  LlmCall united = std::move(step.llm);  // what the versions say beside each other
   step.llm = std::move(full);
-  auto keep = [&](auto field) { step.llm.*field = std::move(rest.llm.*field); };
+  auto keep = [&](auto field) { step.llm.*field = std::move(united.*field); };
   keep(&LlmCall::text), keep(&LlmCall::text_bytes), keep(&LlmCall::thinking_bytes), keep(&LlmCall::aliases);
   keep(&LlmCall::model), keep(&LlmCall::provider), keep(&LlmCall::stop_reason), keep(&LlmCall::reported_cost);
   keep(&LlmCall::web_searches), keep(&LlmCall::attempts);
@@ -165,34 +169,38 @@ struct Call {
 struct Tool {
   OrderKey key;
   std::string_view id;
-  Fact* use = nullptr;  // the fullest version
-  Fact* result = nullptr;
-  std::string_view llm_call, child_session;  // of any version
+  const Entry* use = nullptr;  // the fullest version
+  const Entry* result = nullptr;
+  std::string_view llm_call, child_session;  // of the fullest version, else the greatest of the others
   std::optional<int64_t> start_ns, end_ns;
 };
 
+// The fullest version's word if it has one, else the greatest.
+void TakeWord(std::string_view full, std::string_view own, std::string_view* word) {
+  *word = full.empty() ? std::max(*word, own) : full;
+}
+
 void TakeUse(Tool& tool, const Entry& entry, const OrderKey& key) {
-  Fact& fact = *entry.fact;
-  auto rank = [](const ToolUse& t) {
-    return std::tuple(t.args_bytes, t.args_hash, std::string_view(t.name));
+  auto rank = [](const Entry& e) {
+    const ToolUse& use = *e.fact->tool;
+    return std::tuple(use.args_bytes, use.args_hash, std::string_view(use.name), e.hash);
   };
   tool.key = tool.use ? std::min(tool.key, key) : key;
-  if (!tool.use || rank(*fact.tool) > rank(*tool.use->tool)) tool.use = &fact;
-  if (tool.llm_call.empty()) tool.llm_call = fact.tool->llm_call;
-  if (!tool.use->tool->llm_call.empty()) tool.llm_call = tool.use->tool->llm_call;
-  TakeEarlier(tool.start_ns, fact.start_ns);
+  if (!tool.use || rank(entry) > rank(*tool.use)) tool.use = &entry;
+  TakeWord(tool.use->fact->tool->llm_call, entry.fact->tool->llm_call, &tool.llm_call);
+  TakeEarlier(tool.start_ns, entry.fact->start_ns);
 }
 
 void TakeResult(Tool& tool, const Entry& entry, const OrderKey& key) {
-  Fact& fact = *entry.fact;
-  auto rank = [](const ToolResult& r) {
+  const Fact& fact = *entry.fact;
+  auto rank = [](const Entry& e) {
+    const ToolResult& r = *e.fact->result;
     return std::tuple(r.status != ToolStatus::kUnknown, r.output_bytes, r.output_hash, r.exit_code,
-                      std::string_view(r.error), std::string_view(r.child_session));
+                      std::string_view(r.error), std::string_view(r.child_session), e.hash);
   };
-  if (!tool.result || rank(*fact.result) > rank(*tool.result->result)) tool.result = &fact;
-  if (tool.child_session.empty()) tool.child_session = fact.result->child_session;
-  if (!tool.result->result->child_session.empty()) tool.child_session = tool.result->result->child_session;
-  if (!tool.use) tool.key = key;
+  if (!tool.use) tool.key = tool.result ? std::min(tool.key, key) : key;
+  if (!tool.result || rank(entry) > rank(*tool.result)) tool.result = &entry;
+  TakeWord(tool.result->fact->result->child_session, fact.result->child_session, &tool.child_session);
   TakeLater(tool.end_ns, fact.end_ns ? fact.end_ns : fact.start_ns);
 }
 
@@ -204,12 +212,12 @@ Step StepOf(const Tool& tool) {
   step.result_only = !tool.use;
   if (tool.use) {
     std::string llm_call(tool.llm_call);
-    step.tool = std::move(*tool.use->tool);
+    step.tool = std::move(*tool.use->fact->tool);
     step.tool.llm_call = std::move(llm_call);
   }
   if (tool.result) {
     std::string child(tool.child_session);
-    step.result = std::move(*tool.result->result);
+    step.result = std::move(*tool.result->fact->result);
     step.result.child_session = std::move(child);
   }
   if (IsSpawnTool(step.tool.name) || !step.result.child_session.empty()) step.kind = StepKind::kSubagentSpawn;
@@ -267,12 +275,12 @@ void SetTimes(Draft& draft) {
 }
 
 void SetPrompt(Draft& draft, const Conversation& order) {
-  std::optional<OrderKey> first;
+  std::optional<std::pair<OrderKey, uint64_t>> first;
   for (const Entry& entry : draft.facts) {
     const Fact* fact = entry.fact;
     if (fact->kind != FactKind::kUser || !fact->user || fact->user->is_meta || Trim(fact->user->text).empty())
       continue;
-    OrderKey key = KeyOf(entry, order);
+    std::pair key(KeyOf(entry, order), entry.hash);
     if (first && !(key < *first)) continue;
     first = key;
     draft.session.prompt = fact->user->text;
@@ -284,12 +292,12 @@ void SetPrompt(Draft& draft, const Conversation& order) {
 // does.
 std::vector<Step> Interleave(std::vector<Call> calls, const std::vector<Tool>& tools) {
   std::ranges::sort(calls, {}, &Call::key);
-  std::unordered_map<std::string_view, size_t, TextHash> call_index;
+  TextIndex call_index;
   call_index.reserve(calls.size());
-  for (size_t i = 0; i < calls.size(); ++i) call_index.emplace(calls[i].id, i);
+  for (const Call& call : calls) call_index.Add(call.id);
   auto rank_of = [&](const Tool& tool) {
-    auto found = call_index.find(tool.llm_call);
-    if (found != call_index.end()) return static_cast<int64_t>(found->second);
+    size_t asker = call_index.Find(tool.llm_call);
+    if (asker != TextIndex::kNone) return static_cast<int64_t>(asker);
     auto after = std::ranges::upper_bound(calls, tool.key, {}, &Call::key);
     return static_cast<int64_t>(after - calls.begin()) - 1;
   };
@@ -304,10 +312,13 @@ std::vector<Step> Interleave(std::vector<Call> calls, const std::vector<Tool>& t
   };
   std::vector<Row> rows;
   rows.reserve(tools.size());
-  for (const Tool& tool : tools) rows.push_back({rank_of(tool), tool.use ? tool.use->tool->index : 0, &tool});
+  for (const Tool& tool : tools)
+    rows.push_back({rank_of(tool), tool.use ? tool.use->fact->tool->index : 0, &tool});
   std::ranges::sort(rows, {}, &Row::order);
   std::vector<Step> steps;
-  steps.reserve(calls.size() + tools.size());
+  // And for sub-agents that no step is known to have spawned.
+  constexpr size_t kMore = 8;
+  steps.reserve(calls.size() + tools.size() + kMore);
   size_t next = 0;
   auto take_tools = [&](int64_t rank, std::optional<size_t> asker) {
     for (; next < rows.size() && rows[next].rank == rank; ++next) {
@@ -336,7 +347,10 @@ Conversation OrderOf(Draft& draft) {
     if (!fact.node.empty()) nodes.push_back({fact.node, fact.parent_node, fact.start_ns.value_or(INT64_MIN)});
   }
   Conversation order(nodes);
-  for (Entry& entry : draft.facts) entry.place = order.Find(entry.fact->node);
+  size_t next = 0;
+  for (Entry& entry : draft.facts) {
+    if (!entry.fact->node.empty()) entry.place = order.At(next++);
+  }
   return order;
 }
 
@@ -356,27 +370,30 @@ void NoteClock(Draft& draft) {
   }
 }
 
+// Things by the id of their facts.
 template <class T>
-using ById = std::unordered_map<std::string_view, T, TextHash>;
-
-template <class T>
-std::vector<T> ValuesOf(ById<T>& by_id) {
-  std::vector<T> values;
-  values.reserve(by_id.size());
-  for (auto& [id, value] : by_id) {
-    value.id = id;
-    values.push_back(std::move(value));
+class ById {
+ public:
+  T& operator[](std::string_view id) {
+    auto [number, added] = index_.Add(id);
+    if (added) values_.emplace_back().id = id;
+    return values_[number];
   }
-  return values;
-}
+  std::vector<T> Take() { return std::move(values_); }
+
+ private:
+  TextIndex index_;
+  std::vector<T> values_;
+};
 
 void TakeFacts(Draft& draft, const Conversation& order, ById<Call>* calls, ById<Tool>* tools) {
+  std::vector<const Entry*> outcomes;
   for (const Entry& entry : draft.facts) {
     const Fact* fact = entry.fact;
     draft.session.source_hash += Hash64({reinterpret_cast<const char*>(&entry.hash), sizeof entry.hash});
     if (fact->kind == FactKind::kSession && fact->session) MergeInfo(draft, *fact->session);
     if (fact->kind == FactKind::kCompaction) ++draft.session.compactions;
-    if (fact->kind == FactKind::kOutcome && fact->outcome) TakeOutcome(draft.session, *fact);
+    if (fact->kind == FactKind::kOutcome && fact->outcome) outcomes.push_back(&entry);
     if (fact->kind == FactKind::kSkill && fact->skill) TakeSkill(draft.session, *fact->skill);
     if (fact->kind == FactKind::kLlmCall && fact->llm) {
       Call& call = (*calls)[fact->id];
@@ -391,6 +408,8 @@ void TakeFacts(Draft& draft, const Conversation& order, ById<Call>* calls, ById<
     if (entry.fact->kind == FactKind::kToolResult && entry.fact->result)
       TakeResult((*tools)[entry.fact->id], entry, KeyOf(entry, order));
   }
+  std::ranges::sort(outcomes, {}, &Entry::hash);
+  for (const Entry* entry : outcomes) TakeOutcome(draft.session, *entry->fact);
 }
 
 void BuildSteps(Draft& draft) {
@@ -399,8 +418,8 @@ void BuildSteps(Draft& draft) {
   ById<Call> calls_by_id;
   ById<Tool> tools_by_id;
   TakeFacts(draft, order, &calls_by_id, &tools_by_id);
-  std::vector<Call> calls = ValuesOf(calls_by_id);
-  std::vector<Tool> tools = ValuesOf(tools_by_id);
+  std::vector<Call> calls = calls_by_id.Take();
+  std::vector<Tool> tools = tools_by_id.Take();
   SetTimes(draft);
   SetPrompt(draft, order);
   NoteGaps(draft, tools);
@@ -567,25 +586,36 @@ std::vector<Session> Nest(std::vector<Draft>& drafts) {
   return roots;
 }
 
+// Of facts with the same content one is kept.
+void DropRepeated(std::vector<Entry>* facts) {
+  std::vector<uint64_t> seen(std::bit_ceil(2 * facts->size() + 1));
+  bool seen_zero = false;
+  std::erase_if(*facts, [&](const Entry& entry) {
+    if (entry.hash == 0) return std::exchange(seen_zero, true);
+    size_t mask = seen.size() - 1, at = entry.hash & mask;
+    while (seen[at] != 0 && seen[at] != entry.hash) at = (at + 1) & mask;
+    return std::exchange(seen[at], entry.hash) == entry.hash;
+  });
+}
+
+// Facts keep the order in which they came, for the processor's sake; nothing below may depend on it.
 std::vector<Draft> GroupBySession(std::vector<Fact>& facts) {
   std::map<std::pair<std::string_view, std::string_view>, size_t> index;
   std::vector<Draft> drafts;
+  size_t last = SIZE_MAX;
   for (Fact& fact : facts) {
-    auto [it, added] = index.emplace(
-        std::pair<std::string_view, std::string_view>(fact.source, fact.session_id), drafts.size());
-    if (added) {
-      Draft draft;
-      draft.source = fact.source, draft.id = fact.session_id;
-      drafts.push_back(std::move(draft));
+    if (last == SIZE_MAX || drafts[last].id != fact.session_id || drafts[last].source != fact.source) {
+      auto [it, added] = index.emplace(
+          std::pair<std::string_view, std::string_view>(fact.source, fact.session_id), drafts.size());
+      last = it->second;
+      if (added) {
+        Draft& draft = drafts.emplace_back();
+        draft.source = fact.source, draft.id = fact.session_id;
+      }
     }
-    drafts[it->second].facts.push_back({&fact, HashOf(fact), {}});
+    drafts[last].facts.push_back({&fact, HashOf(fact), {}});
   }
-  // From here on arrival order is forgotten.
-  for (Draft& draft : drafts) {
-    std::ranges::sort(draft.facts, {}, &Entry::hash);
-    auto repeated = std::ranges::unique(draft.facts, {}, &Entry::hash);
-    draft.facts.erase(repeated.begin(), repeated.end());
-  }
+  for (Draft& draft : drafts) DropRepeated(&draft.facts);
   std::ranges::sort(drafts, {}, [](const Draft& d) {
     return std::pair<std::string_view, std::string_view>(d.source, d.id);
   });

@@ -5,11 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "base/hash.h"
+#include "model/text_index.h"
 
 namespace clawtrace {
 
@@ -24,7 +23,7 @@ class Conversation {
  public:
   explicit Conversation(const std::vector<ConversationNode>& nodes);
 
-  bool empty() const { return index_.empty(); }
+  bool empty() const { return entries_.empty(); }
   // Position of the last record that is not later than time; -1 when there is none.
   int64_t PositionAt(std::optional<int64_t> time) const;
   // Where a record stands, depth-first: parents before children, branches by (time, id); -1 for unknown or
@@ -35,22 +34,31 @@ class Conversation {
     bool active = true;
   };
   Place Find(std::string_view id) const;
+  // Same for the i-th of the nodes it was made of.
+  Place At(size_t node) const { return PlaceOf(entries_[numbers_[node]]); }
   int64_t cycles() const { return cycles_; }
 
  private:
   struct Entry {
-    std::string_view id;
     int parent = -1;
     int64_t time = 0;
     int64_t position = -1;
     int root = -1;
     bool active = false;
   };
-  void Walk(int root, const std::vector<std::vector<int>>& children);
+  // Who follows each entry, in one row: those of i from starts[i] to starts[i + 1].
+  struct Children {
+    std::vector<int> starts, all;
+  };
+  Children FindChildren() const;
+  static Place PlaceOf(const Entry& entry) { return {entry.position, entry.active}; }
+  std::pair<int64_t, std::string_view> Age(int entry) const { return {entries_[entry].time, index_[entry]}; }
+  void Walk(int root, const Children& children);
   void MarkActive();
 
-  std::vector<Entry> entries_;
-  std::unordered_map<std::string_view, int, TextHash> index_;
+  TextIndex index_;
+  std::vector<Entry> entries_;                        // by number in index_
+  std::vector<size_t> numbers_;                       // of the nodes given
   std::vector<std::pair<int64_t, int64_t>> by_time_;  // time, greatest position so far
   int64_t next_position_ = 0;
   int64_t cycles_ = 0;

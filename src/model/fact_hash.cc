@@ -1,11 +1,14 @@
 #include "model/fact_hash.h"
 
+#include <cstring>
+
 #include "base/hash.h"
 
 namespace clawtrace {
 namespace {
 
-// An archive (archive.h) that lays names and values out in a row of bytes, to be hashed at once.
+// An archive (archive.h) that lays names and values out in a row of bytes, to be hashed at once. What a field
+// has without being set is left out: most fields of most facts.
 class HashArchive {
  public:
   explicit HashArchive(std::string* out) : out_(*out) {}
@@ -17,26 +20,40 @@ class HashArchive {
       Add(name);
       Put(*value);
     } else {
+      if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
+        if (value == T{}) return;
+      } else if constexpr (requires { value.empty(); }) {
+        if (value.empty()) return;
+      }
       Add(name);
       Put(value);
     }
   }
-  void CountField(std::string_view name, int64_t count) {
-    if (count != 0) Field(name, count);
-  }
+  void CountField(std::string_view name, int64_t count) { Field(name, count); }
 
  private:
   void Add(std::string_view bytes) {
-    Add(static_cast<int64_t>(bytes.size()));
-    out_.append(bytes);
+    const size_t at = out_.size();
+    const auto size = static_cast<int64_t>(bytes.size());
+    out_.resize(at + sizeof size + bytes.size());
+    std::memcpy(out_.data() + at, &size, sizeof size);
+    if (!bytes.empty()) std::memcpy(out_.data() + at + sizeof size, bytes.data(), bytes.size());
   }
-  void Add(int64_t number) { out_.append(reinterpret_cast<const char*>(&number), sizeof number); }
+  void Add(int64_t number) {
+    const size_t at = out_.size();
+    out_.resize(at + sizeof number);
+    std::memcpy(out_.data() + at, &number, sizeof number);
+  }
 
   template <class T>
   void Put(const T& value) {
-    if constexpr (std::is_same_v<T, std::string>)
-      Add(std::string_view(value));
-    else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>)
+    if constexpr (std::is_same_v<T, std::string>) {
+      // A long text's own hash stands for it: it is not copied.
+      constexpr size_t kLong = 256;
+      if (value.size() <= kLong) return Add(std::string_view(value));
+      Add(static_cast<int64_t>(value.size()));
+      Add(static_cast<int64_t>(Hash64(value)));
+    } else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>)
       Add(static_cast<int64_t>(value));
     else if constexpr (std::is_same_v<T, Usd>)
       Add(value.pico());
@@ -48,6 +65,8 @@ class HashArchive {
       for (const auto& item : value) Put(item);
     } else {
       Describe(*this, const_cast<T&>(value));  // Describe only reads here
+      constexpr int64_t kEnd = -1;             // no name is that long
+      Add(kEnd);
     }
   }
 

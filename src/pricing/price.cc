@@ -223,6 +223,12 @@ std::optional<CallRates> RatesFor(const PriceRow& row, const Usage& usage, std::
 
 CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
                            std::string_view agent) const {
+  PriceFinder finder(*this);
+  return Price(call, at_ns, subscription, agent, &finder);
+}
+
+CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
+                           std::string_view agent, PriceFinder* finder) const {
   if (!call.billed) {
     CallPrice nothing;
     nothing.status = CostStatus::kPriced, nothing.billed = nothing.list_price = Usd();
@@ -239,7 +245,7 @@ CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bo
     reasons.Add("bad-usage");
   } else if (call.usage->total() == 0 && !call.error.empty() && !reported) {
     list = Usd();  // a failed request without tokens costs nothing at any rate
-  } else if (PriceMatch match = Find(call.model, call.provider, at_ns); !match.row) {
+  } else if (const PriceMatch& match = finder->Find(call.model, call.provider, at_ns); !match.row) {
     std::string buffer;
     reasons.Add(ReasonOfMiss(match.how, &buffer));
   } else if (call.usage->total() == 0 && reported) {
@@ -263,7 +269,7 @@ CallPrice PriceBook::Price(const LlmCall& call, std::optional<int64_t> at_ns, bo
 namespace {
 
 PricedSession PriceTree(const Session& session, const PriceBook& book, std::string_view parent_agent,
-                        std::string_view parent_billing) {
+                        std::string_view parent_billing, PriceFinder* finder) {
   std::string_view agent = session.info.agent.empty() ? parent_agent : std::string_view(session.info.agent);
   std::string_view billing =
       session.info.billing.empty() ? parent_billing : std::string_view(session.info.billing);
@@ -277,10 +283,10 @@ PricedSession PriceTree(const Session& session, const PriceBook& book, std::stri
       std::optional<int64_t> at = step.start_ns ? step.start_ns
                                   : step.end_ns ? step.end_ns
                                                 : session.start_ns;
-      priced.prices[i] = book.Price(step.llm, at, billing == "subscription", agent);
+      priced.prices[i] = book.Price(step.llm, at, billing == "subscription", agent, finder);
     }
     for (const Session& child : step.children)
-      priced.children[i].push_back(PriceTree(child, book, agent, billing));
+      priced.children[i].push_back(PriceTree(child, book, agent, billing, finder));
   }
   return priced;
 }
@@ -288,7 +294,8 @@ PricedSession PriceTree(const Session& session, const PriceBook& book, std::stri
 }  // namespace
 
 PricedSession PriceSession(const Session& session, const PriceBook& book) {
-  return PriceTree(session, book, "", "");
+  PriceFinder finder(book);
+  return PriceTree(session, book, "", "", &finder);
 }
 
 }  // namespace clawtrace

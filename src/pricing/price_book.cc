@@ -30,6 +30,11 @@ bool InPeriod(const PriceRow& row, int64_t at_ns) {
 void PriceBook::AddRow(PriceRow row) {
   newest_date_ = std::max(newest_date_, std::string(DateOf(row.source)));
   by_model_[ToLower(row.model)].push_back(rows_.size());
+  for (auto change : {row.effective_from_ns, row.effective_to_ns}) {
+    if (!change) continue;
+    auto place = std::ranges::lower_bound(changes_ns_, *change);
+    if (place == changes_ns_.end() || *place != *change) changes_ns_.insert(place, *change);
+  }
   rows_.push_back(std::move(row));
 }
 
@@ -151,6 +156,19 @@ PriceMatch PriceBook::Find(std::string_view model, std::string_view provider,
     return {row, how};
   }
   return miss;
+}
+
+const PriceMatch& PriceFinder::Find(const std::string& model, const std::string& provider,
+                                    std::optional<int64_t> at_ns) {
+  const auto& changes = book_.changes_ns_;
+  ptrdiff_t stretch = at_ns ? std::ranges::upper_bound(changes, *at_ns) - changes.begin() : -1;
+  auto is = [&](const Key& key) { return key == std::tie(model, provider, stretch); };
+  if (!last_ || !is(last_->first)) {
+    auto [at, added] = known_.try_emplace(Key(model, provider, stretch));
+    if (added) at->second = book_.Find(model, provider, at_ns);
+    last_ = &*at;
+  }
+  return last_->second;
 }
 
 }  // namespace clawtrace

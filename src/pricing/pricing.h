@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,8 @@ struct CallPrice {
   const PriceRow* row = nullptr;   // that the rates are from; lives as Find's
 };
 
+class PriceFinder;
+
 class PriceBook {
  public:
   // The shipped table in the format of data/prices.tsv. Errors name line and column.
@@ -90,10 +93,12 @@ class PriceBook {
   // lives as long as the book and until the next AddOverrides.
   PriceMatch Find(std::string_view model, std::string_view provider, std::optional<int64_t> at_ns) const;
   // The decision of DESIGN 2: priced, else reported, else unpriced; included for subscriptions. agent is the
-  // client
-  // ("claude-code" writes its caches for an hour when the log does not say).
+  // client ("claude-code" writes its caches for an hour when the log does not say).
   CallPrice Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
                   std::string_view agent = {}) const;
+  // Same for many calls: finder is this book's.
+  CallPrice Price(const LlmCall& call, std::optional<int64_t> at_ns, bool subscription,
+                  std::string_view agent, PriceFinder* finder) const;
 
   const std::vector<PriceRow>& rows() const { return rows_; }
   // Other names of a model: (alias, canonical id), both in lower case, sorted.
@@ -101,6 +106,7 @@ class PriceBook {
   const std::string& id() const { return id_; }  // "<newest source date>+<8 hex of the content's hash>"
 
  private:
+  friend class PriceFinder;
   const PriceRow* Choose(const std::vector<size_t>& rows, std::string_view provider, std::string_view region,
                          std::optional<int64_t> at_ns) const;
   void AddRow(PriceRow row);
@@ -109,9 +115,24 @@ class PriceBook {
   std::vector<PriceRow> rows_;
   std::map<std::string, std::vector<size_t>, std::less<>> by_model_;  // lower-case id to its rows
   std::map<std::string, std::string, std::less<>> aliases_;
+  std::vector<int64_t> changes_ns_;  // when any row begins or ends, sorted: between two, prices stand still
   std::string newest_date_;
   std::string content_hash_;
   std::string id_;
+};
+
+// PriceBook::Find with a memory: the calls of a session name few models. The book must outlive it and not
+// change meanwhile; one per thread.
+class PriceFinder {
+ public:
+  explicit PriceFinder(const PriceBook& book) : book_(book) {}
+  const PriceMatch& Find(const std::string& model, const std::string& provider, std::optional<int64_t> at_ns);
+
+ private:
+  using Key = std::tuple<std::string, std::string, ptrdiff_t>;  // the last: which stretch of time
+  const PriceBook& book_;
+  std::map<Key, PriceMatch> known_;
+  const std::pair<const Key, PriceMatch>* last_ = nullptr;
 };
 
 // The rates of a row for a call with these tokens (its tier goes by the prompt) and this service tier;

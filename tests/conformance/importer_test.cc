@@ -55,7 +55,7 @@ struct Place {
 struct Read : FactSink {
   std::vector<Fact> facts;
   std::vector<Place> skips;
-  void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
   void Skip(int64_t line, int64_t offset, std::string_view reason) override {
     skips.push_back({line, offset, std::string(reason)});
   }

@@ -17,7 +17,7 @@ namespace {
 struct Sink : FactSink {
   std::vector<Fact> facts;
   std::vector<Skipped> skips;
-  void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
   void Skip(int64_t line, int64_t offset, std::string_view reason) override {
     skips.push_back({"", line, offset, std::string(reason)});
   }

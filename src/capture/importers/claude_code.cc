@@ -39,14 +39,38 @@ Envelope ReadEnvelope(Json record) {
     auto json = [&](std::string_view name, Json* out) {
       if (key == name) *out = value;
     };
-    text("type", &e.type), text("subtype", &e.subtype), text("uuid", &e.uuid), text("parentUuid", &e.parent);
-    text("logicalParentUuid", &e.logical_parent), text("sessionId", &e.session), text("agentId", &e.agent);
-    text("version", &e.version), text("cwd", &e.cwd), text("requestId", &e.request);
-    flag("isSidechain", &e.sidechain), flag("isMeta", &e.meta), flag("isApiErrorMessage", &e.api_error);
-    flag("isCompactSummary", &e.compact_summary);
-    json("message", &e.message), json("toolUseResult", &e.tool_use_result), json("timestamp", &e.timestamp);
-    json("attachment", &e.attachment), json("error", &e.error), json("costUSD", &e.cost);
-    json("forkedFrom", &e.forked_from), json("sourceToolUseID", &e.source_tool);
+    // Every record of a log passes here: by length first.
+    switch (key.size()) {
+      case 3:
+        return text("cwd", &e.cwd);
+      case 4:
+        return text("type", &e.type), text("uuid", &e.uuid);
+      case 5:
+        return json("error", &e.error);
+      case 6:
+        return flag("isMeta", &e.meta);
+      case 7:
+        text("subtype", &e.subtype), text("agentId", &e.agent), text("version", &e.version);
+        return json("message", &e.message), json("costUSD", &e.cost);
+      case 9:
+        text("sessionId", &e.session), text("requestId", &e.request);
+        return json("timestamp", &e.timestamp);
+      case 10:
+        text("parentUuid", &e.parent);
+        return json("attachment", &e.attachment), json("forkedFrom", &e.forked_from);
+      case 11:
+        return flag("isSidechain", &e.sidechain);
+      case 13:
+        return json("toolUseResult", &e.tool_use_result);
+      case 15:
+        return json("sourceToolUseID", &e.source_tool);
+      case 16:
+        return flag("isCompactSummary", &e.compact_summary);
+      case 17:
+        return text("logicalParentUuid", &e.logical_parent), flag("isApiErrorMessage", &e.api_error);
+      default:
+        return;
+    }
   });
   return e;
 }
@@ -164,7 +188,8 @@ class ClaudeReader final : public JsonLineReader {
   }
 
   void Note(const Envelope& e) {
-    if (!e.session.empty() && e.agent.empty() && !e.sidechain) file_sessions_.emplace(e.session);
+    if (!e.session.empty() && e.agent.empty() && !e.sidechain && e.session != last_file_session_)
+      last_file_session_ = *file_sessions_.emplace(e.session).first;
     std::string_view own = e.agent.empty() ? e.session : e.agent;
     if (own.empty() || (e.sidechain && e.agent.empty())) return;
     if (!last_notes_ || last_session_ != own) {
@@ -201,12 +226,12 @@ class ClaudeReader final : public JsonLineReader {
   }
 
   // A fact whose session is known.
-  void Give(Fact fact) {
+  void Give(Fact&& fact) {
     skills_.Observe(fact);
     sink().Add(std::move(fact));
   }
 
-  void Add(const Envelope& e, Fact fact) {
+  void Add(const Envelope& e, Fact&& fact) {
     bool inline_sidechain = e.sidechain && e.agent.empty();
     if (!inline_sidechain && !fact.session_id.empty()) return Give(std::move(fact));
     if (inline_sidechain && !fact.node.empty()) {
@@ -238,11 +263,10 @@ class ClaudeReader final : public JsonLineReader {
         call.reported_cost = *dollars;
     }
     int64_t index = 0;
-    Json content = e.message["content"];
     bool answer = call.model != "<synthetic>" && !e.api_error;
-    if (usage_only_ && answer) {
-      // what was said costs what the usage says
-    } else if (content.is_array()) {
+    // What was said costs what the usage says.
+    Json content = usage_only_ && answer ? Json() : e.message["content"];
+    if (content.is_array()) {
       content.ForEachItem([&](Json block) { OnAssistantBlock(e, block, call_id, index++, &call); });
     } else if (auto text = content.string()) {
       AddText(*text, &call);
@@ -547,6 +571,7 @@ class ClaudeReader final : public JsonLineReader {
   SessionNotes* last_notes_ = nullptr;  // of last_session_; records of one session follow each other
   std::string last_session_;
   std::unordered_set<std::string> file_sessions_;
+  std::string last_file_session_;
   std::vector<Deferred> deferred_;
   std::map<std::string, ChainNode, std::less<>> chain_;           // inline sidechain records by uuid
   std::unordered_map<std::string_view, std::string_view> roots_;  // into chain_

@@ -19,6 +19,23 @@ bool ReadCount(Json value, int64_t* out) {
   return count.has_value();
 }
 
+// RoleOf for the usual spelling: before the message, and in it before the role, only plain members; "" when
+// it is another.
+std::string_view PlainRoleOf(std::string_view line) {
+  constexpr size_t kMostBytes = 512;
+  constexpr std::string_view kMessage = R"("message":{)", kRole = R"("role":")", kNotPlain = R"({[]}\)";
+  if (!line.starts_with('{')) return {};
+  line = line.substr(1, kMostBytes);
+  for (std::string_view key : {kMessage, kRole}) {
+    size_t at = FindText(line, key);
+    if (at == std::string_view::npos || line.substr(0, at).find_first_of(kNotPlain) != std::string_view::npos)
+      return {};
+    line.remove_prefix(at + key.size());
+  }
+  size_t end = line.find('"');
+  return end == std::string_view::npos ? std::string_view{} : line.substr(0, end);
+}
+
 }  // namespace
 
 UsageState ReadClaudeUsage(Json json, Usage* usage, std::string* tier) {
@@ -84,6 +101,7 @@ Iterations ReadIterations(Json usage) {
 }
 
 std::string_view RoleOf(std::string_view line) {
+  if (std::string_view role = PlainRoleOf(line); !role.empty()) return role;
   constexpr size_t kMostBytes = 4096;
   line = line.substr(0, kMostBytes);
   int depth = 0;

@@ -86,7 +86,7 @@ void Items::OnItem(Json item) {
     ToolUse tool;
     tool.name = std::string(run_tree::kHandoff) + std::string(data["to_agent"].text());
     fact.tool = std::move(tool);
-    sink_.Add(fact);
+    sink_.Add(std::move(fact));
     Fact done = Make(FactKind::kToolResult, item["id"].text(), item);
     ToolResult result;
     std::string error = ErrorOf(item);

@@ -231,7 +231,7 @@ void Events::OnError(Json event, Json payload) {
 class Collector final : public FactSink {
  public:
   explicit Collector(std::vector<Fact>* facts) : facts_(*facts) {}
-  void Add(Fact fact) override { facts_.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts_.push_back(std::move(fact)); }
   void Skip(int64_t, int64_t, std::string_view) override {}
 
  private:

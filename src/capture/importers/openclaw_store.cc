@@ -29,7 +29,7 @@ constexpr uint64_t kMaxArchiveFile = uint64_t{1} << 30;
 class EventSink final : public FactSink {
  public:
   explicit EventSink(FactSink* sink) : sink_(*sink) {}
-  void Add(Fact fact) override { sink_.Add(std::move(fact)); }
+  void Add(Fact&& fact) override { sink_.Add(std::move(fact)); }
   void Skip(int64_t line, int64_t, std::string_view reason) override { sink_.Skip(line, 0, reason); }
 
  private:

@@ -27,7 +27,7 @@ using testing::UnorderedElementsAre;
 struct Read : FactSink {
   std::vector<Fact> facts;
   std::vector<std::string> skips;  // "line:reason"
-  void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
   void Skip(int64_t line, int64_t, std::string_view reason) override {
     skips.push_back(std::to_string(line) + ":" + std::string(reason));
   }

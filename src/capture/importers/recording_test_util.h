@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 struct Collected : FactSink {
   std::vector<Fact> facts;
   std::vector<std::string> skips;
-  void Add(Fact fact) override { facts.push_back(std::move(fact)); }
+  void Add(Fact&& fact) override { facts.push_back(std::move(fact)); }
   void Skip(int64_t, int64_t, std::string_view reason) override { skips.emplace_back(reason); }
 
   const Fact* Find(FactKind kind, std::string_view id, std::string_view session = {}) const {

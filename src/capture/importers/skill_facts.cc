@@ -95,7 +95,7 @@ void SkillObserver::Observe(const Fact& fact) {
   if (fact.kind == FactKind::kToolUse) return OnUse(fact);
   if (fact.kind == FactKind::kUser && fact.user->is_meta) return OnText(fact, fact.user->text, true);
   if (fact.kind != FactKind::kToolResult || fact.result->status != ToolStatus::kOk) return;
-  succeeded_.insert(KeyOf(fact.session_id, fact.id));
+  succeeded_.push_back(KeyOf(fact.session_id, fact.id));
   OnText(fact, fact.result->output, false);
 }
 
@@ -183,9 +183,10 @@ void SkillObserver::Emit(FactSink* sink) {
   // "plugin:skill" lies in a folder "skill".
   auto short_name = [](std::string_view name) { return std::string(name.substr(name.rfind(':') + 1)); };
   std::set<std::pair<std::string, std::string>> by_call;
+  if (!found_.empty()) std::ranges::sort(succeeded_);
   for (Found& found : found_) {
     const std::string& session = found.fact.session_id;
-    if (found.said || !succeeded_.contains(KeyOf(session, found.skill.call))) continue;
+    if (found.said || !std::ranges::binary_search(succeeded_, KeyOf(session, found.skill.call))) continue;
     std::pair key(session, short_name(found.skill.name));
     if (auto path = paths_.find(key); path != paths_.end() && found.skill.path.empty())
       found.skill.path = path->second;

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -50,7 +49,7 @@ class SkillObserver {
   };
   JsonParser parser_;
   std::vector<Found> found_;
-  std::unordered_set<uint64_t> succeeded_;                            // of session and call
+  std::vector<uint64_t> succeeded_;                                   // of session and call
   std::map<std::pair<std::string, std::string>, std::string> paths_;  // session and skill, to its file
 };
 
@@ -58,7 +57,7 @@ class SkillObserver {
 class SkillSink final : public FactSink {
  public:
   explicit SkillSink(FactSink* sink) : sink_(*sink) {}
-  void Add(Fact fact) override {
+  void Add(Fact&& fact) override {
     skills_.Observe(fact);
     sink_.Add(std::move(fact));
   }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -151,7 +152,7 @@ class CompressedLogTest : public testing::Test {
            R"("content":[{"type":"text","text":"hello"}],"usage":{"input_tokens":5,"output_tokens":2}}})"
            "\n";
   }
-  fs::path folder_ = fs::path(testing::TempDir()) / "ct_compressed_logs";
+  fs::path folder_ = fs::path(testing::TempDir()) / ("ct_compressed_logs_" + std::to_string(::getpid()));
 };
 
 TEST_F(CompressedLogTest, IsReadLikeThePlainOne) {

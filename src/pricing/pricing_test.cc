@@ -349,6 +349,27 @@ TEST(PriceBookTest, Providers) {
   EXPECT_EQ(Shipped().Find("deepseek-chat", "ollama", std::nullopt).row, nullptr);
 }
 
+TEST(PriceBookTest, TheFinderRemembersNothingWrong) {
+  PriceFinder finder(Shipped());
+  // Twice, so that the second round is all from memory; around every day on which some price changes.
+  for (int round = 0; round < 2; ++round) {
+    for (const PriceRow& row : Shipped().rows()) {
+      std::vector<std::optional<int64_t>> times = {std::nullopt, 0};
+      for (auto change : {row.effective_from_ns, row.effective_to_ns}) {
+        if (change) times.insert(times.end(), {*change - 1, *change, *change + 1});
+      }
+      for (auto at : times) {
+        for (const std::string& model : {row.model, "x/" + row.model}) {
+          PriceMatch expected = Shipped().Find(model, row.provider, at);
+          const PriceMatch& found = finder.Find(model, row.provider, at);
+          ASSERT_EQ(found.row, expected.row) << model;
+          ASSERT_EQ(found.how, expected.how) << model;
+        }
+      }
+    }
+  }
+}
+
 TEST(PriceBookTest, EveryRowFindsItself) {
   std::map<std::string, std::vector<const PriceRow*>> by_model;
   for (const PriceRow& row : Shipped().rows()) {

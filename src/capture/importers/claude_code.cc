@@ -17,63 +17,9 @@
 namespace clawtrace::capture {
 namespace {
 
+using Envelope = ClaudeEnvelope;
+
 constexpr std::string_view kName = "claude-code";
-
-// The fields around every record, read in one pass over its members.
-struct Envelope {
-  std::string_view type, subtype, uuid, parent, logical_parent, session, agent, version, cwd, request;
-  Json message, tool_use_result, timestamp, attachment, error, cost, forked_from, source_tool;
-  bool sidechain = false, meta = false, api_error = false, compact_summary = false;
-  std::optional<int64_t> ts;
-};
-
-Envelope ReadEnvelope(Json record) {
-  Envelope e;
-  record.ForEachField([&e](std::string_view key, Json value) {
-    auto text = [&](std::string_view name, std::string_view* out) {
-      if (key == name) *out = value.text();
-    };
-    auto flag = [&](std::string_view name, bool* out) {
-      if (key == name) *out = value.boolean() == true;
-    };
-    auto json = [&](std::string_view name, Json* out) {
-      if (key == name) *out = value;
-    };
-    // Every record of a log passes here: by length first.
-    switch (key.size()) {
-      case 3:
-        return text("cwd", &e.cwd);
-      case 4:
-        return text("type", &e.type), text("uuid", &e.uuid);
-      case 5:
-        return json("error", &e.error);
-      case 6:
-        return flag("isMeta", &e.meta);
-      case 7:
-        text("subtype", &e.subtype), text("agentId", &e.agent), text("version", &e.version);
-        return json("message", &e.message), json("costUSD", &e.cost);
-      case 9:
-        text("sessionId", &e.session), text("requestId", &e.request);
-        return json("timestamp", &e.timestamp);
-      case 10:
-        text("parentUuid", &e.parent);
-        return json("attachment", &e.attachment), json("forkedFrom", &e.forked_from);
-      case 11:
-        return flag("isSidechain", &e.sidechain);
-      case 13:
-        return json("toolUseResult", &e.tool_use_result);
-      case 15:
-        return json("sourceToolUseID", &e.source_tool);
-      case 16:
-        return flag("isCompactSummary", &e.compact_summary);
-      case 17:
-        return text("logicalParentUuid", &e.logical_parent), flag("isApiErrorMessage", &e.api_error);
-      default:
-        return;
-    }
-  });
-  return e;
-}
 
 // Lines of role "user" that the client wrote itself. A custom slash command starts with <command-message> and
 // is what the person asked for; one that starts with <command-name> (/clear, /model) never reaches the model.
@@ -162,7 +108,7 @@ class ClaudeReader final : public JsonLineReader {
 
   void TakeRecord(Json record) {
     any_ = true;
-    Envelope e = ReadEnvelope(record);
+    Envelope e = ReadClaudeEnvelope(record);
     if (e.sidechain && e.agent.empty()) e.agent = file_agent_;
     if (!e.sidechain) e.agent = {};
     if (e.timestamp && !e.timestamp.is_null()) {

@@ -38,6 +38,54 @@ std::string_view PlainRoleOf(std::string_view line) {
 
 }  // namespace
 
+ClaudeEnvelope ReadClaudeEnvelope(Json record) {
+  ClaudeEnvelope e;
+  record.ForEachField([&e](std::string_view key, Json value) {
+    auto text = [&](std::string_view name, std::string_view* out) {
+      if (key == name) *out = value.text();
+    };
+    auto flag = [&](std::string_view name, bool* out) {
+      if (key == name) *out = value.boolean() == true;
+    };
+    auto json = [&](std::string_view name, Json* out) {
+      if (key == name) *out = value;
+    };
+    // Every record of a log passes here: by length first.
+    switch (key.size()) {
+      case 3:
+        return text("cwd", &e.cwd);
+      case 4:
+        return text("type", &e.type), text("uuid", &e.uuid);
+      case 5:
+        return json("error", &e.error);
+      case 6:
+        return flag("isMeta", &e.meta);
+      case 7:
+        text("subtype", &e.subtype), text("agentId", &e.agent), text("version", &e.version);
+        return json("message", &e.message), json("costUSD", &e.cost);
+      case 9:
+        text("sessionId", &e.session), text("requestId", &e.request);
+        return json("timestamp", &e.timestamp);
+      case 10:
+        text("parentUuid", &e.parent);
+        return json("attachment", &e.attachment), json("forkedFrom", &e.forked_from);
+      case 11:
+        return flag("isSidechain", &e.sidechain);
+      case 13:
+        return json("toolUseResult", &e.tool_use_result);
+      case 15:
+        return json("sourceToolUseID", &e.source_tool);
+      case 16:
+        return flag("isCompactSummary", &e.compact_summary);
+      case 17:
+        return text("logicalParentUuid", &e.logical_parent), flag("isApiErrorMessage", &e.api_error);
+      default:
+        return;
+    }
+  });
+  return e;
+}
+
 UsageState ReadClaudeUsage(Json json, Usage* usage, std::string* tier) {
   if (!json || json.is_null()) return UsageState::kAbsent;
   if (!json.is_object()) return UsageState::kWrongType;

@@ -1,5 +1,6 @@
 #pragma once
-// What records of Anthropic's clients have in common: the usage object of the Messages API.
+// What records of Anthropic's clients have in common: the envelope of a log line, the usage object of the
+// Messages API.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,15 @@
 #include "model/usage.h"
 
 namespace clawtrace::capture {
+
+// The fields around every record, read in one pass over its members.
+struct ClaudeEnvelope {
+  std::string_view type, subtype, uuid, parent, logical_parent, session, agent, version, cwd, request;
+  Json message, tool_use_result, timestamp, attachment, error, cost, forked_from, source_tool;
+  bool sidechain = false, meta = false, api_error = false, compact_summary = false;
+  std::optional<int64_t> ts;
+};
+ClaudeEnvelope ReadClaudeEnvelope(Json record);
 
 enum class UsageState { kAbsent, kUsable, kWrongType, kImplausible };
 

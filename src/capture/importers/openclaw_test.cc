@@ -520,6 +520,23 @@ TEST(OpenClawTest, UsageThatSaysNothingIsUnknown) {
   EXPECT_EQ(usage_of(R"("content":[],"usage":{"input":1,"output":2})")->output, 2);
 }
 
+TEST(OpenClawTest, TheModelThatARouterChose) {
+  auto call_of = [](const std::string& models) {
+    Read read = ReadText(
+        R"({"type":"message","id":"a","parentId":null,"message":{"role":"assistant","content":"x",)" +
+        models + "}}");
+    EXPECT_EQ(read.Of(FactKind::kLlmCall).size(), 1u);
+    return *read.Of(FactKind::kLlmCall)[0]->llm;
+  };
+  LlmCall routed = call_of(R"("model":"auto","responseModel":"gpt-5.4")");
+  EXPECT_EQ(routed.model, "gpt-5.4");
+  ASSERT_TRUE(routed.requested_model);
+  EXPECT_EQ(*routed.requested_model, "auto");
+  LlmCall plain = call_of(R"("model":"gpt-5.4")");
+  EXPECT_EQ(plain.model, "gpt-5.4");
+  EXPECT_FALSE(plain.requested_model);
+}
+
 TEST(OpenClawTest, JoinedLogsStayApart) {
   std::string a = Text(Golden() / "openclaw/pi-wasteful/session.jsonl");
   std::string b = Text(Golden() / "openclaw/linear-v1/session.jsonl");

@@ -110,6 +110,26 @@ TEST(OpenAiAgentsTest, RingsOfParentsEnd) {
   EXPECT_EQ(sum.total(), 110);
 }
 
+TEST(LangSmithTest, TheModelThatAnswered) {
+  auto call_of = [](std::string_view answered) {
+    auto sessions = Assemble(
+        kLangSmith,
+        R"({"id":"r","trace_id":"r","run_type":"llm","name":"m","start_time":"2026-01-01T00:00:00Z","end_time":"2026-01-01T00:00:01Z",)"
+        R"("extra":{"metadata":{"ls_model_name":"gpt-5.4"}},"outputs":{"generations":[[{"message":{"kwargs":{"content":"x",)"
+        R"("response_metadata":{"model_name":")" +
+            std::string(answered) +
+            R"("},"usage_metadata":{"input_tokens":5,"output_tokens":2}}}}]]}})"
+            "\n");
+    EXPECT_EQ(sessions.size(), 1u);
+    return sessions.at(0).steps.at(0).llm;
+  };
+  LlmCall other = call_of("gpt-5.4-mini");
+  EXPECT_EQ(other.model, "gpt-5.4-mini");
+  ASSERT_TRUE(other.requested_model);
+  EXPECT_EQ(*other.requested_model, "gpt-5.4");
+  EXPECT_FALSE(call_of("gpt-5.4").requested_model);
+}
+
 TEST(LangSmithTest, OnlyModelRunsAreBilled) {
   auto sessions = Assemble(kLangSmith, test::MustRead(test::Golden("langsmith/runs/runs.jsonl")));
   ASSERT_EQ(sessions.size(), 1u);

@@ -75,7 +75,8 @@ TEST(SweAgentTest, ReplaysAskedNoModel) {
   Session run = Only("swe-agent/old/replayed.traj");
   EXPECT_THAT(run.notes, ElementsAre("no_model_asked"));
   for (const Step& step : run.steps) {
-    if (step.kind == StepKind::kLlmCall) EXPECT_FALSE(step.llm.billed);
+    if (step.kind != StepKind::kLlmCall) continue;
+    EXPECT_FALSE(step.llm.billed);
   }
   EXPECT_EQ(run.outcome.verdict, Verdict::kUnknown);
 }

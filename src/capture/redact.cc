@@ -1,0 +1,426 @@
+#include "capture/redact.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "base/value.h"
+#include "capture/otlp_record.h"
+#include "capture/redact_keys.h"
+#include "capture/redact_pattern.h"
+
+namespace clawtrace::capture {
+namespace {
+
+constexpr size_t kMaxRules = 500;
+constexpr size_t kMaxName = 24;
+constexpr int64_t kLeastEntropyLength = 16;
+constexpr size_t kMaxUserInfo = 256;  // of an address
+
+struct Known {
+  std::string_view name, expression;
+  bool keep_start = false;
+};
+constexpr auto kKnown = std::to_array<Known>({
+    {"sk-key", "sk-[A-Za-z0-9_-]{20,}"},
+    {"stripe-key", "sk_live_[A-Za-z0-9]{16,}"},
+    {"stripe-key", "sk_test_[A-Za-z0-9]{16,}"},
+    {"stripe-key", "rk_live_[A-Za-z0-9]{16,}"},
+    {"stripe-key", "whsec_[A-Za-z0-9]{16,}"},
+    {"github-token", "ghp_[A-Za-z0-9]{30,}"},
+    {"github-token", "gho_[A-Za-z0-9]{30,}"},
+    {"github-token", "ghu_[A-Za-z0-9]{30,}"},
+    {"github-token", "ghs_[A-Za-z0-9]{30,}"},
+    {"github-token", "ghr_[A-Za-z0-9]{30,}"},
+    {"github-token", "github_pat_[A-Za-z0-9_]{22,}"},
+    {"gitlab-token", "glpat-[A-Za-z0-9_-]{20,}"},
+    {"aws-key-id", "AKIA[A-Z0-9]{16}"},
+    {"aws-key-id", "ASIA[A-Z0-9]{16}"},
+    {"slack-token", "xoxb-[A-Za-z0-9-]{10,}"},
+    {"slack-token", "xoxp-[A-Za-z0-9-]{10,}"},
+    {"slack-token", "xoxa-[A-Za-z0-9-]{10,}"},
+    {"slack-token", "xoxr-[A-Za-z0-9-]{10,}"},
+    {"slack-token", "xoxs-[A-Za-z0-9-]{10,}"},
+    {"slack-token", "xapp-[A-Za-z0-9-]{10,}"},
+    {"google-key", "AIza[A-Za-z0-9_-]{35}"},
+    {"google-token", "ya29.[A-Za-z0-9_-]{20,}"},
+    {"npm-token", "npm_[A-Za-z0-9]{36}"},
+    {"pypi-token", "pypi-[A-Za-z0-9_-]{50,}"},
+    {"huggingface-token", "hf_[A-Za-z0-9]{30,}"},
+    {"groq-key", "gsk_[A-Za-z0-9]{40,}"},
+    {"xai-key", "xai-[A-Za-z0-9]{40,}"},
+    {"sendgrid-key", "SG.[A-Za-z0-9_-]{16,64}.[A-Za-z0-9_-]{16,}"},
+    {"digitalocean-token", "dop_v1_[a-f0-9]{64}"},
+    {"jwt", "eyJ[A-Za-z0-9_-]{10,4000}.[A-Za-z0-9_-]{10,4000}.[A-Za-z0-9_-]{10,}"},
+    {"bearer", "Bearer [A-Za-z0-9._~+/=-]{20,}", true},
+    {"bearer", "bearer [A-Za-z0-9._~+/=-]{20,}", true},
+    {"authorization", "Authorization: Basic [A-Za-z0-9+/=_-]{4,}", true},
+    {"authorization", "authorization: Basic [A-Za-z0-9+/=_-]{4,}", true},
+    {"authorization", "authorization: basic [A-Za-z0-9+/=_-]{4,}", true},
+    {"api-key", "api-key: [A-Za-z0-9._~+/=-]{12,}", true},
+    {"api-key", "Api-Key: [A-Za-z0-9._~+/=-]{12,}", true},
+    {"api-key", "API-Key: [A-Za-z0-9._~+/=-]{12,}", true},
+});
+constexpr auto kKnownKeys = std::to_array<std::string_view>(
+    {"*.authorization", "*.proxy-authorization", "*.x-api-key", "*.api_key", "*.apikey", "*.api-key",
+     "*password*", "*.passwd", "*.secret", "*.client_secret", "*.secret_key", "*.access_token",
+     "*.refresh_token", "*.id_token", "*.private_key", "*.cookie", "*.set-cookie"});
+
+bool IsWord(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+// In JSON inside of JSON the letter of an escape stands before what follows it.
+bool FollowsEscape(std::string_view text, size_t at) {
+  return at > 1 && text[at - 2] == '\\' &&
+         std::string_view("nrtbf").find(text[at - 1]) != std::string_view::npos;
+}
+
+bool IsRandomByte(char c) { return IsWord(c) || c == '+' || c == '/' || c == '=' || c == '-'; }
+
+bool LooksRandom(std::string_view run, double min_bits) {
+  std::array<size_t, 256> counts{};
+  bool digit = false, upper = false, lower = false;
+  for (char c : run) {
+    ++counts[static_cast<unsigned char>(c)];
+    digit = digit || (c >= '0' && c <= '9');
+    upper = upper || (c >= 'A' && c <= 'Z');
+    lower = lower || (c >= 'a' && c <= 'z');
+  }
+  if (!digit || !upper || !lower) return false;
+  double bits = 0;
+  for (size_t count : counts) {
+    double share = static_cast<double>(count) / static_cast<double>(run.size());
+    if (count > 0) bits -= share * std::log2(share);
+  }
+  return bits >= min_bits;
+}
+
+bool IsRuleName(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxName && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+size_t PairOf(char first, char second) {
+  return static_cast<size_t>(static_cast<unsigned char>(first)) << 8 | static_cast<unsigned char>(second);
+}
+
+struct Match {
+  size_t begin = 0, end = 0;
+  std::string_view name;
+};
+
+}  // namespace
+
+struct Redactor::Impl {
+  struct Rule {
+    std::string name;
+    KeyPattern pattern;
+    bool keep_start = false;
+  };
+  std::vector<Rule> rules;
+  std::map<size_t, std::vector<size_t>> by_pair;  // first two bytes -> rules
+  std::bitset<65536> pairs;
+  KeyNames keys;
+  EntropyRule entropy;
+  std::string salt;
+
+  std::string Replacement(std::string_view name, std::string_view secret) const {
+    Sha256Digest digest = Sha256(salt, secret);
+    uint32_t start = 0;
+    std::memcpy(&start, digest.data(), sizeof start);
+    return fmt::format("[redacted:{}:{:08x}]", name, __builtin_bswap32(start));
+  }
+  bool ByRule(std::string_view text, size_t at, bool cut, Match* found) const;
+  static bool InAddress(std::string_view text, size_t at, Match* found);
+  static bool PrivateKey(std::string_view text, size_t at, bool cut, size_t* next_end, Match* found);
+  bool Replace(std::string* text, bool cut) const;
+  bool Random(std::string* text) const;
+};
+
+bool Redactor::Impl::ByRule(std::string_view text, size_t at, bool cut, Match* found) const {
+  size_t pair = PairOf(text[at], text[at + 1]);
+  if (!pairs.test(pair)) return false;
+  bool free = at == 0 || FollowsEscape(text, at);
+  if (!free && IsWord(text[at - 1])) return false;
+  for (size_t index : by_pair.find(pair)->second) {
+    const Rule& rule = rules[index];
+    if (!free && rule.pattern.Continues(text[at - 1])) continue;
+    size_t length = rule.pattern.Match(text.substr(at), cut);
+    size_t kept = rule.keep_start ? rule.pattern.start().size() : 0;
+    if (length <= kept) continue;
+    *found = {at + kept, at + length, rule.name};
+    return true;
+  }
+  return false;
+}
+
+// "scheme://name:password@host"
+bool Redactor::Impl::InAddress(std::string_view text, size_t at, Match* found) {
+  if (!text.substr(at).starts_with("://")) return false;
+  std::string_view rest = text.substr(at + 3, kMaxUserInfo);
+  size_t end = rest.find_first_of("@/?# \t\r\n\"'\\<>[]");
+  size_t colon = rest.find(':');
+  if (end == std::string_view::npos || rest[end] != '@' || colon >= end || colon + 1 == end) return false;
+  *found = {at + 3 + colon + 1, at + 3 + end, "url-password"};
+  return true;
+}
+
+// next_end: where the nearest end of a block was seen, so that many beginnings are not searched anew.
+bool Redactor::Impl::PrivateKey(std::string_view text, size_t at, bool cut, size_t* next_end, Match* found) {
+  constexpr std::string_view kBegin = "-----BEGIN ", kKind = "PRIVATE KEY-----", kEnd = "-----END ";
+  constexpr size_t kMaxKind = 60;
+  if (!text.substr(at).starts_with(kBegin)) return false;
+  size_t kind = text.substr(at, kMaxKind).find(kKind);
+  if (kind == std::string_view::npos) return false;
+  kind += at + kKind.size();
+  if (*next_end < kind) *next_end = text.find(kEnd, kind);
+  size_t end = *next_end;
+  if (end != std::string_view::npos) {
+    size_t end_kind = text.substr(end, kMaxKind).find(kKind);
+    end = end_kind == std::string_view::npos ? end_kind : end + end_kind + kKind.size();
+  }
+  // Without its end all that follows is taken for it, up to the end of the string that it stands in.
+  if (end == std::string_view::npos && !cut) end = text.find_first_of("\"'", kind);
+  *found = {at, std::min(end, text.size()), "private-key"};
+  return true;
+}
+
+bool Redactor::Impl::Replace(std::string* text, bool cut) const {
+  std::string out;
+  size_t taken = 0, next_end = 0;
+  std::string_view all = *text;
+  for (size_t at = 0; at + 1 < all.size(); ++at) {
+    Match match;
+    bool found = ByRule(all, at, cut, &match);
+    if (!found && all[at] == ':') found = InAddress(all, at, &match);
+    if (!found && all[at] == '-') found = PrivateKey(all, at, cut, &next_end, &match);
+    if (!found) continue;
+    out.append(all.substr(taken, match.begin - taken));
+    out += Replacement(match.name, all.substr(match.begin, match.end - match.begin));
+    taken = match.end;
+    at = match.end - 1;
+  }
+  if (taken == 0) return false;
+  out.append(all.substr(taken));
+  *text = std::move(out);
+  return true;
+}
+
+bool Redactor::Impl::Random(std::string* text) const {
+  std::string out;
+  size_t taken = 0;
+  std::string_view all = *text;
+  for (size_t at = 0; at < all.size();) {
+    if (!IsRandomByte(all[at])) {
+      ++at;
+      continue;
+    }
+    size_t end = at;
+    while (end < all.size() && IsRandomByte(all[end])) ++end;
+    std::string_view run = all.substr(at, end - at);
+    if (static_cast<int64_t>(run.size()) >= entropy.min_length && LooksRandom(run, entropy.min_bits)) {
+      out.append(all.substr(taken, at - taken));
+      out += Replacement("entropy", run);
+      taken = end;
+    }
+    at = end;
+  }
+  if (taken == 0) return false;
+  out.append(all.substr(taken));
+  *text = std::move(out);
+  return true;
+}
+
+Redactor::Redactor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Redactor::Redactor(Redactor&&) noexcept = default;
+Redactor& Redactor::operator=(Redactor&&) noexcept = default;
+Redactor::~Redactor() = default;
+
+RedactionRules DefaultRedactionRules() {
+  RedactionRules rules;
+  for (const Known& known : kKnown)
+    rules.patterns.push_back({std::string(known.name), std::string(known.expression), known.keep_start});
+  for (std::string_view key : kKnownKeys) rules.keys.emplace_back(key);
+  return rules;
+}
+
+Result<Redactor> Redactor::Make(const RedactionRules& rules, std::string salt) {
+  auto impl = std::make_unique<Impl>();
+  impl->salt = std::move(salt);
+  impl->entropy = rules.entropy;
+  if (rules.patterns.size() > kMaxRules || rules.keys.size() > kMaxRules)
+    return Fail(ErrorCode::kInvalidInput, "more than 500 redaction rules");
+  for (const RedactionPattern& rule : rules.patterns) {
+    if (!IsRuleName(rule.name))
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("redaction rule \"{}\" has no usable name", rule.name),
+                  "up to 24 lower-case letters, digits and dashes");
+    auto pattern = KeyPattern::Parse(rule.expression);
+    if (!pattern)
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("redaction rule {}: {}", rule.name, pattern.error().message),
+                  "docs/redaction.md shows what an expression may hold");
+    size_t pair = PairOf(pattern->start()[0], pattern->start()[1]);
+    impl->pairs.set(pair);
+    impl->by_pair[pair].push_back(impl->rules.size());
+    impl->rules.push_back({rule.name, std::move(*pattern), rule.keep_start});
+  }
+  if (impl->entropy.min_length != 0 && impl->entropy.min_length < kLeastEntropyLength)
+    return Fail(ErrorCode::kInvalidInput, "redaction by entropy needs runs of 16 characters at least");
+  for (const std::string& key : rules.keys) CT_RETURN_IF_ERROR(impl->keys.Add(key));
+  return Redactor(std::move(impl));
+}
+
+bool Redactor::Text(std::string* text, bool cut) const {
+  const Impl& impl = *impl_;
+  bool changed =
+      RedactValues(impl.keys, text, [&](std::string_view secret) { return impl.Replacement("key", secret); });
+  changed = impl.Replace(text, cut) || changed;
+  if (impl.entropy.min_length > 0) changed = impl.Random(text) || changed;
+  return changed;
+}
+
+namespace {
+
+// Applies a redactor to texts that are the start of longer ones, and keeps them within their size.
+class Texts {
+ public:
+  explicit Texts(const Redactor& redactor) : redactor_(redactor) {}
+
+  void Start(std::string* text, int64_t whole_bytes, size_t most) {
+    bool cut = whole_bytes > static_cast<int64_t>(text->size());
+    if (!text->empty() && redactor_.Text(text, cut)) Shorten(text, most);
+  }
+  // Whether it was cut is not known.
+  void Bounded(std::string* text, size_t most) {
+    constexpr size_t kCodePoint = 4;
+    if (!text->empty() && redactor_.Text(text, text->size() + kCodePoint > most)) Shorten(text, most);
+  }
+  void Whole(std::string* text) {
+    if (!text->empty() && redactor_.Text(text)) changed_ = true;
+  }
+  bool changed() const { return changed_; }
+
+ private:
+  void Shorten(std::string* text, size_t most) {
+    changed_ = true;
+    if (text->size() > most) text->resize(PrefixUtf8(*text, most).size());
+  }
+
+  const Redactor& redactor_;
+  bool changed_ = false;
+};
+
+// What a span or event was, on its way to be resolved: the prompt stands inside.
+void ApplyToRecord(Texts* texts, Fact* fact) {
+  if (!Contains(fact->user->text, "\"prompt\":")) return;
+  JsonParser parser;
+  Fact copy = *fact;
+  auto record = DecodeRecord(&copy, &parser);
+  if (!record) return;
+  std::string before = record->prompt;
+  texts->Start(&record->prompt, record->prompt_bytes, kMaxText);
+  if (record->prompt == before) return;
+  *fact = EncodeRecord(std::move(*record));
+}
+
+}  // namespace
+
+bool Redactor::Apply(Fact* fact) const {
+  Texts texts(*this);
+  if (fact->user) {
+    if (fact->kind == FactKind::kLink && fact->id.starts_with("span:"))
+      ApplyToRecord(&texts, fact);
+    else
+      texts.Start(&fact->user->text, fact->user->text_bytes, kMaxText);
+  }
+  if (fact->session) {
+    SessionInfo& info = *fact->session;
+    for (std::string* text : {&info.cwd, &info.project, &info.agent_name, &info.user}) texts.Whole(text);
+  }
+  if (fact->llm) {
+    texts.Start(&fact->llm->text, fact->llm->text_bytes, kMaxText);
+    texts.Bounded(&fact->llm->error, kMaxError);
+  }
+  if (fact->tool) {
+    texts.Start(&fact->tool->args, fact->tool->args_bytes, kMaxArgs);
+    texts.Whole(&fact->tool->cwd);
+  }
+  if (fact->result) {
+    texts.Start(&fact->result->output, fact->result->output_bytes, kMaxText);
+    texts.Bounded(&fact->result->error, kMaxError);
+  }
+  if (fact->skill) texts.Whole(&fact->skill->path);
+  return texts.changed();
+}
+
+namespace {
+
+Status ReadPatterns(const Value& list, RedactionRules* rules) {
+  if (list.kind != Value::Kind::kList) return Fail(ErrorCode::kInvalidInput, "patterns is no list");
+  for (const Value& item : list.items) {
+    auto text = [&](std::string_view key) {
+      const Value* value = item.Find(key);
+      return value ? value->AsString().value_or("") : "";
+    };
+    const Value* keep = item.Find("keep_start");
+    RedactionPattern pattern{text("name"), text("expression"), keep && keep->AsBool().value_or(false)};
+    if (pattern.expression.empty()) return Fail(ErrorCode::kInvalidInput, "a pattern without expression");
+    rules->patterns.push_back(std::move(pattern));
+  }
+  return {};
+}
+
+Status ReadEntropy(const Value& map, EntropyRule* entropy) {
+  const Value* length = map.Find("min_length");
+  const Value* bits = map.Find("min_bits");
+  entropy->min_length = length ? length->AsInt().value_or(-1) : 32;
+  entropy->min_bits = bits ? std::strtod(bits->scalar.c_str(), nullptr) : 4.0;
+  if (entropy->min_length < 0 || !(entropy->min_bits > 0))
+    return Fail(ErrorCode::kInvalidInput, "entropy wants numbers above 0");
+  return {};
+}
+
+Status ReadRules(const Value& file, RedactionRules* rules) {
+  const Value* defaults = file.Find("defaults");
+  if (!defaults || defaults->AsBool().value_or(true)) *rules = DefaultRedactionRules();
+  for (const Value::Member& member : file.members) {
+    if (member.key == "patterns") CT_RETURN_IF_ERROR(ReadPatterns(member.value, rules));
+    if (member.key == "entropy") CT_RETURN_IF_ERROR(ReadEntropy(member.value, &rules->entropy));
+    if (member.key == "keys") {
+      for (const Value& item : member.value.items) rules->keys.push_back(item.AsString().value_or(""));
+    }
+    bool known = member.key == "patterns" || member.key == "entropy" || member.key == "keys" ||
+                 member.key == "defaults";
+    if (!known) return Fail(ErrorCode::kInvalidInput, fmt::format("\"{}\" is no setting", member.key));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RedactionRules> ParseRedactionRules(std::string_view yaml, std::string_view name) {
+  auto file = ParseYaml(yaml, name);
+  if (!file) return std::unexpected(file.error());
+  RedactionRules rules;
+  Status status = ReadRules(*file, &rules);
+  if (status) {
+    auto usable = Redactor::Make(rules, "");
+    if (usable) return rules;
+    status = std::unexpected(usable.error());
+  }
+  return Fail(status.error().code, fmt::format("{}: {}", name, status.error().message),
+              status.error().hint.empty() ? "docs/redaction.md shows the file" : status.error().hint);
+}
+
+}  // namespace clawtrace::capture

@@ -219,21 +219,16 @@ TEST(RedactTest, TextsKeepTheirSize) {
   EXPECT_THAT(fact.user->text, Not(HasSubstr("sk-ab")));
 }
 
-// Ten times the text takes about ten times as long, for texts made to be read again and again.
+// Texts made to be read again and again: a megabyte would take minutes if any part of it were.
 TEST(RedactTest, TimeGrowsWithTheText) {
   Redactor redactor = Default();
   for (std::string piece : {"-eyJ", "-----BEGIN PRIVATE KEY-----\"", "://a:", "sk-", ".eyJaaaaaaaaaa",
                             "{\"a\":", "[\"password\",", "Bearer "}) {
-    auto seconds = [&](size_t bytes) {
-      std::string text;
-      while (text.size() < bytes) text += piece;
-      auto start = std::chrono::steady_clock::now();
-      (void)redactor.Text(&text);
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    };
-    seconds(100'000);
-    double small = std::max(seconds(100'000), 0.001);
-    EXPECT_LT(seconds(1'000'000), 40 * small) << piece;
+    std::string text;
+    while (text.size() < 1'000'000) text += piece;
+    auto start = std::chrono::steady_clock::now();
+    (void)redactor.Text(&text);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << piece;
   }
 }
 

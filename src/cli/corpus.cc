@@ -295,6 +295,14 @@ class Corpus {
         above[std::max(a, b)] = std::min(a, b);
       }
     }
+    // A sub-agent that another agent's store holds.
+    for (const Held& held : held_) {
+      auto parent =
+          held.calls.parent.empty() ? by_id.end() : by_id.find({false, held.item.source, held.calls.parent});
+      if (parent == by_id.end()) continue;
+      size_t a = root(parent->second->units.front()), b = root(held.units.front());
+      above[std::max(a, b)] = std::min(a, b);
+    }
     std::map<size_t, UnitSet> groups;
     for (size_t i = 0; i < above.size(); ++i) groups[root(i)].push_back(i);
     std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });

@@ -85,7 +85,8 @@ class Holders {
 }  // namespace
 
 SessionCalls CallsOf(const Session& session) {
-  SessionCalls out{session.id, session.info.forked_from, std::nullopt, std::nullopt, {}};
+  SessionCalls out{
+      session.id, session.info.forked_from, session.info.parent_session, std::nullopt, std::nullopt, {}};
   ForEachSession(session, [&](const Session& each) {
     for (const Step& step : each.steps) {
       auto key = KeyOf(each, step);

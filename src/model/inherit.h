@@ -20,7 +20,7 @@ struct CallTrace {
 
 // What FindInherited needs of a session, small enough to keep for every session of a large corpus.
 struct SessionCalls {
-  std::string id, forked_from;
+  std::string id, forked_from, parent;      // parent: the session that it is a sub-agent of
   std::optional<int64_t> start_ns, end_ns;  // of the calls alone, however little else of the session was read
   std::vector<CallTrace> calls;             // sub-agents' included
 };
@@ -33,7 +33,8 @@ void Describe(A& a, CallTrace& c) {
 }
 template <class A>
 void Describe(A& a, SessionCalls& c) {
-  a.Field("", c.id), a.Field("", c.forked_from), a.Field("", c.start_ns), a.Field("", c.end_ns);
+  a.Field("", c.id), a.Field("", c.forked_from), a.Field("", c.parent), a.Field("", c.start_ns),
+      a.Field("", c.end_ns);
   a.Field("", c.calls);
 }
 

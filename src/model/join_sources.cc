@@ -464,26 +464,38 @@ bool IsAbout(std::string_view note, std::string_view what) {
   return note == what || (note.starts_with(what) && note.substr(what.size()).starts_with(':'));
 }
 
+// What the joined steps hold, whichever source told it.
+struct Closed {
+  int64_t missing_results = 0;
+  bool any_call = false, cache = false, auxiliary = false;
+};
+
+Closed ClosedBy(const std::vector<Step>& steps) {
+  Closed closed;
+  for (const Step& step : steps) {
+    bool is_call = step.kind == StepKind::kLlmCall;
+    if (!is_call && step.result.status == ToolStatus::kUnknown && !step.result_only) ++closed.missing_results;
+    if (!is_call) continue;
+    closed.any_call = true;
+    closed.auxiliary = closed.auxiliary || step.llm.auxiliary;
+    closed.cache =
+        closed.cache || (step.llm.usage && step.llm.usage->cache_read + step.llm.usage->cache_write() > 0);
+  }
+  return closed;
+}
+
 // Gaps of the base that the other source closed are none any more; the other's own gaps do not matter where
 // the base has no such gap. Its counters were compared with its calls, so they tell of the whole only when it
 // has all of them.
 void JoinNotes(Session* base, const Session& other, const Counts& counts) {
-  int64_t missing = 0;
-  bool cache = false, auxiliary = false;
-  for (const Step& step : base->steps) {
-    auxiliary = auxiliary || (step.kind == StepKind::kLlmCall && step.llm.auxiliary);
-    bool is_call = step.kind == StepKind::kLlmCall;
-    if (!is_call && step.result.status == ToolStatus::kUnknown && !step.result_only) ++missing;
-    cache = cache ||
-            (is_call && step.llm.usage && step.llm.usage->cache_read + step.llm.usage->cache_write() > 0);
-  }
+  Closed closed = ClosedBy(base->steps);
+  int64_t missing = closed.missing_results;
   std::set<std::string> notes;
   for (const std::string& note : base->notes) {
-    if (IsAbout(note, "missing_result")) continue;
-    if (IsAbout(note, "no_model_call") && CountCalls(base->steps) > 0) continue;
-    if (IsAbout(note, "cache_not_reported") && cache) continue;
-    if (IsAbout(note, "title_call_not_logged") && auxiliary) continue;
-    notes.insert(note);
+    bool none_now = IsAbout(note, "missing_result") || (IsAbout(note, "no_model_call") && closed.any_call) ||
+                    (IsAbout(note, "cache_not_reported") && closed.cache) ||
+                    (IsAbout(note, "title_call_not_logged") && closed.auxiliary);
+    if (!none_now) notes.insert(note);
   }
   if (missing > 0) notes.insert("missing_result:" + std::to_string(missing));
   for (const std::string& note : other.notes) {

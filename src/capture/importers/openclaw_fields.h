@@ -69,6 +69,9 @@ struct SessionIndex {
   // Session id -> the spawning session's key or id.
   std::unordered_map<std::string, std::string> spawner_of_id;
   std::unordered_map<std::string, Known> known;  // by session id
+  // For keys of other agents: the session that one stood for when it was new, "" when nobody knows. May be
+  // empty.
+  std::function<std::string(const std::string& key)> elsewhere;
   std::string agent_version;
 
   SessionIndex() = default;

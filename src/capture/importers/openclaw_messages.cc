@@ -235,8 +235,9 @@ std::string OpenClawReader::ChildKey(Json details, std::string_view text) {
   }
   if (key.empty()) return key;
   openclaw_ = true;
-  auto known = index_->id_of_key.find(key);
-  return known == index_->id_of_key.end() ? key : known->second;
+  if (auto known = index_->id_of_key.find(key); known != index_->id_of_key.end()) return known->second;
+  std::string other = index_->elsewhere ? index_->elsewhere(key) : std::string();
+  return other.empty() ? key : other;
 }
 
 // pi's sub-agent extension runs a second pi without a log of its own; its messages are in the result's

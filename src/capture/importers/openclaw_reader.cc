@@ -388,6 +388,7 @@ void OpenClawReader::FinishSession() {
     if (Settle(pending, ids)) kept.push_back(std::move(pending));
   }
   pending_ = std::move(kept);
+  DropLoggedFallbacks();
   AddSkills(ids);
   for (Pending& pending : pending_) sink().Add(std::move(pending.fact));
   pending_.clear();

@@ -18,6 +18,9 @@
 
 namespace clawtrace::capture::openclaw {
 
+// The run time's event for a model that failed and the one that came next.
+inline constexpr std::string_view kFallbackEvent = "model.fallback_step";
+
 class OpenClawReader final : public JsonLineReader {
  public:
   OpenClawReader(const FileContext& file, FactSink* sink)
@@ -57,6 +60,7 @@ class OpenClawReader final : public JsonLineReader {
     std::string record;              // the entry it was in
     bool inherits_model = false;     // the model is the one in force on the path
     bool nameless = false;           // a result that does not say which call it answers
+    bool fallback = false;           // a model that failed, told by the run time
     std::string nested_in;           // the tool call that made this one
     std::vector<std::string> reads;  // skill files that a tool use names
   };
@@ -86,6 +90,9 @@ class OpenClawReader final : public JsonLineReader {
   };
   bool MakePlace(Json record, const Keys& keys, Place* place);
   void OnTrace(Json event);
+  void OnRuntime(Json event, std::string_view type);
+  void OnFallback(Json event);
+  void DropLoggedFallbacks();
   void StartSessionOf(std::string_view id);
   void OnEntry(Json record, std::string_view type, const Place& place);
   void OnMessage(Json message, const Place& place);

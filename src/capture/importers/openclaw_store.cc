@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "capture/database_log.h"
+#include "capture/importers/openclaw_agents.h"
 #include "capture/importers/openclaw_reader.h"
 #include "capture/sqlite_reader.h"
 #include "capture/unzip.h"
@@ -46,8 +47,11 @@ class Store {
   Store(SqliteReader reader, std::string folder, FactSink* sink)
       : db_(std::move(reader)),
         folder_(std::move(folder)),
+        neighbours_(folder_),
         sink_(*sink),
-        growth_left_(kGrowthAtLeast + (db_.bytes() * kMaxGrowth)) {}
+        growth_left_(kGrowthAtLeast + (db_.bytes() * kMaxGrowth)) {
+    index_.elsewhere = [this](const std::string& key) { return neighbours_.SessionOf(key, INT64_MIN); };
+  }
 
   void Read();
 
@@ -60,6 +64,7 @@ class Store {
   void ReadSession(const std::string& session);
   void ReadArchives(const std::string& session, LogReader* reader);
   void ReadEvents(const std::string& session, LogReader* reader);
+  void ReadFallbacks(const std::string& session, LogReader* reader);
   void FeedArchive(std::string_view bytes, bool compressed, LogReader* reader);
   void FeedEvent(std::string text, LogReader* reader);
   bool Query(const std::string& sql, std::span<const std::string> texts,
@@ -68,6 +73,7 @@ class Store {
 
   SqliteReader db_;
   std::string folder_;  // of the database, with the slash
+  Neighbours neighbours_;
   FactSink& sink_;
   uint64_t growth_left_;
   SessionIndex index_;
@@ -117,6 +123,7 @@ void Store::ReadWindows() {
                         row.String(3),
                         row.String(6)};
           if (window.parent_key.empty()) window.parent_key = row.String(5);
+          if (window.parent_key.empty()) window.parent_key = neighbours_.RequesterOf(window.key);
           if (!window.id.empty()) windows_.push_back(std::move(window));
           return true;
         });
@@ -143,6 +150,8 @@ void Store::LinkWindows() {
     if (parents != of_key.end()) {
       auto after = std::ranges::upper_bound(parents->second, window.created, {}, &Window::created);
       parent = after == parents->second.begin() ? parents->second.front()->id : (*std::prev(after))->id;
+    } else if (std::string other = neighbours_.SessionOf(window.parent_key, window.created); !other.empty()) {
+      parent = std::move(other);
     }
     index_.spawner_of_id.emplace(window.id, parent);
     index_.id_of_key.emplace(window.key, window.id);
@@ -261,6 +270,19 @@ void Store::ReadEvents(const std::string& session, LogReader* reader) {
         });
 }
 
+// Of the events of the run time only these say what the entries do not.
+void Store::ReadFallbacks(const std::string& session, LogReader* reader) {
+  if (!db_.HasColumn("trajectory_runtime_events", "event_json")) return;
+  std::vector<std::string> texts = {session};
+  Query("SELECT event_json FROM trajectory_runtime_events WHERE session_id = ? ORDER BY seq", texts,
+        [&](const SqliteRow& row) {
+          auto text = row.Text(0);
+          if (text && text->find(kFallbackEvent) != std::string_view::npos)
+            FeedEvent(std::string(*text), reader);
+          return true;
+        });
+}
+
 // session: as the rows spell it, which need not be valid UTF-8.
 void Store::ReadSession(const std::string& session) {
   std::string id = IsValidUtf8(session) ? session : ReplaceInvalidUtf8(session);
@@ -270,6 +292,7 @@ void Store::ReadSession(const std::string& session) {
   OpenClawReader reader(id, &index_, std::move(copied), &sink);
   ReadArchives(session, &reader);
   ReadEvents(session, &reader);
+  ReadFallbacks(session, &reader);
   reader.Finish();
   sink_.EndSession();
 }

@@ -1,6 +1,7 @@
 // OpenClaw's database. Fixtures: tests/support/make_openclaw_database.py.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "capture/gather.h"
 #include "capture/importers/recording_test_util.h"
@@ -143,6 +144,122 @@ TEST(OpenClawStoreTest, FolderOfAnAgentIsOneUnit) {
   ASSERT_EQ(plan.units.size(), 1u);
   EXPECT_EQ(plan.units[0].files.size(), 2u);
   EXPECT_EQ(ReadUnit(plan.units[0], plan, {}).sessions.size(), 6u) << "cold-1 lies in both files";
+}
+
+// Databases of several agents in one folder, written for one test.
+class OpenClawAgentsTest : public testing::Test {
+ protected:
+  void TearDown() override { test::fs::remove_all(root_); }
+
+  void Run(const std::string& path, const std::string& sql) {
+    test::fs::create_directories((root_ / path).parent_path());
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((root_ / path).c_str(), &db), SQLITE_OK);
+    char* error = nullptr;
+    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+    sqlite3_close(db);
+  }
+  static std::string StoreOf(const std::string& agent) {
+    return "agents/" + agent + "/agent/openclaw-agent.sqlite";
+  }
+  void NewAgent(const std::string& agent) {
+    Run(StoreOf(agent), R"(
+      CREATE TABLE session_nodes (session_key TEXT, current_session_id TEXT, entry_json TEXT, label TEXT);
+      CREATE TABLE session_windows (session_id TEXT, session_key TEXT, created_at INTEGER, spawned_by TEXT);
+      CREATE TABLE transcript_events (session_id TEXT, seq INTEGER, event_json TEXT, event_zstd BLOB);
+      CREATE TABLE trajectory_runtime_events (session_id TEXT, seq INTEGER, event_json TEXT);)");
+  }
+  void Window(const std::string& agent, const std::string& id, const std::string& key, int64_t created,
+              const std::string& spawned_by = "") {
+    Run(StoreOf(agent), "INSERT INTO session_windows VALUES ('" + id + "','" + key + "'," +
+                            std::to_string(created) + "," +
+                            (spawned_by.empty() ? "NULL" : "'" + spawned_by + "'") + ")");
+  }
+  void Event(const std::string& agent, const std::string& session, const std::string& json,
+             const std::string& table = "transcript_events") {
+    Run(StoreOf(agent), "INSERT INTO " + table + " (session_id, seq, event_json) VALUES ('" + session +
+                            "', (SELECT count(*) FROM " + table + "), '" + json + "')");
+  }
+  static std::string Answer(const std::string& id, const std::string& second, const std::string& more) {
+    return R"({"type":"message","id":")" + id + R"(","parentId":null,"timestamp":"2026-10-01T10:00:)" +
+           second + R"(.000Z","message":{"role":"assistant","model":"m1","provider":"p",)" + more + "}}";
+  }
+  static std::string Usage() { return R"("usage":{"input":100,"output":10,"cacheRead":0,"cacheWrite":0})"; }
+  static std::string Fallback(const std::string& second, const std::string& model,
+                              const std::string& outcome) {
+    return R"({"traceSchema":"openclaw-trajectory","schemaVersion":1,"source":"runtime","type":"model.fallback_step",)"
+           R"("ts":"2026-10-01T10:00:)" +
+           second +
+           R"(.000Z","sessionId":"s","data":{"fallbackStepType":"fallback_step",)"
+           R"("fallbackStepFromModel":")" +
+           model +
+           R"(","fallbackStepFromFailureReason":"overloaded",)"
+           R"("fallbackStepFinalOutcome":")" +
+           outcome + "\"}}";
+  }
+  std::vector<Session> ReadAll() {
+    Plan plan = PlanInputs({(root_ / "agents").string()});
+    EXPECT_THAT(plan.unusable, IsEmpty());
+    std::vector<const Unit*> units;
+    for (const Unit& unit : plan.units) units.push_back(&unit);
+    return ReadUnits(units, plan, {}).sessions;
+  }
+
+  test::fs::path root_ = test::fs::path(testing::TempDir()) / "ct_openclaw_agents";
+};
+
+TEST_F(OpenClawAgentsTest, ASubAgentInAnotherAgentsStoreIsFound) {
+  NewAgent("a"), NewAgent("b");
+  Window("a", "parent-1", "agent:a:main", 100);
+  Event("a", "parent-1",
+        Answer("e1", "00",
+               R"("stopReason":"toolUse",)" + Usage() +
+                   R"(,"content":[{"type":"toolCall","id":"c1","name":"sessions_spawn","arguments":{}}])"));
+  Event("a", "parent-1",
+        R"({"type":"message","id":"e2","parentId":"e1","timestamp":"2026-10-01T10:00:01.000Z","message":)"
+        R"({"role":"toolResult","toolCallId":"c1","toolName":"sessions_spawn","content":[],)"
+        R"("details":{"childSessionKey":"agent:b:subagent:k"}}})");
+  Window("b", "child-1", "agent:b:subagent:k", 150, "agent:a:main");
+  Event("b", "child-1", Answer("e9", "02", R"("stopReason":"stop","content":[],)" + Usage()));
+  auto sessions = ReadAll();
+  ASSERT_EQ(sessions.size(), 1u);
+  EXPECT_EQ(sessions[0].id, "parent-1");
+  auto spawn = std::ranges::find(sessions[0].steps, "c1", &Step::call_id);
+  ASSERT_NE(spawn, sessions[0].steps.end());
+  ASSERT_EQ(spawn->children.size(), 1u);
+  EXPECT_EQ(spawn->children[0].id, "child-1");
+}
+
+TEST_F(OpenClawAgentsTest, TheGatewaysRunsSayWhoAsked) {
+  NewAgent("a");
+  Window("a", "parent-1", "agent:a:main", 100);
+  Window("a", "child-1", "agent:a:subagent:k", 150);
+  Event("a", "parent-1", Answer("e1", "00", R"("stopReason":"stop","content":[],)" + Usage()));
+  Event("a", "child-1", Answer("e9", "02", R"("stopReason":"stop","content":[],)" + Usage()));
+  EXPECT_EQ(ReadAll().size(), 2u);
+  Run("state/openclaw.sqlite", R"(
+    CREATE TABLE subagent_runs (run_id TEXT, child_session_key TEXT, requester_session_key TEXT, created_at INTEGER);
+    INSERT INTO subagent_runs VALUES ('r', 'agent:a:subagent:k', 'agent:a:main', 149);)");
+  auto sessions = ReadAll();
+  ASSERT_EQ(sessions.size(), 1u);
+  EXPECT_EQ(sessions[0].id, "parent-1");
+}
+
+// The step that succeeds repeats the failure before it; the last of a chain may be an entry, too.
+TEST_F(OpenClawAgentsTest, ModelsThatFailedAreAttempts) {
+  NewAgent("a");
+  Window("a", "s", "agent:a:main", 100);
+  Event("a", "s", Answer("e1", "09", R"("stopReason":"stop","content":[],)" + Usage()));
+  Event("a", "s", Answer("e2", "20", R"("stopReason":"error","errorMessage":"down","content":[])"));
+  for (auto& [second, model, outcome] :
+       {std::tuple("01", "p/m0", "next_fallback"), std::tuple("10", "p/m0", "succeeded"),
+        std::tuple("15", "p/m0", "next_fallback"), std::tuple("21", "p/m1", "chain_exhausted")})
+    Event("a", "s", Fallback(second, model, outcome), "trajectory_runtime_events");
+  auto sessions = ReadAll();
+  ASSERT_EQ(sessions.size(), 1u);
+  std::vector<std::string> calls;
+  for (const Step& step : sessions[0].steps) calls.push_back(step.llm.model + ":" + step.llm.error);
+  EXPECT_THAT(calls, ElementsAre("m0:overloaded", "m1:", "m0:overloaded", "m1:down"));
 }
 
 }  // namespace

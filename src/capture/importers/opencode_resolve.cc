@@ -117,42 +117,51 @@ class Resolver {
   // A fork begins with copies of another session's messages under new ids: they are older than the session
   // that holds them. They take the ids of the oldest session's, by which they are known as inherited.
   void FindCopies() {
-    std::map<std::string_view, int64_t> created;
-    for (const Fact& fact : out_) {
-      if (fact.kind == FactKind::kSession && fact.start_ns) created.emplace(fact.session_id, *fact.start_ns);
-    }
-    using Holder =
-        std::tuple<bool, int64_t, std::string_view, std::string_view>;  // copy?, created, session, id
-    std::map<std::string, std::vector<Holder>> holders;
-    for (auto& [session, messages] : sessions_) {
-      auto born = created.find(session);
-      if (born == created.end()) continue;
-      for (auto& [id, whole] : messages) {
-        auto key = KeyOf(whole);
-        if (!key) continue;
-        bool copy = *whole.heads.front().start_ns < born->second;
-        holders[*key].emplace_back(copy, born->second, session, id);
-      }
-    }
     std::map<std::string_view, std::pair<int64_t, std::string>> forked_from;  // the youngest origin
-    for (auto& [key, list] : holders) {
+    for (auto& [key, list] : Holders()) {
       std::ranges::sort(list);
-      const auto& [is_copy, origin_born, origin, original] = list.front();
-      for (const auto& [copy, born, session, id] : list) {
-        if (!copy || session == origin) continue;
-        const std::string message(original);
-        sessions_[std::string(session)][std::string(id)].copied =
-            IdsOf(message, sessions_[std::string(origin)][message]);
-        std::pair from(origin_born, std::string(origin));
-        auto [at, fresh] = forked_from.emplace(session, from);
-        if (!fresh) at->second = std::max(at->second, from);
+      const Holder& origin = list.front();
+      for (const Holder& holder : list) {
+        if (!holder.copy || holder.session == origin.session) continue;
+        WholeOf(holder).copied = IdsOf(std::string(origin.message), WholeOf(origin));
+        auto& from = forked_from[holder.session];
+        from = std::max(from, std::pair(origin.born, std::string(origin.session)));
       }
     }
     for (Fact& fact : out_) {
-      if (fact.kind != FactKind::kSession) continue;
       auto origin = forked_from.find(fact.session_id);
-      if (origin != forked_from.end()) fact.session->forked_from = origin->second.second;
+      if (fact.kind == FactKind::kSession && origin != forked_from.end())
+        fact.session->forked_from = origin->second.second;
     }
+  }
+
+  // An answer in a session; originals first, then by the age of the session.
+  struct Holder {
+    bool copy = false;
+    int64_t born = 0;
+    std::string_view session, message;
+    auto operator<=>(const Holder&) const = default;
+  };
+
+  Whole& WholeOf(const Holder& holder) {
+    return sessions_.find(std::string(holder.session))->second.find(std::string(holder.message))->second;
+  }
+
+  std::map<std::string, std::vector<Holder>> Holders() const {
+    std::map<std::string_view, int64_t> born;
+    for (const Fact& fact : out_) {
+      if (fact.kind == FactKind::kSession && fact.start_ns) born.emplace(fact.session_id, *fact.start_ns);
+    }
+    std::map<std::string, std::vector<Holder>> holders;
+    for (auto& [session, messages] : sessions_) {
+      auto time = born.find(session);
+      if (time == born.end()) continue;
+      for (auto& [id, whole] : messages) {
+        if (auto key = KeyOf(whole))
+          holders[*key].push_back({*whole.heads.front().start_ns < time->second, time->second, session, id});
+      }
+    }
+    return holders;
   }
 
   void InSession(Messages* messages) {

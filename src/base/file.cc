@@ -23,7 +23,7 @@ struct Descriptor {
 std::unexpected<Error> IoError(std::string_view verb, const std::filesystem::path& path) {
   int error = errno;
   ErrorCode code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  std::string hint = error == EACCES ? "check the permissions of the file and its folders" : "";
+  std::string hint = error == EACCES ? "check the permissions of the file and its folders" : "check the path";
   return Fail(code,
               fmt::format("cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)),
               hint);

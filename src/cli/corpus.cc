@@ -353,11 +353,12 @@ class Corpus {
   }
 
   Result<std::vector<Compiled>> NothingFound(const std::vector<std::string>& inputs) const {
-    std::string hint;
-    if (plan_.unrecognised_files)
+    std::string hint = "clawtrace doctor lists the formats that are read, and the logs of this user";
+    int64_t files = plan_.unrecognised_files;
+    if (files > 0)
       hint = fmt::format(
-          "{} files were looked at, none is a log of a known agent; clawtrace doctor lists the formats",
-          plan_.unrecognised_files);
+          "{} file{} looked at, none is a log of a known agent; clawtrace doctor lists the formats", files,
+          files == 1 ? " was" : "s were");
     std::string where =
         inputs.empty() ? "nothing" : inputs.front() + (inputs.size() > 1 ? " and the other inputs" : "");
     return Fail(ErrorCode::kNotFound, fmt::format("no session found in {}", where), hint);

@@ -30,9 +30,12 @@ Result<PriceBook> LoadPrices(const Arguments& arguments, const World& world) {
   auto book = PriceBook::FromTsv(*tsv, world.data_dir + "/prices.tsv");
   if (!book || !arguments.Has("--prices")) return book;
   auto overrides = ReadFile(arguments.Value("--prices"));
-  if (!overrides) return std::unexpected(overrides.error());
-  CT_RETURN_IF_ERROR(book->AddOverrides(*overrides, arguments.Value("--prices")));
-  return book;
+  Status added = overrides ? book->AddOverrides(*overrides, arguments.Value("--prices"))
+                           : Status(std::unexpected(overrides.error()));
+  if (added) return book;
+  Error error = std::move(added.error());
+  if (error.hint.empty()) error.hint = "--prices takes a YAML or JSON file of rows, see docs/pricing.md";
+  return std::unexpected(std::move(error));
 }
 
 namespace {
@@ -60,7 +63,8 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
       // A word that looks like a path and is none was meant as a path.
       if (word.starts_with('/') || word.starts_with('.') || word.ends_with(".jsonl") ||
           word.ends_with(".json") || word.ends_with(".pb")) {
-        return Fail(ErrorCode::kNotFound, fmt::format("cannot read {}: no such file or directory", word));
+        return Fail(ErrorCode::kNotFound, fmt::format("cannot read {}: no such file or directory", word),
+                    "a file, a folder, a glob, or - for standard input");
       }
     }
     selection.inputs = capture::KnownRoots(world.home);

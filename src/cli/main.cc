@@ -94,6 +94,26 @@ int UsageError(const World& world, std::string message, std::string hint) {
   return Report(world, {ErrorCode::kInvalidInput, std::move(message), std::move(hint)});
 }
 
+// What the parser library refused, in our words.
+std::string WhatIsWrong(const Command& command, const std::vector<std::string>& words) {
+  for (const Flag& flag : command.flags) {
+    if (flag.kind == FlagKind::kSwitch) continue;
+    int64_t times = 0;
+    bool valued = true;
+    for (size_t i = 0; i < words.size(); ++i) {
+      bool alone = words[i] == flag.name, joined = words[i].starts_with(std::string(flag.name) + "=");
+      if (alone || joined) ++times;
+      if (alone && (i + 1 == words.size() || words[i + 1].starts_with("--"))) valued = false;
+      if (joined && words[i].size() == flag.name.size() + 1) valued = false;
+    }
+    if (!valued) return fmt::format("{} needs a value: {} {}", flag.name, flag.name, flag.value_name);
+    if (times > 1) return fmt::format("{} is given more than once", flag.name);
+  }
+  auto dashed =
+      std::ranges::find_if(words, [](const std::string& w) { return w.starts_with('-') && w != "-"; });
+  return dashed == words.end() ? "these arguments do not fit" : fmt::format("unknown flag {}", *dashed);
+}
+
 // The parser library is used for what it is good at, splitting flags from values; words are ours.
 Result<Arguments> Parse(const Command& command, std::vector<std::string> words) {
   Arguments arguments;
@@ -108,7 +128,16 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
       app.add_option(name, arguments.values[name]);
   }
   app.add_option("paths", arguments.positional);
-  std::reverse(words.begin(), words.end());  // the library takes them last first
+  for (const std::string& word : words) {
+    auto set = std::ranges::find_if(command.flags, [&](const Flag& flag) {
+      return flag.kind == FlagKind::kSwitch && word.starts_with(std::string(flag.name) + "=");
+    });
+    if (set != command.flags.end())
+      return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {} takes no value", command.name, set->name),
+                  fmt::format("write {}, or leave it out", set->name));
+  }
+  const std::vector<std::string> given = words;
+  std::reverse(words.begin(), words.end());  // the library takes them last first, and uses them up
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
@@ -118,7 +147,7 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
           word.starts_with("-") ? Nearest(word, command.flags, [](const Flag& f) { return f.name; }) : "";
       if (!near.empty()) hint = fmt::format("did you mean {}?", near);
     }
-    for (const std::string& word : words) {
+    for (const std::string& word : given) {
       bool known = std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& f) {
         return word == f.name || word.starts_with(std::string(f.name) + "=");
       });
@@ -127,7 +156,8 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
       return Fail(ErrorCode::kInvalidInput, fmt::format("{}: unknown flag {}", command.name, word),
                   near.empty() ? hint : fmt::format("did you mean {}?", near));
     }
-    return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {}", command.name, error.what()), hint);
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {}", command.name, WhatIsWrong(command, given)),
+                hint);
   }
   std::erase_if(arguments.values, [&](const auto& item) { return app.get_option(item.first)->count() == 0; });
   for (auto& [name, on] : switches) {

@@ -92,7 +92,8 @@ Result<SkillDir> LoadSkill(const std::string& given) {
                 "give the directory that it leads to");
   }
   if (!fs::is_directory(status))
-    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a directory", given));
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a directory", given),
+                "name the folder of a skill, or one that is not there yet");
   uint64_t total = 0;
   fs::recursive_directory_iterator walk(*path, error), end;
   for (; !error && walk != end; walk.increment(error)) {

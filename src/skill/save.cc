@@ -27,8 +27,8 @@ struct Descriptor {
 };
 
 std::unexpected<Error> IoError(std::string_view verb, const fs::path& path, int error) {
-  std::string hint =
-      error == EACCES || error == EPERM ? "check the permissions of the folder that holds it" : "";
+  std::string hint = error == EACCES || error == EPERM ? "check the permissions of the folder that holds it"
+                                                       : "name a folder that can be written to";
   return Fail(ErrorCode::kIo,
               fmt::format("cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)),
               hint);
@@ -155,7 +155,8 @@ Status SwapDirectory(const fs::path& prepared, const fs::path& path, bool may_ex
     return {};
   }
   if (!S_ISDIR(info.st_mode)) {
-    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a directory", path.string()));
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a directory", path.string()),
+                "name a folder, or one that is not there yet");
   }
   if (may_exchange) {
     if (::renameat2(AT_FDCWD, prepared.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) return {};

@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "capture/gather.h"
+#include "capture/sqlite_reader.h"
 #include "cli/inputs.h"
 #include "compile/explain.h"
 #include "compile/reference_view.h"
@@ -29,16 +31,34 @@ struct CardFormat {
   size_t max_bytes = 1536;
 };
 
+// "12", "3/7", "3b/7": numbers, a letter behind the ones that spawned several agents.
+bool IsStepPath(std::string_view path) {
+  auto parts = Split(path, '/');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    std::string_view part = parts[i];
+    bool above = i + 1 < parts.size();
+    if (above && !part.empty() && part.back() >= 'b' && part.back() <= 'z') part.remove_suffix(1);
+    auto number =
+        part.find_first_not_of("0123456789") == std::string_view::npos ? ParseInt(part) : std::nullopt;
+    if (!number || *number < 1) return false;
+  }
+  return true;
+}
+
 Result<CardFormat> FormatOf(const Arguments& arguments) {
   CardFormat format;
   format.explain = arguments.Value("--explain");
+  if (arguments.Has("--explain") && !IsStepPath(format.explain))
+    return Fail(ErrorCode::kInvalidInput, fmt::format("--explain \"{}\" names no step", format.explain),
+                "12, or 3/7 below the spawn 3; clawtrace card --full shows the steps");
   format.full = arguments.Has("--full");
   format.format = arguments.Has("--json") ? DocFormat::kJson : DocFormat::kYaml;
   if (arguments.Has("--max-bytes")) {
     auto bytes = ParseInt(arguments.Value("--max-bytes"));
     if (!bytes || *bytes <= 0)
       return Fail(ErrorCode::kInvalidInput,
-                  fmt::format("--max-bytes {} is not a number of bytes", arguments.Value("--max-bytes")));
+                  fmt::format("--max-bytes {} is not a number of bytes", arguments.Value("--max-bytes")),
+                  "a whole number above 0; --full has no limit");
     format.max_bytes = static_cast<size_t>(*bytes);
   }
   return format;
@@ -162,15 +182,34 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
 }
 
 // The reference knows single logs of OpenClaw and pi, nothing else.
+Result<std::string> ReferenceLog(const std::string& name) {
+  constexpr std::string_view kHint = "name one JSONL log of OpenClaw or pi, or - for standard input";
+  std::string text;
+  if (name == "-") {
+    text = capture::PlanInputs({name}).standard_input;
+  } else {
+    auto log = ReadFile(name);
+    if (!log) return Fail(log.error().code, log.error().message, std::string(kHint));
+    text = std::move(*log);
+  }
+  const capture::Importer* importer =
+      capture::SniffImporter(std::string_view(text).substr(0, capture::kHeadBytes));
+  if (importer && importer->name == "openclaw" && !capture::IsSqliteHead(text)) return text;
+  return Fail(
+      ErrorCode::kUnsupported,
+      fmt::format("{} is no log that the reference compiler reads", name == "-" ? "standard input" : name),
+      std::string(kHint));
+}
+
 int PrintReference(const Arguments& arguments, const CardFormat& format, const World& world) {
   if (arguments.positional.empty())
     return Report(world, {ErrorCode::kInvalidInput, "--format reference needs the path of a session log",
                           "clawtrace card --format reference FILE.jsonl"});
   for (const std::string& name : arguments.positional) {
-    auto log = ReadFile(name);
+    auto log = ReferenceLog(name);
     if (!log) return Report(world, log.error());
-    compile::ReferenceInput input{
-        .log = *log, .task_id = std::filesystem::path(name).stem().string(), .final_message = {}};
+    std::string task = name == "-" ? "stdin" : std::filesystem::path(name).stem().string();
+    compile::ReferenceInput input{.log = *log, .task_id = std::move(task), .final_message = {}};
     Print(world, compile::ReferenceCard(input, format.format == DocFormat::kJson), format,
           arguments.positional.size() > 1);
   }
@@ -199,7 +238,10 @@ extern const Command kCard;
 const Command kCard = {
     .name = "card",
     .summary = "the TraceCard of each session: cost per step, waste, failures",
-    .usage = "card [--full] [--json] [--explain STEP] [PATH|SESSION[/STEP]]...",
+    .usage =
+        "card [--full] [--json] [--max-bytes N] [--prices FILE] [--format tracecard|reference] [--explain "
+        "STEP]\n"
+        "                      [PATH|SESSION[/STEP]]...",
     .details =
         "PATH is a log file, a folder, a glob or - for standard input; SESSION a full id, a unique prefix of "
         "6 characters or\n"

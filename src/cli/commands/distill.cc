@@ -95,7 +95,8 @@ extern const Command kDistill;
 const Command kDistill = {
     .name = "distill",
     .summary = "turn waste and repairs seen in sessions into rules of a skill",
-    .usage = "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run]",
+    .usage =
+        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--patches] [--json] [--prices FILE]",
     .details =
         "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same "
         "session go under\n"

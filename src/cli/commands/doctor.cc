@@ -11,6 +11,10 @@ namespace {
 constexpr Flag kFlags[] = {kPricesFlag};
 
 int Run(const Arguments& arguments, const World& world) {
+  if (!arguments.positional.empty())
+    return Report(world, {ErrorCode::kInvalidInput,
+                          fmt::format("doctor takes no path, and {} is one", arguments.positional.front()),
+                          "clawtrace sessions PATH shows what a file or folder holds"});
   bool healthy = true;
   auto tell = [&](bool ok, std::string text, std::string fix = {}) {
     *world.out << (ok ? "ok    " : "FAIL  ") << text << "\n";
@@ -53,7 +57,7 @@ extern const Command kDoctor;
 const Command kDoctor = {
     .name = "doctor",
     .summary = "check the installation and show which logs are there",
-    .usage = "doctor",
+    .usage = "doctor [--prices FILE]",
     .details = "Exit code 1 when something needs fixing; each finding says what to do.",
     .flags = kFlags,
     .positional_paths = false,

@@ -53,7 +53,7 @@ extern const Command kExport;
 const Command kExport = {
     .name = "export",
     .summary = "sessions in another tool's format",
-    .usage = "export [--format atif] [PATH|SESSION]...",
+    .usage = "export [--format atif] [--prices FILE] [PATH|SESSION]...",
     .details =
         "Prints one JSON document a session, sub-agents embedded. PATH and SESSION as for card. What the "
         "format has no member\n"

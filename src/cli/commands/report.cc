@@ -394,7 +394,7 @@ extern const Command kReport;
 const Command kReport = {
     .name = "report",
     .summary = "spend by day, agent, model, project, user, task, tool or skill; top waste; coverage",
-    .usage = "report [--by LIST] [--waste] [--top N] [--csv|--json] [PATH]...",
+    .usage = "report [--by LIST] [--waste] [--top N] [--csv|--json] [--prices FILE] [PATH]...",
     .details =
         "Every report ends with its coverage: what was priced, what was not, and what was skipped. Views by "
         "day, "

@@ -1,6 +1,7 @@
 // Every recording of a real client has a truth computed from what the endpoint saw. Session logs must give
 // exactly that.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -206,7 +207,7 @@ TEST(TruthTest, ClientsMainRecordings) {
     if (fs::exists(clients / "opencode" / variant)) {
       CheckClient(clients / "opencode" / variant, clients / "opencode" / variant / "opencode.db",
                   {"main00a"});
-      fs::path exports = fs::path(testing::TempDir()) / "ct_opencode_exports";
+      fs::path exports = fs::path(testing::TempDir()) / ("ct_opencode_exports_" + std::to_string(getpid()));
       fs::create_directories(exports);
       for (const auto& file : fs::directory_iterator(clients / "opencode" / variant)) {
         if (file.path().filename().string().starts_with("export-"))
@@ -306,7 +307,7 @@ TEST(TruthTest, OpenClawPluginTogetherWithTheDatabase) {
   ASSERT_EQ(log.sessions.size(), 1u);
   ASSERT_EQ(plugin.sessions.size(), 1u);
   int64_t back_ms = (*plugin.sessions[0].start_ns - *log.sessions[0].start_ns) / 1'000'000;
-  fs::path events = fs::path(testing::TempDir()) / "ct_openclaw_plugin_events";
+  fs::path events = fs::path(testing::TempDir()) / ("ct_openclaw_plugin_events_" + std::to_string(getpid()));
   fs::create_directories(events);
   for (const auto& file : fs::directory_iterator(clients / "clawtrace-plugin/events")) {
     auto text = ReadFile(file.path());

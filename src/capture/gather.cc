@@ -221,6 +221,8 @@ class Walker {
       return;
     }
     std::string_view head = head_;
+    if (const Importer* importer = SniffFirstLines(FirstLines(head)))
+      return Classify({path, importer, stamp.size, false, stamp}, FirstLines(head), named);
     const Importer* importer = SniffImporter(head);
     if (!importer && Trim(head).starts_with('{') && head.size() == kHeadBytes) {
       ShortLines lines;

@@ -135,11 +135,11 @@ class Compiler {
     }
     TurnCost turns(priced);
     AddGroups(priced, turns, findings, prefix, &money);
-    AddFailures(priced, turns, failures, scene, prefix);
+    AddFailures(priced, turns, failures, scene, prefix, &money);
     AddObservations(session, observations, prefix);
     std::vector<std::string> roles = RolesOf(session);
     Sums own;
-    own.wasted = Wasted(turns, findings, failures);
+    own.wasted = Wasted(turns, findings, failures, &money);
     std::set<size_t> removable = RemovableTogether(findings);
     own.saveable = money.SavedWithoutAll(removable), own.savings_skipped = money.skipped();
     for (ReservedRow& row : money.Reserved(prefix)) card_.reserved_costs.push_back(std::move(row));
@@ -326,14 +326,14 @@ class Compiler {
   }
 
   static std::optional<Usd> Wasted(const TurnCost& turns, const Findings& findings,
-                                   const std::vector<Failure>& failures) {
+                                   const std::vector<Failure>& failures, Money* money) {
     std::set<size_t> set;
     for (auto& [detector, finding] : findings) set.insert(finding.steps.begin(), finding.steps.end());
     for (const Failure& failure : failures) {
       set.insert(failure.step);
       set.insert(failure.retries.begin(), failure.retries.end());
     }
-    return turns.Of(set);
+    return WasteOf(turns.Of(set), money->SavedWithoutAll(set));
   }
 
   void AddGroups(const PricedSession& priced, const TurnCost& turns, const Findings& findings,
@@ -348,8 +348,8 @@ class Compiler {
         group.call_ids.push_back(priced.session->steps[i].call_id);
       }
       std::set<size_t> set(finding.steps.begin(), finding.steps.end());
-      group.wasted_usd = turns.Of(set);
       group.expected_savings_usd = money->SavedWithout(set);
+      group.wasted_usd = WasteOf(turns.Of(set), group.expected_savings_usd);
       card_.redundant_tool_calls.push_back(std::move(group));
     }
   }
@@ -369,7 +369,7 @@ class Compiler {
   }
 
   void AddFailures(const PricedSession& priced, const TurnCost& turns, const std::vector<Failure>& failures,
-                   const Scene& scene, const std::string& prefix) {
+                   const Scene& scene, const std::string& prefix, Money* money) {
     const auto& steps = priced.session->steps;
     for (const Failure& failure : failures) {
       FailedStep row;
@@ -380,7 +380,7 @@ class Compiler {
       row.args = std::string(PrefixUtf8(step.tool.args, kMaxText));
       std::set<size_t> set = {failure.step};
       for (size_t i : failure.retries) row.retries.push_back(IdOf(prefix, i)), set.insert(i);
-      row.wasted_usd = turns.Of(set);
+      row.wasted_usd = WasteOf(turns.Of(set), money->SavedWithout(set));
       if (failure.repair) {
         row.repaired_by = IdOf(prefix, *failure.repair), row.repair_call_id = steps[*failure.repair].call_id;
         row.repair_args = std::string(PrefixUtf8(steps[*failure.repair].tool.args, kMaxText));

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 #include "base/doc_writer.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "compile/detector.h"
 #include "compile/failures.h"
+#include "compile/money.h"
 #include "compile/near_groups.h"
 #include "compile/text_uses.h"
 #include "compile/turn_cost.h"
@@ -40,11 +42,14 @@ bool IsNear(const Step& a, const Step& b) {
 
 class Explainer {
  public:
-  Explainer(const PricedSession& priced, size_t index, std::string_view prefix, DocWriter* out)
+  Explainer(const PricedSession& priced, const PriceBook& book, size_t index, std::string_view prefix,
+            DocWriter* out)
       : priced_(priced),
         session_(*priced.session),
         meanings_(MeaningsOf(session_)),
-        scene_(session_, meanings_),
+        money_(priced),
+        scene_money_{priced, money_.attribution(), book},
+        scene_(session_, meanings_, &scene_money_),
         turns_(priced),
         index_(index),
         prefix_(prefix),
@@ -61,6 +66,7 @@ class Explainer {
     else
       Tool(step);
     Flags();
+    Observations();
     if (step.kind != StepKind::kLlmCall) Comparisons();
     if (step.kind != StepKind::kLlmCall && meanings_[index_].read_only) Use();
     Failed();
@@ -71,7 +77,7 @@ class Explainer {
   std::string IdOf(size_t index) const { return fmt::format("{}{}", prefix_, index + 1); }
   std::string Named(size_t index) const { return IdOf(index) + " (" + meanings_[index].target + ")"; }
 
-  void Money(std::string_view key, const std::optional<Usd>& amount) {
+  void Amount(std::string_view key, const std::optional<Usd>& amount) {
     out_.Key(key);
     if (amount)
       out_.Number(amount->ToDecimal());
@@ -88,7 +94,8 @@ class Explainer {
 
   void Call(const Step& step) {
     out_.Field("model", step.llm.model);
-    Money("cost_usd", priced_.prices[index_].billed);
+    if (step.llm.requested_model) out_.Field("requested_model", *step.llm.requested_model);
+    Amount("cost_usd", priced_.prices[index_].billed);
     out_.Field("text_bytes", step.llm.text_bytes), out_.Field("thinking_bytes", step.llm.thinking_bytes);
   }
 
@@ -110,8 +117,8 @@ class Explainer {
     if (meaning.writes_unknown) out_.Key("may_write_anything"), out_.Bool(true);
     Texts("reads", meaning.reads);
     Texts("writes", meaning.writes);
-    Money("turn_cost_usd", TurnCostOf(step));
-    Money("saved_turn_usd", turns_.Of({index_}));  // null: the turn asked for something else too
+    Amount("turn_cost_usd", TurnCostOf(step));
+    Amount("saved_turn_usd", turns_.Of({index_}));  // null: the turn asked for something else too
   }
 
   std::optional<Usd> TurnCostOf(const Step& step) const {
@@ -124,25 +131,61 @@ class Explainer {
     return sum;
   }
 
+  bool Has(const Finding& finding) const {
+    return finding.first == index_ || std::binary_search(finding.steps.begin(), finding.steps.end(), index_);
+  }
+
+  void Which(const Detector& detector, const Finding& finding) {
+    out_.Field("detector", detector.name), out_.Field("finds", detector.summary);
+    if (detector.observes) {
+      out_.Field("target", finding.target);
+    } else {
+      out_.Field("grade", "C0");
+      if (finding.first == index_) out_.Field("this_step", "is the one that makes the others needless");
+      if (finding.first) out_.Field("first", IdOf(*finding.first));
+    }
+    std::vector<std::string> steps;
+    for (size_t i : finding.steps) steps.push_back(IdOf(i));
+    Texts("steps", steps);
+  }
+
   void Flags() {
     out_.Key("flags"), out_.BeginArray();
     for (const Detector* detector : Detectors()) {
+      if (detector->observes) continue;
       for (const Finding& finding : detector->find(scene_)) {
-        bool part = finding.first == index_;
-        if (!part && !std::binary_search(finding.steps.begin(), finding.steps.end(), index_)) continue;
+        if (!Has(finding)) continue;
         out_.BeginObject();
-        out_.Field("detector", detector->name), out_.Field("finds", detector->summary);
-        out_.Field("grade", "C0");
-        if (part) out_.Field("this_step", "is the one that makes the others needless");
-        if (finding.first) out_.Field("first", IdOf(*finding.first));
-        std::vector<std::string> steps;
-        for (size_t i : finding.steps) steps.push_back(IdOf(i));
-        Texts("steps", steps);
-        Money("wasted_usd", turns_.Of({finding.steps.begin(), finding.steps.end()}));
+        Which(*detector, finding);
+        std::set<size_t> set(finding.steps.begin(), finding.steps.end());
+        auto saved = money_.SavedWithout(set);
+        Amount("wasted_usd", WasteOf(turns_.Of(set), saved));
+        Amount("expected_savings_usd", saved);
         out_.EndObject();
       }
     }
     out_.EndArray();
+  }
+
+  void Observations() {
+    bool any = false;
+    for (const Detector* detector : Detectors()) {
+      if (!detector->observes) continue;
+      for (const Finding& finding : detector->find(scene_)) {
+        if (!Has(finding)) continue;
+        if (!std::exchange(any, true)) out_.Key("observations"), out_.BeginArray();
+        out_.BeginObject();
+        Which(*detector, finding);
+        Amount("cost_usd", finding.cost);
+        if (finding.share_percent) out_.Field("share_percent", *finding.share_percent);
+        if (!finding.requested_model.empty()) {
+          out_.Field("requested_model", finding.requested_model);
+          out_.Field("model", finding.model);
+        }
+        out_.EndObject();
+      }
+    }
+    if (any) out_.EndArray();
   }
 
   // Latest earlier steps that a detector would compare this one with, and what they have in common with it.
@@ -283,6 +326,8 @@ class Explainer {
   const PricedSession& priced_;
   const Session& session_;
   std::vector<ToolMeaning> meanings_;
+  Money money_;
+  SceneMoney scene_money_;
   Scene scene_;
   TurnCost turns_;
   size_t index_;
@@ -292,9 +337,10 @@ class Explainer {
 
 }  // namespace
 
-std::string ExplainStep(const PricedSession& priced, size_t index, std::string_view prefix, bool json) {
+std::string ExplainStep(const PricedSession& priced, const PriceBook& book, size_t index,
+                        std::string_view prefix, bool json) {
   DocWriter out(json ? DocWriter::Format::kJson : DocWriter::Format::kYaml);
-  Explainer(priced, index, prefix, &out).Print();
+  Explainer(priced, book, index, prefix, &out).Print();
   return out.Take();
 }
 

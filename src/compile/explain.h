@@ -9,7 +9,9 @@ namespace clawtrace::compile {
 
 // One document about the step with this index. prefix: id of the spawning step ("9/"), "" for the root. Names
 // what the detectors compared the step with: the latest equal call, the latest nearly equal one and the
-// latest on the same resource, whether results agree, and what was or may have been written in between.
-std::string ExplainStep(const PricedSession& priced, size_t index, std::string_view prefix, bool json);
+// latest on the same resource, whether results agree, and what was or may have been written in between. book:
+// that the session was priced with.
+std::string ExplainStep(const PricedSession& priced, const PriceBook& book, size_t index,
+                        std::string_view prefix, bool json);
 
 }  // namespace clawtrace::compile

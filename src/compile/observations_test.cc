@@ -5,13 +5,16 @@
 
 #include "base/file.h"
 #include "compile/compile.h"
+#include "compile/explain.h"
 #include "compile/scene_test_util.h"
 
 namespace clawtrace::compile {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 const PriceBook& Book() {
   static const PriceBook book =
@@ -63,6 +66,24 @@ TEST(ContextBloatTest, SmallOrLateOrUnpricedResultsAreNone) {
   Session unknown = Reading(40'000, 12);
   for (Step& step : unknown.steps) step.llm.model = "nobody-knows-1";
   EXPECT_THAT(Observations(unknown), IsEmpty());
+}
+
+TEST(ContextBloatTest, PromptsAfterACompactionDoNotCarryIt) {
+  Session session = Reading(40'000, 12);
+  for (Step& step : session.steps) {
+    if (step.kind == StepKind::kLlmCall && step.turn > 6) step.llm.usage->uncached_input -= 10'000;
+  }
+  session.compactions = 1;
+  EXPECT_THAT(Observations(session), IsEmpty()) << "three prompts carried it, nine calls came later";
+}
+
+TEST(ContextBloatTest, IsExplained) {
+  Session session = Reading(40'000, 12);
+  std::string why = ExplainStep(PriceSession(session, Book()), Book(), 5, "", true);
+  EXPECT_THAT(why, HasSubstr("\"observations\":"));
+  EXPECT_THAT(why, HasSubstr("context_bloat"));
+  EXPECT_THAT(ExplainStep(PriceSession(session, Book()), Book(), 3, "", true),
+              Not(HasSubstr("observations")));
 }
 
 Session Asked(const std::string& requested, const std::string& answered) {

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "compile/compile.h"
+#include "compile/scene_test_util.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -44,6 +46,25 @@ TEST(SessionFiguresTest, AreNotAddedToTheCallsOwn) {
   EXPECT_EQ(card.total_tokens->total(), 14);
   EXPECT_THAT(card.coverage->notes, Not(Contains("usage_only_as_total")));
   EXPECT_THAT(card.coverage->notes, Not(Contains("cost_only_as_total")));
+}
+
+// What the first call put into the cache, the next would have had to: nobody wasted that.
+TEST(WasteTest, IsNoMoreThanWouldNotHaveBeenPaid) {
+  PriceBook book =
+      *PriceBook::FromTsv(*ReadFile(std::string(CLAWTRACE_SOURCE_DIR) + "/data/prices.tsv"), "prices.tsv");
+  Session session = Make({{"read", R"({"path":"a"})", "x"}, {"read", R"({"path":"b"})", "y"}});
+  session.steps.erase(session.steps.begin() + 1);  // the first call asks for nothing
+  session.steps[0].llm.thinking_bytes = 500;
+  session.steps[0].llm.model = session.steps[1].llm.model = "claude-sonnet-4-5";
+  session.steps[0].llm.usage = Usage{.cache_write_5m = 20'000, .output = 100};
+  session.steps[1].llm.usage = Usage{.cache_read = 20'000, .output = 100};
+  TraceCard card = CompileCard(PriceSession(session, book), book);
+  ASSERT_EQ(card.redundant_tool_calls.size(), 1u);
+  EXPECT_EQ(card.steps[0].cost_usd, Usd::Parse("0.0765"));
+  // The answer, and the reading of the cache.
+  EXPECT_EQ(card.redundant_tool_calls[0].expected_savings_usd, Usd::Parse("0.0075"));
+  EXPECT_EQ(card.redundant_tool_calls[0].wasted_usd, Usd::Parse("0.0075"));
+  EXPECT_EQ(card.wasted_usd, Usd::Parse("0.0075"));
 }
 
 TEST(TokensTest, UnknownIsNotZero) {

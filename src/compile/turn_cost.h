@@ -1,6 +1,7 @@
 #pragma once
 // What sets of steps cost as turns: an LLM call counts when all its tool uses are in the set, since it would
 // have been made anyway if it asked for something else too.
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,5 +25,11 @@ class TurnCost {
   const PricedSession& priced_;
   std::map<int64_t, Turn> turns_;
 };
+
+// What steps wasted: the bill of the turns that asked for nothing else, but no more than would not have been
+// paid without them. What such a turn put into the cache for those after it, another would have had to.
+inline std::optional<Usd> WasteOf(std::optional<Usd> bill, std::optional<Usd> saved) {
+  return bill && saved ? std::min(*bill, *saved) : bill;
+}
 
 }  // namespace clawtrace::compile

@@ -335,6 +335,27 @@ TEST_P(ImporterTest, CountsUnusableLinesWithTheirPlace) {
   }
 }
 
+// A log that another client's was appended to: what is not read is counted.
+TEST_P(ImporterTest, AnotherClientsLinesAreNotLostInSilence) {
+  for (const Fixture& fixture : fixtures_) {
+    if (!fixture.lines) continue;
+    const std::string own = Join(Lines(fixture.text));
+    const Read alone = ReadAll(importer(), fixture.file, own);
+    const auto last = std::ranges::count(own, '\n');
+    for (const Importer* other : Importers()) {
+      for (const Fixture& foreign : FixturesOf(*other)) {
+        if (other == &importer() || !foreign.lines) continue;
+        Read both = ReadAll(importer(), fixture.file, own + foreign.text);
+        bool told = std::ranges::any_of(both.skips, [&](const Place& place) { return place.line > last; });
+        EXPECT_TRUE(told || SetOf(both.facts) != SetOf(alone.facts))
+            << fixture.name << " and then " << other->name << " " << foreign.name;
+        break;
+      }
+    }
+    break;
+  }
+}
+
 TEST_P(ImporterTest, SurvivesDamagedBytes) {
   std::mt19937 random(5);
   for (const Fixture& fixture : fixtures_) {

@@ -82,8 +82,8 @@ inline void CheckDetectors(const Session& session, const PriceBook& book) {
   auto back = DecodeCard(text, "card");
   CT_CHECK(back && EncodeCard(*back, DocFormat::kYaml) == text);
   for (size_t i = 0; i < session.steps.size(); i += 1 + session.steps.size() / 3) {
-    std::string why = compile::ExplainStep(priced, i, "", true);
-    CT_CHECK(why == compile::ExplainStep(priced, i, "", true));
+    std::string why = compile::ExplainStep(priced, book, i, "", true);
+    CT_CHECK(why == compile::ExplainStep(priced, book, i, "", true));
   }
 }
 

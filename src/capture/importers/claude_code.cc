@@ -106,9 +106,16 @@ class ClaudeReader final : public JsonLineReader {
     TakeRecord(record);
   }
 
+  // Nothing in it is of this client: another's log was appended.
+  static bool IsForeign(Json record, const Envelope& e) {
+    if (!e.uuid.empty() || !e.session.empty() || e.type == "assistant" || e.type == "user") return false;
+    return !record["leafUuid"] && !record["messageId"];
+  }
+
   void TakeRecord(Json record) {
-    any_ = true;
     Envelope e = ReadClaudeEnvelope(record);
+    if (IsForeign(record, e)) return Skip("unknown-record");
+    any_ = true;
     if (e.sidechain && e.agent.empty()) e.agent = file_agent_;
     if (!e.sidechain) e.agent = {};
     if (e.timestamp && !e.timestamp.is_null()) {

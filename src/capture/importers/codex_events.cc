@@ -261,6 +261,15 @@ bool IsBareCodexMeta(Json record) {
          record["timestamp"].is_string() && (record["instructions"] || record["git"]);
 }
 
+namespace {
+
+// What logs without envelopes hold.
+bool IsBareItem(std::string_view type) {
+  return type == "message" || type == "reasoning" || type.ends_with("_call") || type.ends_with("_output");
+}
+
+}  // namespace
+
 void CodexRecords::Read(Json record, std::string_view raw, std::vector<Event>* events) {
   raw_ = raw;
   std::string_view type = record["type"].text();
@@ -268,7 +277,7 @@ void CodexRecords::Read(Json record, std::string_view raw, std::vector<Event>* e
   if (!payload) {
     if (record["record_type"]) return;
     bool meta = IsBareCodexMeta(record);
-    if (!meta && type.empty()) return;
+    if (!meta && !IsBareItem(type)) return skip_("unknown-record");
     payload = record;
     type = meta ? "session_meta" : "response_item";
   } else if (!payload.is_object()) {

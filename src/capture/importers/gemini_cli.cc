@@ -64,7 +64,8 @@ class GeminiSession {
       if (update.is_object()) return OnHeader(update, skip);
       return skip("wrong-type:$set");
     }
-    if (record["sessionId"]) return OnHeader(record, skip);
+    bool header = record["projectHash"] || record["startTime"] || record["messages"] || record["kind"];
+    if (record["sessionId"] && header) return OnHeader(record, skip);
     skip("unknown-record");
   }
 

@@ -104,6 +104,7 @@ class Reader final : public JsonLineReader {
 
  protected:
   void OnRecord(Json record) override {
+    if (!record["uuid"] && !record["sessionId"]) return Skip("unknown-record");
     Line line;
     line.id = record["uuid"].is_string() ? std::string(record["uuid"].text()) : HexOf(Hash64(raw()));
     if (!seen_.insert(Hash64(line.id)).second) return;

@@ -138,6 +138,8 @@ class KimiReader final : public JsonLineReader {
       if (created && (!created_ || *created < *created_)) created_ = created;
     } else if (type.empty()) {
       Skip("missing:type");
+    } else if (!type.contains('.')) {
+      Skip("unknown-type");  // all its own are "area.what"
     }
   }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "capture/gather.h"
 #include "capture/importers/recording_test_util.h"
@@ -130,7 +131,8 @@ TEST(OpenClawStoreTest, EverySessionOnceWhereverItLies) {
 }
 
 TEST(OpenClawStoreTest, ArchiveThatIsNotThereIsCounted) {
-  test::fs::path copy = test::fs::path(testing::TempDir()) / "ct_openclaw_alone.sqlite";
+  test::fs::path copy =
+      test::fs::path(testing::TempDir()) / ("ct_openclaw_alone_" + std::to_string(getpid()) + ".sqlite");
   test::fs::copy_file(test::Golden(kShapes.string()), copy, test::fs::copy_options::overwrite_existing);
   Collected read = ReadDatabase(copy);
   test::fs::remove(copy);
@@ -205,7 +207,8 @@ class OpenClawAgentsTest : public testing::Test {
     return ReadUnits(units, plan, {}).sessions;
   }
 
-  test::fs::path root_ = test::fs::path(testing::TempDir()) / "ct_openclaw_agents";
+  test::fs::path root_ =
+      test::fs::path(testing::TempDir()) / ("ct_openclaw_agents_" + std::to_string(getpid()));
 };
 
 TEST_F(OpenClawAgentsTest, ASubAgentInAnotherAgentsStoreIsFound) {

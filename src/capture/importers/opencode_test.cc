@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "capture/gather.h"
 #include "capture/importers/recording_test_util.h"
@@ -63,7 +64,8 @@ void Fork(const std::string& path, const std::string& from, const std::string& t
 }
 
 TEST(OpencodeTest, ForksCountOnce) {
-  test::fs::path folder = test::fs::path(testing::TempDir()) / "ct_opencode_forks";
+  test::fs::path folder =
+      test::fs::path(testing::TempDir()) / ("ct_opencode_forks_" + std::to_string(getpid()));
   test::fs::create_directories(folder);
   test::fs::path path = folder / "opencode.db";
   test::fs::copy_file(test::Golden("opencode/database/opencode.db"), path,
@@ -116,7 +118,8 @@ TEST(OpencodeTest, DatabaseAndExportsGiveTheTruth) {
 
 // The same session in the database, an export and the older tree is one session.
 TEST(OpencodeTest, StoresOfOneSessionAreOne) {
-  test::fs::path folder = test::fs::path(testing::TempDir()) / "ct_opencode_all";
+  test::fs::path folder =
+      test::fs::path(testing::TempDir()) / ("ct_opencode_all_" + std::to_string(getpid()));
   test::fs::remove_all(folder);
   test::fs::create_directories(folder);
   test::fs::copy(test::Golden("opencode/older"), folder, test::fs::copy_options::recursive);

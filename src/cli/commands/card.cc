@@ -88,7 +88,7 @@ const PricedSession* Descend(const PricedSession& root, std::string_view path) {
   return at;
 }
 
-Result<std::string> Explain(const PricedSession& root, const CardFormat& format) {
+Result<std::string> Explain(const PricedSession& root, const PriceBook& book, const CardFormat& format) {
   size_t slash = format.explain.rfind('/');
   std::string above = slash == std::string::npos ? "" : format.explain.substr(0, slash);
   const PricedSession* at = above.empty() ? &root : Descend(root, above);
@@ -97,7 +97,7 @@ Result<std::string> Explain(const PricedSession& root, const CardFormat& format)
     return Fail(ErrorCode::kNotFound,
                 fmt::format("session {} has no step {}", root.session->id, format.explain),
                 "clawtrace card --full shows the steps");
-  return compile::ExplainStep(*at, static_cast<size_t>(*step) - 1, above.empty() ? "" : above + "/",
+  return compile::ExplainStep(*at, book, static_cast<size_t>(*step) - 1, above.empty() ? "" : above + "/",
                               format.format == DocFormat::kJson);
 }
 
@@ -110,7 +110,7 @@ void Print(const World& world, std::string_view text, const CardFormat& format, 
 int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book,
              const World& world) {
   auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession& priced) {
-    auto text = format.explain.empty() ? Spell(item.card, format) : Explain(priced, format);
+    auto text = format.explain.empty() ? Spell(item.card, format) : Explain(priced, book, format);
     if (text) item.text = std::move(*text);
     DropSteps(item);
   });
@@ -163,7 +163,7 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
       if (wanted[i].id != item.card.session_id || wanted[i].source != item.source) continue;
       const PricedSession* target = wanted[i].path.empty() ? &priced : Descend(priced, wanted[i].path);
       if (target && !format.explain.empty())
-        texts[i] = Explain(*target, format);
+        texts[i] = Explain(*target, book, format);
       else if (target)
         texts[i] = Spell(target == &priced ? item.card : compile::CompileCard(*target, book), format);
       else

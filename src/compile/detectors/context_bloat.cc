@@ -34,9 +34,10 @@ std::vector<Finding> Find(const Scene& scene) {
   const double total = static_cast<double>(TotalOf(attribution).pico());
   double of_results = 0;
   int64_t results = 0;
-  std::vector<size_t> calls_from(steps.size() + 1);  // calls at or after each step
+  std::vector<size_t> calls_from(steps.size() + 1);  // calls at or after each step, up to a compaction
   for (size_t i = steps.size(); i-- > 0;) {
-    calls_from[i] = calls_from[i + 1] + (IsConversation(steps[i]) ? 1 : 0);
+    bool compacted = std::ranges::binary_search(scene.compactions, i + 1);
+    calls_from[i] = (compacted ? 0 : calls_from[i + 1]) + (IsConversation(steps[i]) ? 1 : 0);
     if (steps[i].kind == StepKind::kLlmCall || attribution.steps[i].context.is_zero()) continue;
     of_results += static_cast<double>(attribution.steps[i].context.pico());
     ++results;

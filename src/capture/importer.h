@@ -30,6 +30,9 @@ class FactSink {
   // For files of many sessions: what was skipped since the last such call belongs to the session of the first
   // fact since then.
   virtual void EndSession() {}
+  // Two ids tell of one conversation, and no fact says so: a trace and the session it belongs to. Who reads
+  // facts back by session needs both.
+  virtual void Link(std::string_view session_id, std::string_view other) { (void)session_id, (void)other; }
 };
 
 // Reads one file front to back. Feed takes any chunking; Finish must be called once, after the last byte.

@@ -23,6 +23,7 @@ std::optional<int64_t> Int64Of(Json value) {
 
 struct Reader {
   bool dropped = false;
+  size_t values = 0;  // held in lists and maps
 
   void Value(Json json, int depth, OtlpValue* out);
   void Attributes(Json list, int depth, OtlpAttributes* out);
@@ -51,7 +52,7 @@ void Reader::Value(Json json, int depth, OtlpValue* out) {
     } else if (key == "arrayValue") {
       out->kind = OtlpValue::Kind::kList;
       value["values"].ForEachItem([&](Json item) {
-        if (out->items.size() >= kMaxOtlpAttributes)
+        if (out->items.size() >= kMaxOtlpAttributes || ++values >= kMaxOtlpValues)
           dropped = true;
         else
           Value(item, depth + 1, &out->items.emplace_back());
@@ -65,7 +66,7 @@ void Reader::Value(Json json, int depth, OtlpValue* out) {
 
 void Reader::Attributes(Json list, int depth, OtlpAttributes* out) {
   list.ForEachItem([&](Json item) {
-    if (out->size() >= kMaxOtlpAttributes) {
+    if (out->size() >= kMaxOtlpAttributes || ++values >= kMaxOtlpValues) {
       dropped = true;
       return;
     }
@@ -188,12 +189,27 @@ void ReadMetrics(Json scope_metrics, const OtlpAttributes& resource, const OtlpS
 }
 
 struct Signal {
+  OtlpSignal signal;
   std::string_view resources, scopes;
   void (*read)(Json, const OtlpAttributes&, const OtlpScope&, OtlpVisitor*);
 };
-constexpr std::array<Signal, 3> kSignals = {{{"resourceSpans", "scopeSpans", ReadSpans},
-                                             {"resourceLogs", "scopeLogs", ReadLogs},
-                                             {"resourceMetrics", "scopeMetrics", ReadMetrics}}};
+constexpr std::array<Signal, 3> kSignals = {
+    {{OtlpSignal::kSpans, "resourceSpans", "scopeSpans", ReadSpans},
+     {OtlpSignal::kLogs, "resourceLogs", "scopeLogs", ReadLogs},
+     {OtlpSignal::kMetrics, "resourceMetrics", "scopeMetrics", ReadMetrics}}};
+
+void ReadSignal(const Signal& signal, Json resources, OtlpVisitor* visitor) {
+  resources.ForEachItem([&](Json of_resource) {
+    Reader shared;
+    OtlpAttributes resource;
+    shared.Attributes(of_resource["resource"]["attributes"], 0, &resource);
+    of_resource[signal.scopes].ForEachItem([&](Json of_scope) {
+      Json scope_json = of_scope["scope"];
+      OtlpScope scope{scope_json["name"].text(), scope_json["version"].text()};
+      signal.read(of_scope, resource, scope, visitor);
+    });
+  });
+}
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -204,18 +220,19 @@ bool ReadOtlpJson(Json request, OtlpVisitor* visitor) {
   for (const Signal& signal : kSignals) {
     Json resources = request[signal.resources];
     any = any || resources.is_array();
-    resources.ForEachItem([&](Json of_resource) {
-      Reader shared;
-      OtlpAttributes resource;
-      shared.Attributes(of_resource["resource"]["attributes"], 0, &resource);
-      of_resource[signal.scopes].ForEachItem([&](Json of_scope) {
-        Json scope_json = of_scope["scope"];
-        OtlpScope scope{scope_json["name"].text(), scope_json["version"].text()};
-        signal.read(of_scope, resource, scope, visitor);
-      });
-    });
+    ReadSignal(signal, resources, visitor);
   }
   return any;
+}
+
+bool ReadOtlpJson(Json request, OtlpSignal wanted, OtlpVisitor* visitor) {
+  for (const Signal& signal : kSignals) {
+    if (signal.signal != wanted) continue;
+    Json resources = request[signal.resources];
+    if (resources && !resources.is_null() && !resources.is_array()) return false;
+    ReadSignal(signal, resources, visitor);
+  }
+  return true;
 }
 
 size_t JsonSplitter::FindEnd(std::string_view text, bool* broken) {

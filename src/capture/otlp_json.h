@@ -10,6 +10,10 @@ namespace clawtrace::capture {
 // Reads one parsed request of any signal; false when it is none.
 bool ReadOtlpJson(Json request, OtlpVisitor* visitor);
 
+// The same for a request whose signal is known: members of the others are not read. False: what should be a
+// list is none.
+bool ReadOtlpJson(Json request, OtlpSignal signal, OtlpVisitor* visitor);
+
 // Is a request among the records that begin in this head (whole, cut off, one a line or pretty-printed)?
 bool LooksLikeOtlpJson(std::string_view head);
 

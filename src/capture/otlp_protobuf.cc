@@ -14,6 +14,7 @@ using Type = WireReader::Type;
 struct Decoder {
   std::deque<std::string> repaired;
   bool dropped = false;  // something was beyond a limit
+  size_t values = 0;     // held in lists and maps
 
   std::string_view Text(std::string_view bytes) {
     if (IsValidUtf8(bytes)) return bytes;
@@ -35,7 +36,7 @@ bool Decoder::Values(std::string_view bytes, int depth, bool map, OtlpValue* out
   WireReader reader(bytes);
   while (reader.Next()) {
     if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
-    if (out->items.size() + out->fields.size() >= kMaxOtlpAttributes) {
+    if (out->items.size() + out->fields.size() >= kMaxOtlpAttributes || ++values >= kMaxOtlpValues) {
       dropped = true;
       continue;
     }
@@ -326,7 +327,7 @@ void ReadMetric(std::string_view item, bool cut, const Place& place) {
   if (reader.failed()) place.visitor->OnUnusable(place.OffsetOf(item), "bad-metric");
 }
 
-enum class Signal { kSpans, kLogs, kMetrics };
+using Signal = OtlpSignal;
 
 void ReadScope(Signal signal, std::string_view bytes, const char* begin, const OtlpAttributes& resource,
                Decoder* decoder, OtlpVisitor* visitor) {
@@ -537,13 +538,15 @@ bool WireReader::Next() {
   }
 }
 
-bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
+bool ReadOtlpProtobuf(std::string_view request, OtlpSignal signal, OtlpVisitor* visitor) {
   WireReader reader(request);
-  Signal signal = SignalOfRequest(request);
-  bool any = false;
+  bool well_formed = true;
   while (reader.Next()) {
-    if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
-    any = true;
+    if (reader.field() != 1) continue;
+    if (!reader.is(Type::kBytes)) {
+      well_formed = false;
+      continue;
+    }
     Decoder decoder;
     OtlpAttributes resource = ResourceOf(reader.bytes(), &decoder);
     WireReader scopes(reader.bytes());
@@ -553,12 +556,22 @@ bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
     }
     if (scopes.failed() && !reader.cut())
       visitor->OnUnusable(static_cast<int64_t>(reader.offset()), "bad-protobuf");
+    well_formed = well_formed && !scopes.failed() && !scopes.cut();
   }
   if (reader.cut())
     visitor->OnUnusable(static_cast<int64_t>(request.size()), "truncated-request");
   else if (reader.failed())
     visitor->OnUnusable(static_cast<int64_t>(reader.offset()), "bad-protobuf");
-  return any;
+  return well_formed && !reader.cut() && !reader.failed();
+}
+
+bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
+  (void)ReadOtlpProtobuf(request, SignalOfRequest(request), visitor);
+  WireReader reader(request);
+  while (reader.Next()) {
+    if (reader.field() == 1 && reader.is(Type::kBytes)) return true;
+  }
+  return false;
 }
 
 bool LooksLikeOtlpProtobuf(std::string_view head) {

@@ -49,6 +49,9 @@ class WireReader {
 // items are reported and the rest is read on; false: nothing of it could be read as one.
 bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor);
 
+// The same for a request whose signal is known. False: no well-formed message (reported too).
+bool ReadOtlpProtobuf(std::string_view request, OtlpSignal signal, OtlpVisitor* visitor);
+
 // Could a file with this head be a request? True only when a span with ids and a start time, a log record
 // with a time, or a metric with a name and data is in sight.
 bool LooksLikeOtlpProtobuf(std::string_view head);

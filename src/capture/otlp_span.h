@@ -68,6 +68,8 @@ struct OtlpPoint {
   OtlpAttributes attributes;
 };
 
+enum class OtlpSignal { kSpans, kLogs, kMetrics };
+
 // What one request holds, in input order.
 class OtlpVisitor {
  public:
@@ -83,6 +85,7 @@ class OtlpVisitor {
 inline constexpr size_t kMaxOtlpAttributes = 20000;  // and items of one list, members of one map
 inline constexpr size_t kMaxOtlpEvents = 2000;
 inline constexpr int kMaxOtlpDepth = 32;
+inline constexpr size_t kMaxOtlpValues = 200000;  // of all lists and maps together
 
 const OtlpValue* FindAttribute(const OtlpAttributes& attributes, std::string_view key);
 // "" when absent or no text.

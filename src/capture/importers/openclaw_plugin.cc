@@ -29,6 +29,8 @@ constexpr std::array<std::string_view, 11> kEvents = {
 
 // What links say of a run, before a value.
 constexpr std::string_view kKeyIs = "key:", kSessionIs = "session:", kSubAgent = "sub-agent";
+// Says that an event came, so that its retry is told from it; nothing else.
+constexpr std::string_view kReceipt = "event:";
 
 bool IsEnvelope(Json envelope) {
   Json event = envelope["event"];
@@ -119,6 +121,10 @@ void Events::OnEvent(Json event, Json payload) {
 
 void Events::Link(Json event, Json payload) {
   std::string_view key = payload["sessionKey"].text(), session = payload["sessionId"].text();
+  for (std::string_view other : {event["traceId"].text(), key, session}) {
+    std::string id = BoundedId(other);
+    if (IsKnown(id) && id != run_) sink_.Link(run_, id);
+  }
   if (IsKnown(key)) sink_.Add(Make(FactKind::kLink, std::string(kKeyIs) + BoundedId(key), event));
   if (IsKnown(session)) sink_.Add(Make(FactKind::kLink, std::string(kSessionIs) + BoundedId(session), event));
   if (!IsKnown(key) && !IsKnown(session)) sink_.Add(Make(FactKind::kLink, "", event));
@@ -242,6 +248,9 @@ class Collector final : public FactSink {
 class Runs {
  public:
   explicit Runs(std::vector<Fact>* facts) : facts_(*facts) {
+    std::erase_if(facts_, [](const Fact& fact) {
+      return fact.kind == FactKind::kLink && fact.id.starts_with(kReceipt);
+    });
     for (const Fact& fact : facts_) Learn(fact);
     for (auto& [name, run] : runs_) {
       if (!run.session.empty() && !run.key.empty()) keys_[run.key].emplace(run.start_ns, run.session);

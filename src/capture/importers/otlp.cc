@@ -148,15 +148,21 @@ class OtlpReader final : public LogReader, OtlpVisitor {
   }
 
   void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) final {
-    sink_->Add(EncodeRecord(ReadSpan(resource, scope, span, &texts_)));
+    Add(ReadSpan(resource, scope, span, &texts_));
   }
 
   void OnLog(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpLog& log) final {
-    if (auto record = ReadEvent(resource, scope, log, &texts_)) sink_->Add(EncodeRecord(std::move(*record)));
+    if (auto record = ReadEvent(resource, scope, log, &texts_)) Add(std::move(*record));
   }
 
   void OnPoint(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpPoint& point) final {
-    if (auto record = ReadPoint(resource, scope, point)) sink_->Add(EncodeRecord(std::move(*record)));
+    if (auto record = ReadPoint(resource, scope, point)) Add(std::move(*record));
+  }
+
+  void Add(SpanRecord record) {
+    if (!record.conversation.empty() && record.conversation != record.trace_id)
+      sink_->Link(record.trace_id, record.conversation);
+    sink_->Add(EncodeRecord(std::move(record)));
   }
 
   void OnUnusable(int64_t offset, std::string_view reason) final {

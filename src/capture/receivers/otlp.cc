@@ -1,0 +1,195 @@
+// The three signals of OTLP, protobuf and JSON. What is malformed by the encoding refuses the whole request;
+// items without valid ids are refused alone. docs/collector.md has the rules.
+#include <algorithm>
+#include <array>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "capture/lenient_json.h"
+#include "capture/otlp_json.h"
+#include "capture/otlp_protobuf.h"
+#include "capture/otlp_record.h"
+#include "capture/receiver.h"
+
+namespace clawtrace::capture {
+namespace {
+
+using Kind = SpanRecord::Kind;
+
+// Shorter texts stay together in one part; a fact holds their start anyway.
+constexpr size_t kLongText = 512;
+constexpr size_t kMaxParts = 64;  // of one call; what is beyond goes to the common part
+// Commas, colons and brackets of a JSON request bound what its parse needs.
+constexpr size_t kMaxJsonTokens = size_t{8} << 20;
+
+constexpr auto kRejected = std::to_array<std::string_view>({"bad-span-id"});
+constexpr auto kChanged =
+    std::to_array<std::string_view>({"span-over-limit", "log-record-over-limit", "invalid-utf8-repaired"});
+
+class Collector final : public OtlpVisitor {
+ public:
+  Received& received() { return received_; }
+  bool malformed() const { return malformed_; }
+  const std::string& why() const { return why_; }
+  bool too_many() const { return received_.items > kMaxReceivedItems; }
+
+  void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) final {
+    if (Count()) Add(ReadSpan(resource, scope, span, &parser_), span.attributes, nullptr);
+  }
+
+  void OnLog(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpLog& log) final {
+    if (!Count()) return;
+    if (auto record = ReadEvent(resource, scope, log, &parser_))
+      Add(std::move(*record), log.attributes, &log.body);
+  }
+
+  // Counters check what spans and events tell of a session; one that names none checks nothing.
+  void OnPoint(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpPoint& point) final {
+    if (!Count()) return;
+    auto record = ReadPoint(resource, scope, point);
+    if (!record) return;
+    if (record->conversation.empty())
+      ++received_.warnings["point-without-session"];
+    else
+      Add(std::move(*record), {}, nullptr);
+  }
+
+  void OnUnusable(int64_t, std::string_view reason) final {
+    if (std::ranges::find(kRejected, reason) != kRejected.end()) {
+      if (Count()) ++received_.rejected[std::string(reason)];
+    } else if (std::ranges::find(kChanged, reason) != kChanged.end()) {
+      ++received_.warnings[std::string(reason)];
+    } else if (!malformed_) {
+      malformed_ = true;
+      why_ = reason;
+    }
+  }
+
+ private:
+  bool Count() { return ++received_.items <= kMaxReceivedItems; }
+
+  void Add(SpanRecord record, const OtlpAttributes& attributes, const OtlpValue* body) {
+    if (!record.conversation.empty() && record.conversation != record.trace_id) {
+      ReceivedLink link{record.trace_id, record.conversation};
+      if (received_.links.empty() || received_.links.back() != link)
+        received_.links.push_back(std::move(link));
+    }
+    AddTexts(record, attributes, body);
+    received_.facts.push_back(EncodeRecord(std::move(record)));
+  }
+
+  // Under the ids that ResolveOtlp gives to the calls and tools.
+  static std::string IdOf(const SpanRecord& record) {
+    if (record.kind == Kind::kLlm) return record.response_id.empty() ? record.span_id : record.response_id;
+    if (record.kind == Kind::kTool) return record.call_id.empty() ? record.span_id : record.call_id;
+    return record.kind == Kind::kPrompt ? "prompt:" + record.span_id : "";
+  }
+
+  void AddTexts(const SpanRecord& record, const OtlpAttributes& attributes, const OtlpValue* body) {
+    std::string id = IdOf(record);
+    if (id.empty()) return;
+    auto add = [&](std::string part, std::string bytes) {
+      received_.texts.push_back(
+          {std::string(kOtlpSource), record.trace_id, id, std::move(part), std::move(bytes)});
+    };
+    std::string rest;
+    size_t parts = 0;
+    for (const OtlpAttribute& attribute : attributes) {
+      const OtlpValue& value = attribute.value;
+      bool tree = value.kind == OtlpValue::Kind::kList || value.kind == OtlpValue::Kind::kMap;
+      bool apart = parts < kMaxParts && (tree || value.text.size() >= kLongText);
+      if (apart) {
+        ++parts;
+        std::string bytes;
+        if (tree)
+          AppendJson(value, &bytes);
+        else
+          bytes = value.text;
+        add(Part(attribute.key), std::move(bytes));
+        continue;
+      }
+      rest += rest.empty() ? '{' : ',';
+      AppendJsonString(attribute.key, &rest);
+      rest += ':';
+      AppendJson(value, &rest);
+    }
+    if (body && body->kind != OtlpValue::Kind::kNone) {
+      std::string bytes;
+      AppendJson(*body, &bytes);
+      if (bytes.size() >= kLongText) add("body", std::move(bytes));
+    }
+    if (!rest.empty()) add("attributes", rest + '}');
+  }
+
+  static std::string Part(std::string_view key) { return std::string(PrefixUtf8(key, kMaxOtlpName)); }
+
+  Received received_;
+  JsonParser parser_;  // of JSON inside attributes
+  bool malformed_ = false;
+  std::string why_;
+};
+
+std::unexpected<Error> NotARequest(std::string_view why) {
+  return Fail(ErrorCode::kInvalidInput, "no OTLP request: " + std::string(why));
+}
+
+bool TooManyTokens(std::string_view json) {
+  size_t tokens = 0;
+  for (char c : json) tokens += c == ',' || c == ':' || c == '[' || c == '{';
+  return tokens > kMaxJsonTokens;
+}
+
+Status ReadJson(std::string_view body, OtlpSignal signal, Collector* collector) {
+  if (TooManyTokens(body)) return Fail(ErrorCode::kLimit, "the request holds too many values");
+  LenientJson parser;
+  auto json = parser.Parse(body);
+  if (!json) return NotARequest(parser.why());
+  if (!json->is_object()) return NotARequest("not an object");
+  if (parser.repaired()) ++collector->received().warnings["invalid-utf8-repaired"];
+  if (!ReadOtlpJson(*json, signal, collector)) return NotARequest("its list is none");
+  return {};
+}
+
+Result<Received> Receive(Encoding encoding, std::string_view body, OtlpSignal signal) {
+  Collector collector;
+  if (encoding == Encoding::kProtobuf) {
+    if (!ReadOtlpProtobuf(body, signal, &collector))
+      return NotARequest(collector.why().empty() ? "bad-protobuf" : collector.why());
+  } else if (!Trim(body).empty()) {
+    CT_RETURN_IF_ERROR(ReadJson(body, signal, &collector));
+  }
+  if (collector.malformed()) return NotARequest(collector.why());
+  if (collector.too_many())
+    return Fail(ErrorCode::kLimit, "the request holds more than 100000 items", "send smaller batches");
+  return std::move(collector.received());
+}
+
+}  // namespace
+
+extern const Receiver kOtlpTraces, kOtlpLogs, kOtlpMetrics;
+const Receiver kOtlpTraces = {
+    .name = "otlp-traces",
+    .source = kOtlpSource,
+    .unit = "spans",
+    .protobuf = true,
+    .receive = [](Encoding encoding,
+                  std::string_view body) { return Receive(encoding, body, OtlpSignal::kSpans); },
+};
+const Receiver kOtlpLogs = {
+    .name = "otlp-logs",
+    .source = kOtlpSource,
+    .unit = "log records",
+    .protobuf = true,
+    .receive = [](Encoding encoding,
+                  std::string_view body) { return Receive(encoding, body, OtlpSignal::kLogs); },
+};
+const Receiver kOtlpMetrics = {
+    .name = "otlp-metrics",
+    .source = kOtlpSource,
+    .unit = "data points",
+    .protobuf = true,
+    .receive = [](Encoding encoding,
+                  std::string_view body) { return Receive(encoding, body, OtlpSignal::kMetrics); },
+};
+
+}  // namespace clawtrace::capture

@@ -135,7 +135,7 @@ class Compiler {
     }
     TurnCost turns(priced);
     AddGroups(priced, turns, findings, prefix, &money);
-    AddFailures(priced, turns, failures, scene, prefix, &money);
+    AddFailures(turns, failures, scene, prefix, &money);
     AddObservations(session, observations, prefix);
     std::vector<std::string> roles = RolesOf(session);
     Sums own;
@@ -368,9 +368,9 @@ class Compiler {
     }
   }
 
-  void AddFailures(const PricedSession& priced, const TurnCost& turns, const std::vector<Failure>& failures,
-                   const Scene& scene, const std::string& prefix, Money* money) {
-    const auto& steps = priced.session->steps;
+  void AddFailures(const TurnCost& turns, const std::vector<Failure>& failures, const Scene& scene,
+                   const std::string& prefix, Money* money) {
+    const auto& steps = scene.session.steps;
     for (const Failure& failure : failures) {
       FailedStep row;
       const Step& step = steps[failure.step];

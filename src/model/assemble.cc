@@ -386,6 +386,11 @@ class ById {
   std::vector<T> values_;
 };
 
+void TakeCall(Call& call, const Entry& entry, const OrderKey& key) {
+  call.key = call.versions.empty() ? key : std::min(call.key, key);
+  call.versions.push_back(&entry);
+}
+
 void TakeFacts(Draft& draft, const Conversation& order, ById<Call>* calls, ById<Tool>* tools) {
   std::vector<const Entry*> outcomes;
   for (const Entry& entry : draft.facts) {
@@ -395,12 +400,8 @@ void TakeFacts(Draft& draft, const Conversation& order, ById<Call>* calls, ById<
     if (fact->kind == FactKind::kCompaction) ++draft.session.compactions;
     if (fact->kind == FactKind::kOutcome && fact->outcome) outcomes.push_back(&entry);
     if (fact->kind == FactKind::kSkill && fact->skill) TakeSkill(draft.session, *fact->skill);
-    if (fact->kind == FactKind::kLlmCall && fact->llm) {
-      Call& call = (*calls)[fact->id];
-      OrderKey key = KeyOf(entry, order);
-      call.key = call.versions.empty() ? key : std::min(call.key, key);
-      call.versions.push_back(&entry);
-    }
+    if (fact->kind == FactKind::kLlmCall && fact->llm)
+      TakeCall((*calls)[fact->id], entry, KeyOf(entry, order));
     if (fact->kind == FactKind::kToolUse && fact->tool)
       TakeUse((*tools)[fact->id], entry, KeyOf(entry, order));
   }

@@ -15,11 +15,12 @@
 #include <tuple>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "capture/log_bytes.h"
+#include "capture/sessions.h"
 #include "capture/sqlite_reader.h"
 #include "capture/unzip.h"
-#include "model/join_sources.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -320,15 +321,14 @@ class UnitSink final : public FactSink {
     pending_.push_back({path_, line, offset, std::string(reason)});
   }
   void EndSession() override {
-    auto& list = first_session_ ? by_session[*first_session_] : orphaned;
+    auto& list = first_session_ ? skipped.by_session[*first_session_] : skipped.orphaned;
     list.insert(list.end(), pending_.begin(), pending_.end());
     pending_.clear();
     first_session_.reset();
   }
 
   std::vector<Fact> facts;
-  std::map<std::string, std::vector<Skipped>> by_session;
-  std::vector<Skipped> orphaned;  // of files that gave no fact
+  SkippedPlaces skipped;
 
  private:
   std::string path_;
@@ -347,48 +347,15 @@ std::string Sidecar(const InputFile& file) {
   return {};
 }
 
-void CollectIds(const Session& session, std::map<std::string_view, Session*>* index, Session* root) {
-  index->emplace(session.id, root);
-  for (const Step& step : session.steps) {
-    for (const Session& child : step.children) CollectIds(child, index, root);
-  }
-}
-
-void AttachSkipped(UnitSink* sink, UnitResult* result) {
-  std::map<std::string_view, Session*> roots;
-  for (Session& session : result->sessions) CollectIds(session, &roots, &session);
-  auto give = [&](Session* to, std::vector<Skipped>& list) {
-    to->skipped.insert(to->skipped.end(), list.begin(), list.end());
-  };
-  for (auto& [id, list] : sink->by_session) {
-    auto found = roots.find(id);
-    // A resolved unit (spans) may have regrouped: then the places belong to the first session.
-    if (found != roots.end())
-      give(found->second, list);
-    else if (!result->sessions.empty())
-      give(&result->sessions.front(), list);
-    else
-      sink->orphaned.insert(sink->orphaned.end(), list.begin(), list.end());
-  }
-  if (!result->sessions.empty()) give(&result->sessions.front(), sink->orphaned), sink->orphaned.clear();
-  for (Session& session : result->sessions) std::sort(session.skipped.begin(), session.skipped.end());
-}
-
-// What ReadUnits was asked for.
-struct Reading {
-  const Plan& plan;
-  const std::function<void(uint64_t)>& on_bytes;
-  bool usage_only = false;
-};
-
 std::string_view WhyCutShort(ErrorCode code) {
   return code == ErrorCode::kLimit         ? "compressed-too-large"
          : code == ErrorCode::kCorruptData ? "compressed-damaged"
                                            : "unreadable";
 }
 
-Status ReadLog(const InputFile& file, const Reading& reading, FactSink* sink) {
-  FileContext context{std::string(UnzippedName(file.path)), Sidecar(file), reading.usage_only};
+Status ReadLog(const InputFile& file, const Plan& plan, bool usage_only, FactSink* sink,
+               const std::function<void(uint64_t)>& on_bytes) {
+  FileContext context{std::string(UnzippedName(file.path)), Sidecar(file), usage_only};
   auto reader = file.importer->open(context, sink);
   auto feed = [&](std::string_view bytes) {
     reader->Feed(bytes);
@@ -396,24 +363,14 @@ Status ReadLog(const InputFile& file, const Reading& reading, FactSink* sink) {
   };
   Status status;
   if (file.path == "-")
-    feed(reading.plan.standard_input);
+    feed(plan.standard_input);
   else if (auto log = LogFile::Open(file.path))
-    status = log->Read(feed, reading.on_bytes);
+    status = log->Read(feed, on_bytes);
   else
     status = std::unexpected(log.error());
   reader->Finish();
   if (!status) sink->Skip(0, 0, WhyCutShort(status.error().code));
   return status;
-}
-
-void ReadFileInto(const InputFile& file, const Reading& reading, UnitSink* sink, UnitResult* result) {
-  sink->StartFile(file.path);
-  Status status = file.database
-                      ? file.importer->read_database({file.path, Sidecar(file), reading.usage_only}, sink)
-                      : ReadLog(file, reading, sink);
-  if (file.database && reading.on_bytes) reading.on_bytes(file.bytes);
-  sink->EndSession();
-  if (!status) result->unusable.push_back({file.path, status.error().message, false});
 }
 
 // A file that holds no usable fact still gives a card that says so.
@@ -458,6 +415,29 @@ std::vector<std::string> KnownRoots(const std::string& home) {
   return roots;
 }
 
+Status ReadFacts(const InputFile& file, const Plan& plan, FactSink* sink,
+                 const std::function<void(uint64_t)>& on_bytes, bool usage_only) {
+  Status status = file.database ? file.importer->read_database({file.path, Sidecar(file), usage_only}, sink)
+                                : ReadLog(file, plan, usage_only, sink, on_bytes);
+  if (file.database && on_bytes) on_bytes(file.bytes);
+  sink->EndSession();
+  return status;
+}
+
+uint64_t SidecarKey(const InputFile& file) {
+  if (!file.importer || !file.importer->sidecar_path || file.path == "-") return 0;
+  uint64_t key = 0;
+  std::string sidecars = file.importer->sidecar_path(UnzippedName(file.path));
+  for (std::string_view sidecar : Split(sidecars, '\n')) {
+    struct stat info{};
+    if (sidecar.empty() || ::stat(std::string(sidecar).c_str(), &info) != 0) continue;
+    key = Hash64(sidecar, key);
+    for (int64_t part : {int64_t{info.st_size}, int64_t{info.st_mtim.tv_sec}, int64_t{info.st_mtim.tv_nsec}})
+      key = Hash64({reinterpret_cast<const char*>(&part), sizeof part}, key);
+  }
+  return key;
+}
+
 UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void(uint64_t)>& on_bytes) {
   const Unit* one = &unit;
   return ReadUnits({&one, 1}, plan, on_bytes);
@@ -467,25 +447,21 @@ UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
                      const std::function<void(uint64_t)>& on_bytes, bool usage_only) {
   UnitResult result;
   UnitSink all;
-  Reading reading{plan, on_bytes, usage_only};
   for (const Unit* unit : units) {
     if (!unit->importer) continue;
-    // Facts are resolved within their unit, so each unit gathers its own.
-    std::vector<Fact> before = std::exchange(all.facts, {});
     // A guess that is right for most logs; memory that is not used is never touched.
     constexpr uint64_t kBytesPerFact = 2048, kMostFacts = uint64_t{1} << 20;
-    all.facts.reserve(static_cast<size_t>(std::min(unit->bytes / kBytesPerFact, kMostFacts)));
-    for (const InputFile& file : unit->files) ReadFileInto(file, reading, &all, &result);
-    if (unit->importer->resolve) unit->importer->resolve(&all.facts);
-    if (before.empty()) continue;
-    before.insert(before.end(), std::make_move_iterator(all.facts.begin()),
-                  std::make_move_iterator(all.facts.end()));
-    all.facts = std::move(before);
+    all.facts.reserve(all.facts.size() +
+                      static_cast<size_t>(std::min(unit->bytes / kBytesPerFact, kMostFacts)));
+    for (const InputFile& file : unit->files) {
+      all.StartFile(file.path);
+      if (Status status = ReadFacts(file, plan, &all, on_bytes, usage_only); !status)
+        result.unusable.push_back({file.path, status.error().message, false});
+    }
   }
-  result.sessions = JoinSources(AssembleSessions(std::move(all.facts)));
-  AttachSkipped(&all, &result);
+  result.sessions = SessionsOf(std::move(all.facts), &all.skipped);
   if (result.sessions.empty())
-    result.sessions.push_back(EmptySession(*units.front(), std::move(all.orphaned)));
+    result.sessions.push_back(EmptySession(*units.front(), std::move(all.skipped.orphaned)));
   return result;
 }
 

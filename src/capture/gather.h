@@ -70,6 +70,13 @@ Plan PlanInputs(const std::vector<std::string>& paths, FileMemory* memory = null
 // The folders below home where known agents keep their logs and which exist.
 std::vector<std::string> KnownRoots(const std::string& home);
 
+// Reads one file to facts as its importer gives them, unresolved, and ends the sink's session. Fails when
+// nothing or not all could be read; what could be is in the sink, the place is told there too.
+Status ReadFacts(const InputFile& file, const Plan& plan, FactSink* sink,
+                 const std::function<void(uint64_t)>& on_bytes = {}, bool usage_only = false);
+// What tells two states of the files that describe this one (Importer::sidecar_path) apart; 0: there is none.
+uint64_t SidecarKey(const InputFile& file);
+
 // Reads one unit. Total: what cannot be read is in skipped of the sessions, or in unusable when nothing came
 // of it. on_bytes is called with the size of each block read, for progress; may be empty.
 struct UnitResult {

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -53,6 +54,8 @@ struct FileContext {
   bool usage_only = false;
 };
 
+using SessionLinks = std::vector<std::pair<std::string, std::string>>;
+
 struct Importer {
   std::string_view name;           // stored in facts: lower case, dashes, stable forever
   std::string_view summary;        // for --help
@@ -65,6 +68,10 @@ struct Importer {
   // Facts of different files that must be resolved together become canonical facts here (OTLP spans);
   // nullptr: none. Gets all facts of one unit with source == name, in any order, and replaces them.
   void (*resolve)(std::vector<Fact>* facts) = nullptr;
+  // Session ids of unresolved facts that resolve must see together, where the facts do not name each other as
+  // parent, child or origin (a trace and its conversation). Of as much of a delivery as is at hand: more may
+  // show more. nullptr: none.
+  void (*links)(std::span<const Fact> facts, SessionLinks* links) = nullptr;
   // Path of a file that describes this one; of several, one a line, the first that is there. nullptr: none.
   std::string (*sidecar_path)(std::string_view path) = nullptr;
   // Which files belong together because they hold one root session: equal keys are read into one unit. Gets

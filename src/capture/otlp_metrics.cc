@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "capture/otlp_tree.h"
+#include "capture/sessions.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -119,8 +120,8 @@ void AssignMetrics(const std::vector<SpanRecord>& points, const SpanTree& tree,
     if (counted.size() == 1)
       Give(counter, &(*sessions)[counted[0]]);
     else if (counted.empty())
-      AddSession(conversation.empty() ? "metrics@" + agent : conversation, conversation, agent, counter,
-                 sessions);
+      AddSession(conversation.empty() ? std::string(kCountersOf) + agent : conversation, conversation, agent,
+                 counter, sessions);
     for (size_t i = 0; counted.size() > 1 && i < counted.size(); ++i)
       (*sessions)[counted[i]].notes["metrics_unassigned"] = 0;
   }

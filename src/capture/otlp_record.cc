@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "capture/otlp_tree.h"
+
 namespace clawtrace::capture {
 namespace {
 
@@ -132,13 +134,35 @@ void DecodeExtras(Json json, SpanRecord* record) {
   });
 }
 
+// How the id of a record begins that names no trace.
+constexpr std::string_view kUntraced = "span::";
+
 }  // namespace
+
+void LinkRecords(std::span<const Fact> facts, std::vector<std::pair<std::string, std::string>>* links) {
+  JsonParser parser;
+  for (const Fact& fact : facts) {
+    if (!fact.user || fact.id.starts_with(kUntraced)) continue;
+    auto extras = parser.Parse(fact.user->text);
+    std::string_view conversation = extras ? (*extras)["conversation"].text() : std::string_view();
+    if (!conversation.empty()) links->emplace_back(fact.session_id, conversation);
+  }
+  // What only times tell (a trace of its own that a tool call started).
+  std::vector<Fact> resolved(facts.begin(), facts.end());
+  ResolveOtlp(&resolved);
+  for (const Fact& fact : resolved) {
+    if (fact.session && !fact.session->parent_session.empty())
+      links->emplace_back(fact.session_id, fact.session->parent_session);
+  }
+}
 
 Fact EncodeRecord(SpanRecord record) {
   Fact fact;
   fact.kind = FactKind::kLink;
   fact.source = kOtlpSource;
   fact.session_id = record.trace_id;
+  if (fact.session_id.empty()) fact.session_id = record.conversation;
+  if (fact.session_id.empty()) fact.session_id = "untraced@" + AgentOf(record);
   fact.id = "span:" + record.trace_id + ":" + record.span_id;
   fact.node = record.span_id;
   fact.parent_node = record.parent_id;
@@ -160,7 +184,7 @@ std::optional<SpanRecord> DecodeRecord(Fact* fact, JsonParser* parser) {
   auto json = parser->Parse(fact->user->text);
   if (!json || !json->is_object()) return std::nullopt;
   SpanRecord record;
-  record.trace_id = std::move(fact->session_id);
+  if (!fact->id.starts_with(kUntraced)) record.trace_id = std::move(fact->session_id);
   record.span_id = std::move(fact->node);
   record.parent_id = std::move(fact->parent_node);
   record.start_ns = fact->start_ns;

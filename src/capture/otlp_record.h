@@ -4,7 +4,9 @@
 // make sense together.
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -90,7 +92,11 @@ LlmCall ReadCall(const OtlpScope& scope, const OtlpAttributes& attributes, SpanR
 // Title generation, summaries and the like.
 bool IsAuxiliary(const OtlpAttributes& attributes);
 
+// Under the trace; without one under the conversation, else under a name for all such records of the client:
+// a store keeps nothing without a session.
 Fact EncodeRecord(SpanRecord record);
+// A trace and the conversation that a record of it names are one family (Importer::links).
+void LinkRecords(std::span<const Fact> facts, std::vector<std::pair<std::string, std::string>>* links);
 // nullopt when the fact is no span record; else what it holds is moved out of it.
 std::optional<SpanRecord> DecodeRecord(Fact* fact, JsonParser* parser);
 

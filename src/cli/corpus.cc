@@ -66,72 +66,22 @@ struct Held {
   UnitSet units;
 };
 
-std::vector<Compiled::Spend> SpendOf(const TraceCard& card) {
-  using Days = std::chrono::days;
-  std::map<std::pair<int64_t, std::string_view>, Compiled::Spend> rows;
-  Compiled::Spend* last = nullptr;
-  int64_t last_day = 0;
-  for (const CardStep& step : card.steps) {
-    if (step.kind != StepKind::kLlmCall || !step.cost_status) continue;
-    auto when = step.start_ms ? step.start_ms : card.started_ms;
-    int64_t day = when ? std::chrono::floor<Days>(std::chrono::milliseconds(*when)).count() : INT64_MAX;
-    if (!last || day != last_day || last->model != step.model) {
-      last = &rows[{day, step.model}], last_day = day;
-      last->day = when ? FormatIsoTime(*when * 1'000'000).substr(0, 10) : "unknown";
-      last->model = step.model;
-    }
-    Compiled::Spend& row = *last;
-    ++row.calls;
-    if (*step.cost_status == CostStatus::kUnpriced) ++row.unpriced;
-    if (step.tokens) row.tokens += *step.tokens;
-    if (step.cost_usd) row.cost += *step.cost_usd;
-  }
-  std::vector<Compiled::Spend> list;
-  for (auto& [key, row] : rows) list.push_back(std::move(row));
-  return list;
-}
-
-std::vector<Compiled::ToolSpend> ToolsOf(const TraceCard& card) {
-  std::map<std::string, Compiled::ToolSpend> rows;
-  auto add = [&](const std::string& name, std::optional<Usd> cost) -> Compiled::ToolSpend& {
-    Compiled::ToolSpend& row = rows[name];
-    row.tool = name;
-    if (cost) row.cost = row.cost.value_or(Usd()) + *cost;
-    return row;
-  };
-  for (const CardStep& step : card.steps) {
-    bool call = step.kind == StepKind::kLlmCall;
-    Compiled::ToolSpend& row = add(call ? "(answers)" : step.tool, step.attributed_cost_usd);
-    if (step.inherited) continue;
-    ++row.uses;
-    if (step.status == ToolStatus::kError) ++row.failed;
-    if (step.suspected || step.redundant) ++row.suspected;
-  }
-  for (const ReservedRow& reserved : card.reserved_costs) add("(" + reserved.row + ")", reserved.cost_usd);
-  std::vector<Compiled::ToolSpend> list;
-  for (auto& [name, row] : rows) list.push_back(std::move(row));
-  return list;
-}
-
-// A Held in the index: without its units, which the reader knows, and with the card as bytes.
+// A Held in the index: without its units, which the reader knows, and with the view as bytes.
 struct Stored {
-  std::string card;
-  Held held;
+  std::string view;
+  SessionCalls calls;
 };
 template <class A>
 void Describe(A& a, Stored& s) {
-  Compiled& item = s.held.item;
-  a.Field("", s.card), a.Field("", item.source), a.Field("", item.cwd), a.Field("", item.project),
-      a.Field("", item.user);
-  a.Field("", item.spend), a.Field("", item.tools), a.Field("", s.held.calls);
+  a.Field("", s.view), a.Field("", s.calls);
 }
 
 std::string Pack(const std::vector<Held>& list) {
   std::vector<Stored> stored;
   for (const Held& held : list) {
     Stored& row = stored.emplace_back();
-    PackCard(held.item.card, &row.card);
-    row.held = held;
+    history::PackView(held.item, &row.view);
+    row.calls = held.calls;
   }
   std::string bytes;
   PackWriter(&bytes).Put(stored);
@@ -145,9 +95,10 @@ std::optional<std::vector<Held>> Unpack(std::string_view bytes, const UnitSet& u
   if (!reader.good() || !reader.at_end()) return std::nullopt;
   std::vector<Held> list;
   for (Stored& row : stored) {
-    if (!UnpackCard(row.card, &row.held.item.card)) return std::nullopt;
-    row.held.units = units;
-    list.push_back(std::move(row.held));
+    Held& held = list.emplace_back();
+    if (!history::UnpackView(row.view, &held.item)) return std::nullopt;
+    held.calls = std::move(row.calls);
+    held.units = units;
   }
   return list;
 }
@@ -210,8 +161,8 @@ class Corpus {
   }
 
   void Summarise(Compiled* item) const {
-    item->spend = SpendOf(item->card);
-    if (want_ == Want::kSummaries) item->tools = ToolsOf(item->card);
+    item->spend = history::SpendOf(item->card);
+    if (want_ == Want::kSummaries) item->tools = history::ToolsOf(item->card);
     item->card.steps = {};
   }
 
@@ -245,13 +196,12 @@ class Corpus {
       if (!inherited.empty() && copied == inherited.end()) continue;
       Held held;
       held.calls = CallsOf(session);
-      if (copied != inherited.end()) MarkInherited(&session, copied->second);
+      history::ViewOptions how;
+      if (copied != inherited.end()) how.inherited = copied->second;
+      how.depth = depth();
       held.units = set;
-      PricedSession priced = PriceSession(session, book_);
-      held.item.card = compile::CompileCard(priced, book_, depth());
-      held.item.source = session.source;
-      held.item.cwd = session.info.cwd, held.item.project = session.info.project,
-      held.item.user = session.info.user;
+      PricedSession priced;
+      static_cast<history::SessionView&>(held.item) = history::ViewOf(&session, book_, how, &priced);
       if (keep_) keep_(held.item, priced);
       if (want_ != Want::kCards) Summarise(&held.item);
       session = Session();
@@ -327,7 +277,7 @@ class Corpus {
         inherited.emplace(std::pair(held.item.source, calls[i].id), std::move(copies[i]));
         jobs.insert(held.units);
       } else if (!calls[i].forked_from.empty() && !present.contains(calls[i].forked_from)) {
-        NotePossibleCopy(held.item.card);
+        history::NotePossibleCopy(&held.item.card);
       }
     }
     if (inherited.empty()) return;
@@ -335,12 +285,6 @@ class Corpus {
       return inherited.contains({held.item.source, held.item.card.session_id});
     });
     Run({jobs.begin(), jobs.end()}, inherited);
-  }
-
-  static void NotePossibleCopy(TraceCard& card) {
-    if (!card.coverage) card.coverage = Coverage{};
-    auto& notes = card.coverage->notes;
-    notes.insert(std::ranges::lower_bound(notes, "possible_copy"), "possible_copy");
   }
 
   void Tell() {

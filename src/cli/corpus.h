@@ -7,41 +7,15 @@
 
 #include "cli/command.h"
 #include "compile/compile.h"
+#include "history/view.h"
 #include "pricing/pricing.h"
 
 namespace clawtrace::cli {
 
-// A compiled session and what is needed to order and address it.
-struct Compiled {
-  TraceCard card;
-  std::string source;  // importer
-  std::string cwd, project, user;
-  std::string text;  // for a command's own use
-  struct Spend {     // for reports: calls of one model on one day
-    std::string day, model;
-    int64_t calls = 0, unpriced = 0;
-    Usage tokens;
-    Usd cost;
-  };
-  std::vector<Spend> spend;  // sub-agents included
-  struct ToolSpend {         // for reports: what a tool's content cost in the prompts that carried it
-    std::string tool;        // or what is no tool's: "(answers)", "(base)", "(user)", "(summary)"
-    int64_t uses = 0, failed = 0, suspected = 0;
-    std::optional<Usd> cost;  // attributed; nullopt: no price is known
-  };
-  std::vector<ToolSpend> tools;  // by name, sub-agents included; of a full card their costs are its total
+// A compiled session, and what a command makes of it while it is at hand.
+struct Compiled : history::SessionView {
+  std::string text;
 };
-
-template <class A>
-void Describe(A& a, Compiled::Spend& s) {
-  a.Field("", s.day), a.Field("", s.model), a.Field("", s.calls), a.Field("", s.unpriced);
-  a.Field("", s.tokens), a.Field("", s.cost);
-}
-template <class A>
-void Describe(A& a, Compiled::ToolSpend& s) {
-  a.Field("", s.tool), a.Field("", s.uses), a.Field("", s.failed), a.Field("", s.suspected);
-  a.Field("", s.cost);
-}
 
 // What is wanted of each session.
 enum class Want {

@@ -124,15 +124,7 @@ std::optional<uint64_t> Index::KeyOf(const capture::Unit& unit, std::string_view
     // What stands beside a database or comes through a pipe changes unseen.
     if (file.database || file.path == "-" || !file.importer) return std::nullopt;
     key = HashOf(Hash64(file.path, key), file.stamp);
-    if (!file.importer->sidecar_path) continue;
-    std::string sidecars = file.importer->sidecar_path(file.path);
-    for (std::string_view sidecar : Split(sidecars, '\n')) {
-      struct stat info{};
-      if (sidecar.empty() || ::stat(std::string(sidecar).c_str(), &info) != 0) continue;
-      key = Mix(Hash64(sidecar, key), static_cast<uint64_t>(info.st_size));
-      key = Mix(key, static_cast<uint64_t>(info.st_mtim.tv_sec));
-      key = Mix(key, static_cast<uint64_t>(info.st_mtim.tv_nsec));
-    }
+    if (uint64_t sidecar = capture::SidecarKey(file)) key = Mix(key, sidecar);
   }
   return key;
 }

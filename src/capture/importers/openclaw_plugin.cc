@@ -372,6 +372,22 @@ void Runs::Settle() {
 
 void Resolve(std::vector<Fact>* facts) { Runs(facts).Settle(); }
 
+// The session and the key of a run: events without a run come under the key, and a sub-agent is known by it.
+// Its first event also names the span of its parent's that it began in.
+void LinkRuns(std::span<const Fact> facts, SessionLinks* links) {
+  auto span = [&](const Fact& fact, const std::string& id) {
+    if (!id.empty()) links->emplace_back(fact.session_id, "span:" + id);
+  };
+  for (const Fact& fact : facts) {
+    if (fact.kind == FactKind::kToolUse || fact.kind == FactKind::kLlmCall) span(fact, fact.node);
+    if (fact.kind != FactKind::kLink) continue;
+    span(fact, fact.id == kSubAgent ? fact.parent_node : fact.node);
+    for (std::string_view what : {kSessionIs, kKeyIs}) {
+      if (fact.id.starts_with(what)) links->emplace_back(fact.session_id, fact.id.substr(what.size()));
+    }
+  }
+}
+
 class Document final : public JsonDocumentReader {
  public:
   explicit Document(FactSink* sink)
@@ -423,6 +439,7 @@ const Importer kOpenClawPlugin = {
     .sniff = Sniff,
     .open = Open,
     .resolve = Resolve,
+    .links = LinkRuns,
     .unit_key = UnitKey,
 };
 

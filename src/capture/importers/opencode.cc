@@ -95,6 +95,16 @@ std::string UnitKey(std::string_view path, std::string_view) {
   return std::string(slash == std::string_view::npos ? std::string_view(".") : path.substr(0, slash));
 }
 
+// A fork's copies are known by the session that they were copied from.
+void LinkForks(std::span<const Fact> facts, SessionLinks* links) {
+  std::vector<Fact> resolved(facts.begin(), facts.end());
+  Resolve(&resolved);
+  for (const Fact& fact : resolved) {
+    if (fact.session && !fact.session->forked_from.empty())
+      links->emplace_back(fact.session_id, fact.session->forked_from);
+  }
+}
+
 }  // namespace
 
 extern const Importer kOpencode;
@@ -106,6 +116,7 @@ const Importer kOpencode = {
     .sniff = Sniff,
     .open = Open,
     .resolve = Resolve,
+    .links = LinkForks,
     .unit_key = UnitKey,
     .is_database = IsStore,
     .read_database = ReadStore,

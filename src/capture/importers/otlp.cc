@@ -202,6 +202,7 @@ const Importer kOtlp = {
       return std::make_unique<OtlpReader>(sink);
     },
     .resolve = ResolveOtlp,
+    .links = LinkRecords,
     .unit_key = [](std::string_view, std::string_view) { return std::string("otlp"); },
 };
 

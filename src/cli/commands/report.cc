@@ -43,12 +43,6 @@ struct WasteRow {
   std::optional<Usd> cost;  // nullopt: unpriced, or the turns also did something else
 };
 
-std::string ProjectOf(const Compiled& item) {
-  std::string path = item.project.empty() ? item.cwd : item.project;
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path.empty() ? "unknown" : path.substr(path.rfind('/') + 1);
-}
-
 void AddTo(Row& row, const Compiled::Spend& spend) {
   row.calls += spend.calls, row.unpriced += spend.unpriced, row.tokens += spend.tokens,
       row.cost += spend.cost;

@@ -1,0 +1,326 @@
+// A session has one card, however it came: the facts of any recording, put into a store in any order,
+// repeatedly and in pieces, give the card that `clawtrace card` gives of the files, byte for byte.
+#include "history/history.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "base/file.h"
+#include "capture/gather.h"
+#include "cli/corpus.h"
+#include "history/links.h"
+#include "history/superseded.h"
+#include "model/fact_hash.h"
+#include "store/sqlite_store.h"
+#include "support/data.h"
+
+namespace clawtrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+const PriceBook& Book() {
+  static const PriceBook book =
+      *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
+  return book;
+}
+
+constexpr std::string_view kTenant = "local";
+
+using Cards = std::map<std::pair<std::string, std::string>, std::string>;  // by id and agent
+
+Cards CardsOfFiles(const fs::path& folder) {
+  std::ostringstream talk;
+  cli::World world;
+  world.out = world.err = &talk;
+  world.threads = 2;
+  Cards cards;
+  auto all = cli::CompileAll({folder.string()}, Book(), world);
+  if (!all) return cards;
+  for (cli::Compiled& item : *all) {
+    const auto& notes = item.card.coverage->notes;
+    // A file without any usable record has no fact, and no session in a store.
+    if (std::ranges::find(notes, "no_usable_record") != notes.end()) continue;
+    cards[{item.card.session_id, item.card.agent}] = EncodeCard(item.card, DocFormat::kYaml);
+  }
+  return cards;
+}
+
+// What a file says, as an import stores it.
+class Intake final : public capture::FactSink {
+ public:
+  explicit Intake(std::string path) : path_(std::move(path)) {}
+  void Add(Fact&& fact) override {
+    if (first_.empty()) first_ = fact.session_id;
+    facts.push_back(std::move(fact));
+  }
+  void Skip(int64_t line, int64_t offset, std::string_view reason) override {
+    pending_.push_back({path_, line, offset, std::string(reason)});
+  }
+  void EndSession() override {
+    for (Skipped& each : pending_) {
+      if (!first_.empty()) skipped.push_back({first_, std::move(each)});
+    }
+    pending_.clear(), first_.clear();
+  }
+  std::vector<Fact> facts;
+  std::vector<store::SkippedRecord> skipped;
+
+ private:
+  std::string path_, first_;
+  std::vector<Skipped> pending_;
+};
+
+// Every fact of a folder in batches of random size and order, some twice.
+std::vector<store::Batch> Deliveries(const fs::path& folder, std::mt19937& random) {
+  capture::Plan plan = capture::PlanInputs({folder.string()});
+  std::vector<store::Batch> batches;
+  for (const capture::Unit& unit : plan.units) {
+    std::vector<Fact> of_unit;
+    for (const capture::InputFile& file : unit.files) {
+      if (!file.importer) continue;
+      Intake intake(file.path);
+      std::ignore = capture::ReadFacts(file, plan, &intake);
+      std::ranges::shuffle(intake.facts, random);
+      std::ranges::copy(intake.facts, std::back_inserter(of_unit));
+      store::Batch places;
+      places.tenant = kTenant;
+      places.skipped = intake.skipped;
+      batches.push_back(std::move(places));
+      for (size_t from = 0; from < intake.facts.size();) {
+        size_t size = std::min<size_t>(1 + random() % 200, intake.facts.size() - from);
+        store::Batch batch;
+        batch.tenant = kTenant;
+        batch.facts.assign(intake.facts.begin() + static_cast<std::ptrdiff_t>(from),
+                           intake.facts.begin() + static_cast<std::ptrdiff_t>(from + size));
+        from += size;
+        if (random() % 4 == 0) batches.push_back(batch);
+        batches.push_back(std::move(batch));
+      }
+    }
+    store::Batch links;
+    links.tenant = kTenant;
+    links.links = history::LinksOf(of_unit);
+    batches.push_back(std::move(links));
+  }
+  std::ranges::shuffle(batches, random);
+  return batches;
+}
+
+std::unique_ptr<store::Store> NewStore(const fs::path& path) {
+  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path.string() + suffix);
+  store::SqliteOptions options;
+  options.path = path, options.secret = "sixteen bytes and more";
+  options.commit_window_us = 0;
+  auto opened = store::OpenSqliteStore(options);
+  EXPECT_TRUE(opened) << opened.error().message;
+  return opened ? std::move(*opened) : nullptr;
+}
+
+Cards CardsOfStore(store::Store& store) {
+  history::HistoryOptions options{&Book(), "test", std::string(kTenant)};
+  for (;;) {
+    auto compiled = history::CompileChanged(store, options, INT64_MAX, 100);
+    EXPECT_TRUE(compiled) << compiled.error().message;
+    if (!compiled || *compiled == 0) break;
+  }
+  Cards cards;
+  store::ListRequest request;
+  do {
+    auto page = history::ListSessions(store, kTenant, request);
+    EXPECT_TRUE(page) << page.error().message;
+    if (!page) break;
+    for (const history::SessionView& view : page->sessions) {
+      auto card = history::ReadCard(store, kTenant, history::KeyOf(view));
+      EXPECT_TRUE(card) << card.error().message;
+      if (card) cards[{card->session_id, card->agent}] = EncodeCard(*card, DocFormat::kYaml);
+    }
+    request.cursor = page->next;
+  } while (!request.cursor.empty());
+  return cards;
+}
+
+std::vector<fs::path> FoldersBelow(const fs::path& root, int depth) {
+  std::vector<fs::path> folders;
+  if (!fs::is_directory(root)) return folders;
+  for (const auto& entry : fs::directory_iterator(root)) {
+    if (!entry.is_directory()) continue;
+    if (depth == 1)
+      folders.push_back(entry.path());
+    else
+      std::ranges::move(FoldersBelow(entry.path(), depth - 1), std::back_inserter(folders));
+  }
+  std::ranges::sort(folders);
+  return folders;
+}
+
+class HistoryTest : public testing::Test {
+ protected:
+  static void ExpectSame(const fs::path& folder, uint32_t seed) {
+    SCOPED_TRACE(folder.string());
+    Cards want = CardsOfFiles(folder);
+    std::mt19937 random(seed);
+    auto store = NewStore(fs::path(testing::TempDir()) / ("ct_history_" + std::to_string(::getpid())));
+    ASSERT_TRUE(store);
+    auto batches = Deliveries(folder, random);
+    size_t half = batches.size() / 2, count = 0;
+    for (store::Batch& batch : batches) {
+      auto appended = store::AppendAndWait(*store, std::move(batch));
+      ASSERT_TRUE(appended) << appended.error().message;
+      // What was compiled early changes nothing.
+      if (++count == half) std::ignore = CardsOfStore(*store);
+    }
+    Cards got = CardsOfStore(*store);
+    std::set<std::pair<std::string, std::string>> names;
+    for (const auto& [name, card] : want) names.insert(name);
+    for (const auto& [name, card] : got) names.insert(name);
+    for (const auto& name : names) EXPECT_EQ(got[name], want[name]) << name.second << ":" << name.first;
+  }
+};
+
+// Two calls and a tool of one session.
+store::Batch Sample(int64_t now_ns) {
+  store::Batch batch;
+  batch.tenant = kTenant, batch.now_ns = now_ns;
+  Fact session;
+  session.kind = FactKind::kSession, session.source = "pi", session.session_id = "s-123456",
+  session.id = "session";
+  session.session = SessionInfo{};
+  session.session->agent = "pi";
+  batch.facts.push_back(session);
+  for (int i = 0; i < 1200; ++i) {
+    Fact call;
+    call.kind = FactKind::kLlmCall, call.source = "pi", call.session_id = "s-123456";
+    call.id = "call-" + std::to_string(i), call.ordinal = i, call.start_ns = int64_t{i} * 1'000'000'000;
+    call.llm = LlmCall{};
+    call.llm->model = "claude-sonnet-4-5";
+    call.llm->usage = Usage{.uncached_input = 10, .output = 1};
+    batch.facts.push_back(call);
+  }
+  return batch;
+}
+
+class StoredTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    store_ = NewStore(fs::path(testing::TempDir()) / ("ct_stored_" + std::to_string(::getpid())));
+    ASSERT_TRUE(store::AppendAndWait(*store_, Sample(1)));
+  }
+  history::SessionView View(std::string_view selector) {
+    auto view = history::FindSession(*store_, kTenant, selector);
+    EXPECT_TRUE(view) << view.error().message;
+    return view.value_or(history::SessionView{});
+  }
+  std::unique_ptr<store::Store> store_;
+  history::HistoryOptions options_{&Book(), "test", std::string(kTenant)};
+};
+
+TEST_F(StoredTest, ASessionIsFoundByItsNames) {
+  EXPECT_FALSE(history::FindSession(*store_, kTenant, "s-123456"));
+  ASSERT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+  for (const char* name : {"s-123456", "s-1234", "pi:s-123456", "pi:s-1234"})
+    EXPECT_EQ(View(name).card.session_id, "s-123456") << name;
+  for (const char* name : {"s-123", "codex:s-123456", "", "pi:", "s-1234567"}) {
+    auto view = history::FindSession(*store_, kTenant, name);
+    ASSERT_FALSE(view) << name;
+    EXPECT_EQ(view.error().code, ErrorCode::kNotFound);
+  }
+  EXPECT_FALSE(history::FindSession(*store_, "other", "s-123456"));
+  EXPECT_EQ(history::CompileSession(*store_, options_, "nobody").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(StoredTest, StepsComeInPages) {
+  ASSERT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+  history::SessionKey key{"s-123456", "pi"};
+  std::vector<size_t> sizes;
+  for (int64_t page = 0; page < 4; ++page)
+    sizes.push_back(
+        history::ReadSteps(*store_, kTenant, key, page).value_or(std::vector<CardStep>(1)).size());
+  EXPECT_EQ(sizes, (std::vector<size_t>{500, 500, 200, 0}));
+  EXPECT_EQ(history::ReadSteps(*store_, kTenant, {"s-123456", "codex"}, 0).error().code,
+            ErrorCode::kNotFound);
+  EXPECT_EQ(history::ReadCard(*store_, kTenant, key)->steps.size(), 1200u);
+}
+
+TEST_F(StoredTest, TheLastJudgementOfAJudgeCounts) {
+  Outcome good{Verdict::kSuccess, OutcomeSource::kUser, {}, "me"};
+  Outcome bad{Verdict::kFailure, OutcomeSource::kUser, {}, "me"};
+  auto outcome = [&] {
+    EXPECT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+    return View("s-123456").card.outcome;
+  };
+  EXPECT_EQ(outcome(), Verdict::kUnknown);
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", bad, 10));
+  EXPECT_EQ(outcome(), Verdict::kFailure);
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", good, 20));
+  EXPECT_EQ(outcome(), Verdict::kSuccess);
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", bad, 15));
+  EXPECT_EQ(outcome(), Verdict::kSuccess);
+  // Another judge of the same rank who disagrees.
+  bad.judge = "you";
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", bad, 5));
+  EXPECT_EQ(outcome(), Verdict::kPartial);
+}
+
+TEST_F(StoredTest, TotalsAreThoseOfTheCards) {
+  EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 1);
+  EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 0);
+  auto days = *history::ReportTotals(*store_, kTenant, history::ReportKind::kDay, INT32_MIN, INT32_MAX);
+  ASSERT_EQ(days.size(), 1u);
+  EXPECT_EQ(days[0].key, "1970-01-01");
+  EXPECT_EQ(days[0].calls, 1200);
+  EXPECT_EQ(days[0].cost, *View("s-123456").card.total_cost_usd);
+  auto models = *history::ReportTotals(*store_, kTenant, history::ReportKind::kModel, INT32_MIN, INT32_MAX);
+  ASSERT_EQ(models.size(), 1u);
+  EXPECT_EQ(models[0].key, "claude-sonnet-4-5");
+}
+
+TEST_F(StoredTest, WhatAnotherMadeIsCompiledAnew) {
+  EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 1);
+  options_.made_by = "test 2";
+  EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 1);
+  EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 0);
+}
+
+TEST_F(StoredTest, MarkedFactsDoNotHold) {
+  Fact gone = Sample(1).facts.back();
+  auto calls = [&] {
+    EXPECT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+    return View("s-123456").card.llm_call_count;
+  };
+  auto mark = [&](bool holds, int64_t now_ns) {
+    store::Batch batch;
+    batch.tenant = kTenant;
+    batch.facts.push_back(history::MarkFact("s-123456", HashOf(gone), holds, now_ns));
+    ASSERT_TRUE(store::AppendAndWait(*store_, std::move(batch)));
+  };
+  EXPECT_EQ(calls(), 1200);
+  mark(false, 5);
+  EXPECT_EQ(calls(), 1199);
+  mark(true, 7);
+  EXPECT_EQ(calls(), 1200);
+  mark(false, 6);
+  EXPECT_EQ(calls(), 1200);
+}
+
+TEST_F(HistoryTest, CardsOfOurRecordings) {
+  uint32_t seed = 0;
+  for (const fs::path& folder : FoldersBelow(test::SourceDir() / "tests/golden", 1))
+    ExpectSame(folder, ++seed);
+}
+
+TEST_F(HistoryTest, CardsOfClientsAndSuite) {
+  CT_NEEDS_SHARED_DATA();
+  uint32_t seed = 100;
+  for (const fs::path& folder : FoldersBelow(test::SharedData() / "clients", 2)) ExpectSame(folder, ++seed);
+  ExpectSame(test::SharedData() / "suite", ++seed);
+}
+
+}  // namespace
+}  // namespace clawtrace

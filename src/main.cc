@@ -36,19 +36,29 @@ void FindData(clawtrace::cli::World* world) {
   }
 }
 
-// The user's cache folder, and this very file as what caches depend on.
-void FindCache(clawtrace::cli::World* world) {
-  if (!Environment("CLAWTRACE_NO_INDEX").empty()) return;
-  std::string base = Environment("XDG_CACHE_HOME");
-  if (base.empty() && !world->home.empty()) base = world->home + "/.cache";
-  if (!base.starts_with('/')) return;
+// This very file, as what caches and compiled cards depend on.
+std::string FindProgram() {
   std::error_code error;
   auto size = fs::file_size("/proc/self/exe", error);
   auto changed = error ? fs::file_time_type() : fs::last_write_time("/proc/self/exe", error);
-  if (error) return;
-  world->cache_dir = base + "/clawtrace";
-  world->program =
-      CLAWTRACE_VERSION " " + std::to_string(size) + " " + std::to_string(changed.time_since_epoch().count());
+  if (error) return CLAWTRACE_VERSION;
+  return CLAWTRACE_VERSION " " + std::to_string(size) + " " +
+         std::to_string(changed.time_since_epoch().count());
+}
+
+// A folder of the XDG base directories; "" when there is none.
+std::string BaseFolder(const char* variable, const std::string& home, const char* below_home) {
+  std::string base = Environment(variable);
+  if (!base.starts_with('/')) base = home.empty() ? "" : home + below_home;
+  return base.starts_with('/') ? base : "";
+}
+
+void FindFolders(clawtrace::cli::World* world) {
+  std::string cache = BaseFolder("XDG_CACHE_HOME", world->home, "/.cache");
+  if (Environment("CLAWTRACE_NO_INDEX").empty() && !cache.empty()) world->cache_dir = cache + "/clawtrace";
+  world->store_path = Environment("CLAWTRACE_STORE");
+  std::string data = BaseFolder("XDG_DATA_HOME", world->home, "/.local/share");
+  if (world->store_path.empty() && !data.empty()) world->store_path = data + "/clawtrace/history.db";
 }
 
 }  // namespace
@@ -63,7 +73,8 @@ int main(int argc, char** argv) {
   world.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   world.threads = std::max(1u, std::thread::hardware_concurrency());
   FindData(&world);
-  FindCache(&world);
+  world.program = FindProgram();
+  FindFolders(&world);
   int code = clawtrace::cli::Main(argc, argv, world);
   std::cout.flush();
   if (std::cout) return code;

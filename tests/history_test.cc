@@ -6,51 +6,19 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <random>
 #include <set>
-#include <sstream>
 
-#include "base/file.h"
 #include "capture/gather.h"
-#include "cli/corpus.h"
 #include "history/links.h"
 #include "history/superseded.h"
 #include "model/fact_hash.h"
-#include "store/sqlite_store.h"
-#include "support/data.h"
+#include "support/stored_cards.h"
 
 namespace clawtrace {
 namespace {
 
-namespace fs = std::filesystem;
-
-const PriceBook& Book() {
-  static const PriceBook book =
-      *PriceBook::FromTsv(*ReadFile(test::SourceDir() / "data/prices.tsv"), "prices.tsv");
-  return book;
-}
-
-constexpr std::string_view kTenant = "local";
-
-using Cards = std::map<std::pair<std::string, std::string>, std::string>;  // by id and agent
-
-Cards CardsOfFiles(const fs::path& folder) {
-  std::ostringstream talk;
-  cli::World world;
-  world.out = world.err = &talk;
-  world.threads = 2;
-  Cards cards;
-  auto all = cli::CompileAll({folder.string()}, Book(), world);
-  if (!all) return cards;
-  for (cli::Compiled& item : *all) {
-    const auto& notes = item.card.coverage->notes;
-    // A file without any usable record has no fact, and no session in a store.
-    if (std::ranges::find(notes, "no_usable_record") != notes.end()) continue;
-    cards[{item.card.session_id, item.card.agent}] = EncodeCard(item.card, DocFormat::kYaml);
-  }
-  return cards;
-}
+using namespace test;
 
 // What a file says, as an import stores it.
 class Intake final : public capture::FactSink {
@@ -111,53 +79,6 @@ std::vector<store::Batch> Deliveries(const fs::path& folder, std::mt19937& rando
   }
   std::ranges::shuffle(batches, random);
   return batches;
-}
-
-std::unique_ptr<store::Store> NewStore(const fs::path& path) {
-  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path.string() + suffix);
-  store::SqliteOptions options;
-  options.path = path, options.secret = "sixteen bytes and more";
-  options.commit_window_us = 0;
-  auto opened = store::OpenSqliteStore(options);
-  EXPECT_TRUE(opened) << opened.error().message;
-  return opened ? std::move(*opened) : nullptr;
-}
-
-Cards CardsOfStore(store::Store& store) {
-  history::HistoryOptions options{&Book(), "test", std::string(kTenant)};
-  for (;;) {
-    auto compiled = history::CompileChanged(store, options, INT64_MAX, 100);
-    EXPECT_TRUE(compiled) << compiled.error().message;
-    if (!compiled || *compiled == 0) break;
-  }
-  Cards cards;
-  store::ListRequest request;
-  do {
-    auto page = history::ListSessions(store, kTenant, request);
-    EXPECT_TRUE(page) << page.error().message;
-    if (!page) break;
-    for (const history::SessionView& view : page->sessions) {
-      auto card = history::ReadCard(store, kTenant, history::KeyOf(view));
-      EXPECT_TRUE(card) << card.error().message;
-      if (card) cards[{card->session_id, card->agent}] = EncodeCard(*card, DocFormat::kYaml);
-    }
-    request.cursor = page->next;
-  } while (!request.cursor.empty());
-  return cards;
-}
-
-std::vector<fs::path> FoldersBelow(const fs::path& root, int depth) {
-  std::vector<fs::path> folders;
-  if (!fs::is_directory(root)) return folders;
-  for (const auto& entry : fs::directory_iterator(root)) {
-    if (!entry.is_directory()) continue;
-    if (depth == 1)
-      folders.push_back(entry.path());
-    else
-      std::ranges::move(FoldersBelow(entry.path(), depth - 1), std::back_inserter(folders));
-  }
-  std::ranges::sort(folders);
-  return folders;
 }
 
 class HistoryTest : public testing::Test {

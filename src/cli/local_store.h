@@ -1,0 +1,40 @@
+#pragma once
+// The store of this user, and the secret that belongs to it.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "capture/redact.h"
+#include "cli/command.h"
+#include "history/history.h"
+#include "store/store.h"
+
+namespace clawtrace::cli {
+
+inline constexpr Flag kStoreFlag{"--store", "FILE", "the store (default: $CLAWTRACE_STORE, else the user's)",
+                                 FlagKind::kPath};
+// Whose sessions a command imports and reads.
+inline constexpr std::string_view kLocalTenant = "local";
+
+struct LocalStore {
+  std::string path;
+  std::string secret;  // of the store: salts hashes of texts; kept in path.secret, readable by the owner
+  std::unique_ptr<store::Store> store;
+};
+
+// --store, else the user's; "" when there is no place for one.
+std::string StorePath(const Arguments& arguments, const World& world);
+// Makes store and folder, with rights for the owner alone, unless must_exist (kNotFound).
+Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist);
+// What takes secrets out of facts before they are stored: the default rules.
+Result<capture::Redactor> RedactorOf(const LocalStore& store);
+
+history::HistoryOptions HistoryOptionsOf(const World& world, const PriceBook& book);
+// Brings all cards up to date.
+Status CompileAllChanged(store::Store& store, const history::HistoryOptions& options);
+
+int64_t NowNs();
+
+}  // namespace clawtrace::cli

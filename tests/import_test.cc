@@ -187,6 +187,54 @@ TEST_F(ImportTest, SecretsDoNotReachTheStore) {
   EXPECT_EQ(again->facts_added, 0);
 }
 
+std::string FilesOf(const fs::path& store) {
+  std::string bytes;
+  for (const char* suffix : {"", "-wal", "-shm", ".secret"}) {
+    if (auto part = ReadFile(store.string() + suffix)) bytes += *part;
+  }
+  return bytes;
+}
+
+// A text that stands in facts, payloads, the card, the index of words, and packs is in no file afterwards.
+TEST_F(ImportTest, ADeletedSessionLeavesNoTextBehind) {
+  const std::string planted = "zyzzyvaplantedstring";
+  std::string line = Line(1, kOne), other = Line(1, kTwo);
+  for (std::string* each : {&line, &other}) {
+    const std::string& word = each == &line ? planted : "harmlessword";
+    each->replace(each->find("\"text\":\"x\""), 10, "\"text\":\"" + word + "\"");
+    *each = R"({"type":"user","uuid":"p","sessionId":")" + std::string(each == &line ? kOne : kTwo) +
+            R"(","timestamp":"2026-11-20T00:00:00Z","message":{"role":"user","content":"say )" + word +
+            "\"}}\n" + *each;
+  }
+  Write(root_ / "logs/a.jsonl", line);
+  Write(root_ / "logs/b.jsonl", other);
+  Import(root_ / "logs");
+  store::Batch batch;
+  batch.tenant = kTenant, batch.now_ns = 1;
+  std::string incompressible;
+  for (char c : planted) incompressible += c;
+  batch.payloads.push_back({"claude-code", std::string(kOne), "m1", "input", incompressible});
+  ASSERT_TRUE(store::AppendAndWait(*store_, std::move(batch)));
+  ASSERT_EQ(CardsOfStore(*store_).size(), 2u);
+  ASSERT_TRUE(store_->IndexText(1000));
+  ASSERT_FALSE(store_->Search(kTenant, {.text = planted, .cursor = {}})->hits.empty());
+  while (store_->Seal(INT64_MAX).value_or(0) > 0) {
+  }
+  EXPECT_NE(FilesOf(root_ / "store.db").find(planted), std::string::npos);
+  store::RemoveRequest request;
+  request.session_id = kOne;
+  auto removed = store_->Remove(kTenant, request);
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_GT(removed->facts, 0);
+  EXPECT_EQ(FilesOf(root_ / "store.db").find(planted), std::string::npos);
+  EXPECT_NE(FilesOf(root_ / "store.db").find("harmlessword"), std::string::npos);
+  EXPECT_EQ(CardsOfStore(*store_).size(), 1u);
+  EXPECT_TRUE(store_->Search(kTenant, {.text = planted, .cursor = {}})->hits.empty());
+  // Nor does it come back.
+  EXPECT_EQ(Import(root_ / "logs").facts_added, 0);
+  EXPECT_EQ(FilesOf(root_ / "store.db").find(planted), std::string::npos);
+}
+
 pid_t Start(const fs::path& folder, const fs::path& store, const char* more = nullptr) {
   pid_t child = ::fork();
   if (child != 0) return child;

@@ -117,13 +117,11 @@ void AssignMetrics(const std::vector<SpanRecord>& points, const SpanTree& tree,
                       : session.conversation == conversation;
       if (same) counted.push_back(i);
     }
-    if (counted.size() == 1)
-      Give(counter, &(*sessions)[counted[0]]);
-    else if (counted.empty())
+    if (counted.empty())
       AddSession(conversation.empty() ? std::string(kCountersOf) + agent : conversation, conversation, agent,
                  counter, sessions);
-    for (size_t i = 0; counted.size() > 1 && i < counted.size(); ++i)
-      (*sessions)[counted[i]].notes["metrics_unassigned"] = 0;
+    else if (!conversation.empty() && counted.size() == 1)
+      Give(counter, &(*sessions)[counted[0]]);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "capture/gather.h"
+#include "cli/local_store.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -52,11 +53,32 @@ Error InTermsOf(const Selection& selection, Error error) {
   return nothing_read ? NoSuch(selection.selectors[0]) : error;
 }
 
-Result<Selection> Select(const Arguments& arguments, const World& world) {
+namespace {
+
+// --store, or the user's own when it is there; "" for none.
+Result<std::string> SelectStore(const Arguments& arguments, const World& world, bool inputs) {
+  if (arguments.Has("--store") && inputs)
+    return Fail(ErrorCode::kInvalidInput, "--store and paths are two places to read sessions from",
+                "name one of them; clawtrace import takes logs into a store");
+  if (inputs) return std::string();
+  if (arguments.Has("--store")) return arguments.Value("--store");
+  struct stat info{};
+  bool there = !world.store_path.empty() && ::stat(world.store_path.c_str(), &info) == 0;
+  return there ? world.store_path : std::string();
+}
+
+}  // namespace
+
+Result<Selection> Select(const Arguments& arguments, const World& world, From from) {
   Selection selection;
   for (const std::string& word : arguments.positional) {
     bool is_input = word == "-" || Exists(word) || word.find_first_of("*?[") != std::string::npos;
     (is_input ? selection.inputs : selection.selectors).push_back(word);
+  }
+  if (from == From::kStoreOrLogs) {
+    auto store = SelectStore(arguments, world, !selection.inputs.empty());
+    if (!store) return std::unexpected(store.error());
+    selection.store = *store;
   }
   if (selection.inputs.empty()) {
     for (const std::string& word : selection.selectors) {
@@ -67,6 +89,7 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
                     "a file, a folder, a glob, or - for standard input");
       }
     }
+    if (!selection.store.empty()) return selection;
     selection.inputs = capture::KnownRoots(world.home);
     if (selection.inputs.empty() && !selection.selectors.empty())
       return std::unexpected(NoSuch(selection.selectors[0]));
@@ -76,6 +99,35 @@ Result<Selection> Select(const Arguments& arguments, const World& world) {
     }
   }
   return selection;
+}
+
+namespace {
+
+Result<std::vector<Compiled>> MatchAll(std::vector<Compiled> all, const std::vector<std::string>& selectors) {
+  if (selectors.empty()) return all;
+  std::vector<Compiled> chosen;
+  for (const std::string& selector : selectors) {
+    auto found = Match(all, selector);
+    if (!found) return std::unexpected(found.error());
+    chosen.push_back(all[found->front()]);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+Result<std::vector<Compiled>> ReadSelected(const Selection& selection, const PriceBook& book,
+                                           const World& world, Want want) {
+  if (!selection.store.empty()) {
+    auto local = OpenCompiledStore(selection.store, book, world);
+    if (!local) return std::unexpected(local.error());
+    return ReadStored(*local->store, selection.selectors);
+  }
+  auto drop = [](Compiled& item, const PricedSession&) { DropSteps(item); };
+  auto all = want == Want::kCards ? CompileAll(selection.inputs, book, world, drop)
+                                  : SummariseAll(selection.inputs, book, world, want);
+  if (!all) return std::unexpected(InTermsOf(selection, all.error()));
+  return MatchAll(std::move(*all), selection.selectors);
 }
 
 void DropSteps(Compiled& item) { item.card.steps = {}; }

@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -94,6 +97,38 @@ Status CompileAllChanged(store::Store& store, const history::HistoryOptions& opt
     if (!compiled) return std::unexpected(compiled.error());
     if (*compiled == 0) return {};
   }
+}
+
+Result<LocalStore> OpenCompiledStore(const std::string& path, const PriceBook& book, const World& world) {
+  auto local = OpenLocalStore(path, true);
+  if (!local) return local;
+  CT_RETURN_IF_ERROR(CompileAllChanged(*local->store, HistoryOptionsOf(world, book)));
+  return local;
+}
+
+Result<std::vector<Compiled>> ReadStored(store::Store& store, const std::vector<std::string>& selectors) {
+  std::vector<Compiled> all;
+  for (const std::string& selector : selectors) {
+    auto view = history::FindSession(store, kLocalTenant, selector);
+    if (!view) return std::unexpected(view.error());
+    static_cast<history::SessionView&>(all.emplace_back()) = std::move(*view);
+  }
+  if (!selectors.empty()) return all;
+  store::ListRequest request;
+  request.limit = store::kMaxPage;
+  do {
+    auto page = history::ListSessions(store, kLocalTenant, request);
+    if (!page) return std::unexpected(page.error());
+    for (history::SessionView& view : page->sessions)
+      static_cast<history::SessionView&>(all.emplace_back()) = std::move(view);
+    request.cursor = page->next;
+  } while (!request.cursor.empty());
+  std::ranges::sort(all, {}, [](const Compiled& item) {
+    const TraceCard& card = item.card;
+    return std::tuple(card.started_ms.value_or(INT64_MAX), std::string_view(card.session_id),
+                      std::string_view(item.source), std::string_view(card.source_hash));
+  });
+  return all;
 }
 
 int64_t NowNs() {

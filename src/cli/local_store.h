@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "capture/redact.h"
 #include "cli/command.h"
+#include "cli/corpus.h"
 #include "history/history.h"
 #include "store/store.h"
 
@@ -34,6 +36,12 @@ Result<capture::Redactor> RedactorOf(const LocalStore& store);
 history::HistoryOptions HistoryOptionsOf(const World& world, const PriceBook& book);
 // Brings all cards up to date.
 Status CompileAllChanged(store::Store& store, const history::HistoryOptions& options);
+
+// An existing store whose cards are up to date.
+Result<LocalStore> OpenCompiledStore(const std::string& path, const PriceBook& book, const World& world);
+// The sessions that these name (history::FindSession), in that order; without any, all by (start, id). Cards
+// without their steps.
+Result<std::vector<Compiled>> ReadStored(store::Store& store, const std::vector<std::string>& selectors);
 
 int64_t NowNs();
 

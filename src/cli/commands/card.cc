@@ -7,6 +7,7 @@
 #include "capture/gather.h"
 #include "capture/sqlite_reader.h"
 #include "cli/inputs.h"
+#include "cli/local_store.h"
 #include "compile/explain.h"
 #include "compile/reference_view.h"
 
@@ -17,6 +18,7 @@ constexpr Flag kFlags[] = {
     {"--full", "", "every step, exact amounts (default: compact, at most 1536 bytes)", FlagKind::kSwitch},
     kJsonFlag,
     {"--max-bytes", "N", "size limit of a compact card", FlagKind::kValue},
+    kStoreFlag,
     kPricesFlag,
     {"--format", "tracecard|reference",
      "reference: as the published reference compiler prints it, faults included", FlagKind::kValue},
@@ -107,6 +109,24 @@ void Print(const World& world, std::string_view text, const CardFormat& format, 
   if (!text.ends_with('\n')) *world.out << '\n';
 }
 
+// What is wanted of a session: its card, that of the sub-agent at path, or why a step of it is flagged.
+Result<std::string> Target(const PricedSession& root, const TraceCard& card, const std::string& path,
+                           const CardFormat& format, const PriceBook& book) {
+  const PricedSession* target = path.empty() ? &root : Descend(root, path);
+  if (!target)
+    return Fail(
+        ErrorCode::kNotFound,
+        fmt::format("step {} of session {} spawned no agent whose log is present", path, root.session->id),
+        "clawtrace card --full shows the steps");
+  if (!format.explain.empty()) return Explain(*target, book, format);
+  return Spell(target == &root ? card : compile::CompileCard(*target, book), format);
+}
+
+Error OneToExplain(size_t sessions) {
+  return {ErrorCode::kInvalidInput, fmt::format("--explain needs one session, these are {}", sessions),
+          "name it: clawtrace card SESSION PATH --explain STEP"};
+}
+
 int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book,
              const World& world) {
   auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession& priced) {
@@ -115,10 +135,7 @@ int PrintAll(const Selection& selection, const CardFormat& format, const PriceBo
     DropSteps(item);
   });
   if (!all) return Report(world, InTermsOf(selection, all.error()));
-  if (!format.explain.empty() && all->size() > 1)
-    return Report(world, {ErrorCode::kInvalidInput,
-                          fmt::format("--explain needs one session, these are {}", all->size()),
-                          "name it: clawtrace card SESSION PATH --explain STEP"});
+  if (!format.explain.empty() && all->size() > 1) return Report(world, OneToExplain(all->size()));
   int code = kDone;
   for (Compiled& item : *all) {
     if (item.text.empty() && !format.explain.empty())
@@ -161,22 +178,58 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
   auto again = CompileAll(selection.inputs, book, quiet, [&](Compiled& item, const PricedSession& priced) {
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i].id != item.card.session_id || wanted[i].source != item.source) continue;
-      const PricedSession* target = wanted[i].path.empty() ? &priced : Descend(priced, wanted[i].path);
-      if (target && !format.explain.empty())
-        texts[i] = Explain(*target, book, format);
-      else if (target)
-        texts[i] = Spell(target == &priced ? item.card : compile::CompileCard(*target, book), format);
-      else
-        texts[i] = Fail(ErrorCode::kNotFound,
-                        fmt::format("step {} of session {} spawned no agent whose log is present",
-                                    wanted[i].path, wanted[i].id),
-                        "clawtrace card --full shows the steps");
+      texts[i] = Target(priced, item.card, wanted[i].path, format, book);
     }
     DropSteps(item);
   });
   for (const auto& text : texts) {
     if (!text) return Report(world, text.error());
     Print(world, *text, format, texts.size() > 1);
+  }
+  return kDone;
+}
+
+// What a card does not hold (a sub-agent's card, why a step is flagged) is made of the session's facts.
+Result<std::string> FromFacts(store::Store& store, const history::SessionView& view, const std::string& path,
+                              const CardFormat& format, const PriceBook& book) {
+  auto family = history::ReadFamily(store, kLocalTenant, view.card.session_id);
+  if (!family) return std::unexpected(family.error());
+  for (size_t i = 0; i < family->sessions.size(); ++i) {
+    Session& session = family->sessions[i];
+    if (session.id != view.card.session_id || session.source != view.source) continue;
+    PricedSession priced;
+    history::SessionView root = history::ViewOf(&session, book, family->options[i], &priced);
+    return Target(priced, root.card, path, format, book);
+  }
+  return Fail(ErrorCode::kNotFound, fmt::format("session {} is not in its facts", view.card.session_id));
+}
+
+Result<std::string> FromStore(store::Store& store, const history::SessionView& view, const std::string& path,
+                              const CardFormat& format, const PriceBook& book) {
+  if (!path.empty() || !format.explain.empty()) return FromFacts(store, view, path, format, book);
+  auto card = history::ReadCard(store, kLocalTenant, history::KeyOf(view));
+  if (!card) return std::unexpected(card.error());
+  return Spell(*card, format);
+}
+
+int PrintStored(const Selection& selection, const CardFormat& format, const PriceBook& book,
+                const World& world) {
+  auto local = OpenCompiledStore(selection.store, book, world);
+  if (!local) return Report(world, local.error());
+  std::vector<std::string> names, paths;
+  for (const std::string& selector : selection.selectors) {
+    size_t slash = selector.find('/');
+    names.push_back(selector.substr(0, slash));
+    paths.push_back(slash == std::string::npos ? "" : selector.substr(slash + 1));
+  }
+  auto all = ReadStored(*local->store, names);
+  if (!all) return Report(world, all.error());
+  if (!format.explain.empty() && all->size() != 1) return Report(world, OneToExplain(all->size()));
+  paths.resize(all->size());
+  for (size_t i = 0; i < all->size(); ++i) {
+    auto text = FromStore(*local->store, (*all)[i], paths[i], format, book);
+    if (!text) return Report(world, text.error());
+    Print(world, *text, format, all->size() > 1);
   }
   return kDone;
 }
@@ -228,6 +281,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
+  if (!selection->store.empty()) return PrintStored(*selection, *format, *book, world);
   if (selection->selectors.empty()) return PrintAll(*selection, *format, *book, world);
   return PrintSelected(*selection, *format, *book, world);
 }
@@ -247,7 +301,8 @@ const Command kCard = {
         "6 characters or\n"
         "more, or agent:id. SESSION/3 is the card of the sub-agent that step 3 spawned. Without PATH the "
         "logs of the known\n"
-        "agents of this user are searched. Several YAML cards are separated by ---; with --json each is one "
+        "agents of this user are searched, or the store, if there is one. Several YAML cards are separated "
+        "by ---; with --json each is one "
         "line.",
     .flags = kFlags,
     .run = Run,

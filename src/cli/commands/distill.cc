@@ -4,6 +4,7 @@
 
 #include "base/doc_writer.h"
 #include "cli/inputs.h"
+#include "cli/local_store.h"
 #include "skill/skill.h"
 
 namespace clawtrace::cli {
@@ -15,6 +16,7 @@ constexpr Flag kFlags[] = {
     {"--dry-run", "", "show the diff, write nothing", FlagKind::kSwitch},
     {"--patches", "", "print the patches (YAML, --json: JSON lines) instead of the diff", FlagKind::kSwitch},
     kJsonFlag,
+    kStoreFlag,
     kPricesFlag,
 };
 
@@ -39,18 +41,10 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = CompileAll(selection->inputs, *book, world,
-                        [](Compiled& item, const PricedSession&) { DropSteps(item); });
-  if (!all) return Report(world, InTermsOf(*selection, all.error()));
+  auto all = ReadSelected(*selection, *book, world, Want::kCards);
+  if (!all) return Report(world, all.error());
   std::vector<TraceCard> cards;
-  if (selection->selectors.empty()) {
-    for (Compiled& item : *all) cards.push_back(std::move(item.card));
-  }
-  for (const std::string& selector : selection->selectors) {
-    auto found = Match(*all, selector);
-    if (!found) return Report(world, found.error());
-    cards.push_back((*all)[found->front()].card);
-  }
+  for (Compiled& item : *all) cards.push_back(std::move(item.card));
   std::vector<Patch> patches = distill::ProposePatches(cards);
   auto before = LoadSkill(arguments.Value("--skill"));
   if (!before) return Report(world, before.error());

@@ -167,8 +167,7 @@ int RunWatch(const Setting& setting, const Arguments& arguments, const World& wo
 int Run(const Arguments& arguments, const World& world) {
   std::optional<Watch> watch;
   if (arguments.Has("--watch")) watch.emplace();
-  Arguments paths = arguments;
-  auto selection = Select(paths, world);
+  auto selection = Select(arguments, world, From::kLogs);
   if (!selection) return Report(world, selection.error());
   if (!selection->selectors.empty())
     return Report(world, {ErrorCode::kNotFound,

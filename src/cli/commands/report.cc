@@ -6,6 +6,7 @@
 #include "base/doc_writer.h"
 #include "base/text.h"
 #include "cli/inputs.h"
+#include "cli/local_store.h"
 #include "cli/table.h"
 #include "model/archive.h"
 
@@ -22,6 +23,7 @@ constexpr Flag kFlags[] = {
     {"--top", "N", "rows of the waste list (default 10)", FlagKind::kValue},
     {"--csv", "", "print one table as CSV; with exactly one view", FlagKind::kSwitch},
     kJsonFlag,
+    kStoreFlag,
     kPricesFlag,
 };
 
@@ -371,8 +373,8 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = SummariseAll(selection->inputs, *book, world, WantOf(*request));
-  if (!all) return Report(world, InTermsOf(*selection, all.error()));
+  auto all = ReadSelected(*selection, *book, world, WantOf(*request));
+  if (!all) return Report(world, all.error());
   if (arguments.Has("--csv"))
     PrintCsv(*all, request->by[0], *world.out);
   else if (arguments.Has("--json"))

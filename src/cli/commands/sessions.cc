@@ -3,13 +3,14 @@
 #include "base/doc_writer.h"
 #include "base/text.h"
 #include "cli/inputs.h"
+#include "cli/local_store.h"
 #include "cli/table.h"
 #include "model/archive.h"
 
 namespace clawtrace::cli {
 namespace {
 
-constexpr Flag kFlags[] = {kJsonFlag, kPricesFlag};
+constexpr Flag kFlags[] = {kJsonFlag, kStoreFlag, kPricesFlag};
 
 void PrintJson(const std::vector<Compiled>& all, std::ostream& out) {
   DocWriter w(DocWriter::Format::kJson);
@@ -85,17 +86,8 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = SummariseAll(selection->inputs, *book, world);
-  if (!all) return Report(world, InTermsOf(*selection, all.error()));
-  if (!selection->selectors.empty()) {
-    std::vector<Compiled> chosen;
-    for (const std::string& selector : selection->selectors) {
-      auto found = Match(*all, selector);
-      if (!found) return Report(world, found.error());
-      chosen.push_back((*all)[found->front()]);
-    }
-    *all = std::move(chosen);
-  }
+  auto all = ReadSelected(*selection, *book, world, Want::kSummaries);
+  if (!all) return Report(world, all.error());
   if (arguments.Has("--json"))
     PrintJson(*all, *world.out);
   else

@@ -137,6 +137,8 @@ std::string EncodeCard(const TraceCard& card, DocFormat format) {
   return Encode(card, format == DocFormat::kJson ? DocWriter::Format::kJson : DocWriter::Format::kYaml);
 }
 
+void WriteStep(const CardStep& step, DocWriter* out) { WriteArchive(out).Put(step); }
+
 Result<TraceCard> DecodeCard(std::string_view text, std::string_view name) {
   return Decode<TraceCard>(text, name);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/doc_writer.h"
 #include "model/session.h"
 
 namespace clawtrace {
@@ -172,6 +173,8 @@ bool UnpackCard(std::string_view bytes, TraceCard* card);
 enum class DocFormat { kYaml, kJson };
 
 std::string EncodeCard(const TraceCard& card, DocFormat format);
+// One step as a full card has it.
+void WriteStep(const CardStep& step, DocWriter* out);
 Result<TraceCard> DecodeCard(std::string_view text, std::string_view name);
 
 // The same card within max_bytes in the given format: ids and names cut at 64 bytes with an ellipsis and 8

@@ -98,6 +98,18 @@ class SqliteStore final : public Store {
     });
   }
 
+  Result<bool> IsChanged(std::string_view tenant, std::string_view session_id) override {
+    return Read(tenant, [&](Database& db, int64_t owner) -> Result<bool> {
+      Statement row = db.Prepare(
+          "SELECT f.stale FROM session s JOIN family f ON f.id = s.family WHERE s.tenant = ? AND s.name = ?");
+      row.Bind(owner).Bind(session_id);
+      bool found = row.Step();
+      CT_RETURN_IF_ERROR(row.ok());
+      if (!found) return Fail(ErrorCode::kNotFound, "there is no session " + std::string(session_id));
+      return row.Int(0) != 0;
+    });
+  }
+
   Result<bool> PutCompiled(std::string_view tenant, const Compiled& compiled) override {
     return Write<bool>([&](WriteScope& scope) { return PutCompiledRows(scope, tenant, compiled); });
   }

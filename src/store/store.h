@@ -52,6 +52,9 @@ class Store {
   // Batch::now_ns, exclusive), longest quiet first.
   virtual Result<std::vector<ChangedFamily>> ChangedFamilies(std::string_view tenant, int64_t quiet_since_ns,
                                                              int64_t limit) = 0;
+  // Whether the family of a session would be among them, however lately it changed. kNotFound when the store
+  // holds nothing of the session.
+  virtual Result<bool> IsChanged(std::string_view tenant, std::string_view session_id) = 0;
   // Replaces what was compiled of a family, and the days' totals with it, in one commit. Facts that came
   // after compiled.sequence leave the family changed. Families that hold one of the calls that this one
   // gained, lost or holds from another time on become changed. false: it was compiled from later facts

@@ -26,6 +26,11 @@ TEST_P(StoreConformance, ChangesAreToldUntilTheyAreCompiled) {
   Append(store(), SampleBatch("t", "b", 10, 2));
   Append(store(), SampleBatch("t", "a", 20, 2));
   EXPECT_THAT(Changed(store(), "t"), ElementsAre("a", "b"));
+  EXPECT_TRUE(Must(store().IsChanged("t", "a")));
+  auto unknown = store().IsChanged("t", "c"), others = store().IsChanged("other", "a");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(others);
   auto quiet = store().ChangedFamilies("t", kSampleStart + 20 * kSecond, 10);
   ASSERT_TRUE(quiet);
   ASSERT_THAT(*quiet, SizeIs(1));
@@ -33,6 +38,8 @@ TEST_P(StoreConformance, ChangesAreToldUntilTheyAreCompiled) {
   EXPECT_EQ((*quiet)[0].changed_ns, kSampleStart + 10 * kSecond);
   EXPECT_TRUE(PutSessions(store(), "t", "a", {SampleSession("a", 1)}));
   EXPECT_THAT(Changed(store(), "t"), ElementsAre("b"));
+  EXPECT_FALSE(Must(store().IsChanged("t", "a")));
+  EXPECT_TRUE(Must(store().IsChanged("t", "b")));
   Append(store(), SampleBatch("t", "a", 20, 2));  // known
   EXPECT_THAT(Changed(store(), "t"), ElementsAre("b"));
   Append(store(), SampleBatch("t", "a", 22, 1));

@@ -155,6 +155,15 @@ class MemoryStore final : public Store {
     return changed;
   }
 
+  Result<bool> IsChanged(std::string_view tenant, std::string_view session_id) override {
+    std::lock_guard lock(mutex_);
+    TenantData& of = Of(tenant);
+    auto member = of.sessions.find(session_id);
+    if (member == of.sessions.end())
+      return Fail(ErrorCode::kNotFound, "there is no session " + std::string(session_id));
+    return of.families[member->second.family].stale;
+  }
+
   Result<bool> PutCompiled(std::string_view tenant, const Compiled& compiled) override {
     std::lock_guard lock(mutex_);
     TenantData& of = Of(tenant);

@@ -1,0 +1,140 @@
+// Spend in sums, and search.
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "model/archive.h"
+#include "serve/api/common.h"
+#include "serve/api/problem.h"
+
+namespace clawtrace::serve::api {
+namespace {
+
+constexpr int64_t kNsPerDay = int64_t{86'400} * 1'000'000'000;
+
+constexpr Param kReportParams[] = {
+    {"by", ParamType::kString, "what a row stands for; day when not given", "day,agent,model"},
+    {"from", ParamType::kTime, "from this day on (UTC)"},
+    {"until", ParamType::kTime, "before this day (UTC)"},
+};
+
+int32_t DayOf(int64_t ns) {
+  int64_t day = ns / kNsPerDay - (ns % kNsPerDay < 0 ? 1 : 0);
+  return static_cast<int32_t>(day);
+}
+
+void WriteRow(const history::ReportRow& row, DocWriter* w) {
+  w->BeginObject();
+  w->Field("key", row.key), w->Field("llm_call_count", row.calls), w->Field("unpriced_calls", row.unpriced);
+  w->Key("cost_usd"), w->Number(row.cost.ToDecimal());
+  w->Key("included_usd"), w->Number(row.included.ToDecimal());
+  w->Key("tokens"), WriteArchive(w).Put(row.tokens);
+  w->EndObject();
+}
+
+ApiResponse GetReport(const ApiRequest& request, Services& services) {
+  std::string_view by = request.Query("by").value_or("day");
+  auto kind = by == "agent"   ? history::ReportKind::kAgent
+              : by == "model" ? history::ReportKind::kModel
+                              : history::ReportKind::kDay;
+  auto time = [&](std::string_view name) {
+    auto text = request.Query(name);
+    return text ? ParseIsoTime(*text) : std::nullopt;
+  };
+  auto from = time("from"), until = time("until");
+  auto rows = history::ReportTotals(services.store, request.tenant, kind, from ? DayOf(*from) : INT32_MIN,
+                                    until ? DayOf(*until) : INT32_MAX);
+  if (!rows) return ProblemOf(rows.error());
+  history::ReportRow total;
+  for (const history::ReportRow& row : *rows) {
+    total.calls += row.calls, total.unpriced += row.unpriced, total.tokens += row.tokens;
+    total.cost += row.cost, total.included += row.included;
+  }
+  total.key = "total";
+  DocWriter w(DocWriter::Format::kJson);
+  w.BeginObject();
+  w.Field("by", by);
+  w.Key("total"), WriteRow(total, &w);
+  w.Key("rows"), w.BeginArray();
+  for (const history::ReportRow& row : *rows) WriteRow(row, &w);
+  w.EndArray();
+  w.EndObject();
+  return JsonResponse(w.Take());
+}
+
+constexpr Param kSearchParams[] = {
+    {"q", ParamType::kString, "words, all of which must occur; in double quotes: together", "", true},
+    {"limit", ParamType::kInteger, "hits a page, 1 to 1000; 50 when not given"},
+    {"cursor", ParamType::kString, "next of the page before"},
+};
+
+void WriteHit(const store::SearchHit& hit, DocWriter* w) {
+  w->BeginObject();
+  w->Field("session_id", hit.session_id), w->Field("id", hit.id), w->Field("kind", NameOf(hit.kind));
+  w->Field("source", hit.source);
+  w->Key("start");
+  if (hit.start_ns)
+    w->String(FormatIsoTime(*hit.start_ns));
+  else
+    w->Null();
+  w->Field("excerpt", hit.excerpt);
+  w->EndObject();
+}
+
+ApiResponse Search(const ApiRequest& request, Services& services) {
+  store::SearchRequest search;
+  search.text = *request.Query("q");
+  search.limit = IntegerOr(request, "limit", search.limit);
+  if (search.limit < 1 || search.limit > store::kMaxPage)
+    return Problem(400, fmt::format("limit is not between 1 and {}", store::kMaxPage));
+  search.cursor = request.Query("cursor").value_or("");
+  auto found = services.store.Search(request.tenant, search);
+  if (!found) return ProblemOf(found.error());
+  DocWriter w(DocWriter::Format::kJson);
+  w.BeginObject();
+  w.Key("hits"), w.BeginArray();
+  for (const store::SearchHit& hit : found->hits) WriteHit(hit, &w);
+  w.EndArray();
+  w.Key("next");
+  if (found->next.empty())
+    w.Null();
+  else
+    w.String(found->next);
+  w.Field("not_indexed_yet", found->behind);
+  w.EndObject();
+  return JsonResponse(w.Take());
+}
+
+#define CT_SCHEMA_ROW                                                                                    \
+  R"({"type":"object","required":["key","llm_call_count","unpriced_calls","cost_usd","tokens"],)"        \
+  R"("properties":{"key":{"type":"string"},"llm_call_count":{"type":"integer"},)"                        \
+  R"("unpriced_calls":{"type":"integer"},"cost_usd":)" CT_SCHEMA_USD R"(,"included_usd":)" CT_SCHEMA_USD \
+  R"(,"tokens":)" CT_SCHEMA_TOKENS "}}"
+
+}  // namespace
+
+extern const Route kGetReport, kGetSearch;
+const Route kGetReport = {
+    .method = "GET",
+    .pattern = "/api/v1/report",
+    .summary =
+        "Spend of all compiled sessions by day, agent or model. Unpriced calls are counted, never 0 USD.",
+    .params = kReportParams,
+    .response_schema =
+        R"({"type":"object","required":["by","total","rows"],"properties":{"by":{"type":"string"},"total":)" CT_SCHEMA_ROW
+        R"(,"rows":{"type":"array","items":)" CT_SCHEMA_ROW R"(}}})",
+    .answer = GetReport,
+};
+const Route kGetSearch = {
+    .method = "GET",
+    .pattern = "/api/v1/search",
+    .summary = "Facts by words of their texts, the last stored first.",
+    .params = kSearchParams,
+    .response_schema =
+        R"({"type":"object","required":["hits","next","not_indexed_yet"],"properties":{"next":{"type":["string","null"]},)"
+        R"("not_indexed_yet":{"type":"integer","description":"facts that this search did not look at"},)"
+        R"("hits":{"type":"array","items":{"type":"object","properties":{"session_id":{"type":"string"},"id":{"type":"string"},)"
+        R"("kind":{"type":"string"},"source":{"type":"string"},"start":{"type":["string","null"]},"excerpt":{"type":"string"}}}}}})",
+    .answer = Search,
+};
+
+}  // namespace clawtrace::serve::api

@@ -10,6 +10,7 @@ WRAPPED = {
     "libfyaml": ["base/value.cc"],
     "xxhash": ["base/hash.cc"],
     "openssl/": ["base/hash.cc"],
+    "curl/": ["base/http_client.cc"],
     "CLI/": ["cli/"],
     "cmark": ["skill/"],
     "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc", "store/sqlite.cc"],

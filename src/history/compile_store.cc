@@ -232,6 +232,17 @@ Status CompileCounters(store::Store& store, const HistoryOptions& options,
   return {};
 }
 
+// All families are looked at for this: only when another program or price book compiled last.
+Status MarkStaleOnce(store::Store& store, const HistoryOptions& options) {
+  constexpr std::string_view kCollection = "history", kKey = "made_by";
+  auto last = store.GetDocument(options.tenant, kCollection, kKey);
+  if (last && *last == options.made_by) return {};
+  if (!last && last.error().code != ErrorCode::kNotFound) return std::unexpected(std::move(last.error()));
+  auto marked = store.MarkStale(options.tenant, options.made_by);
+  if (!marked) return std::unexpected(std::move(marked.error()));
+  return store.PutDocument(options.tenant, kCollection, kKey, options.made_by);
+}
+
 }  // namespace
 
 std::string MadeBy(std::string_view program, const PriceBook& book) {
@@ -266,8 +277,7 @@ Result<Family> ReadFamily(store::Store& store, std::string_view tenant, std::str
 
 Result<int64_t> CompileChanged(store::Store& store, const HistoryOptions& options, int64_t quiet_since_ns,
                                int64_t limit) {
-  auto stale = store.MarkStale(options.tenant, options.made_by);
-  if (!stale) return std::unexpected(std::move(stale.error()));
+  CT_RETURN_IF_ERROR(MarkStaleOnce(store, options));
   auto changed = store.ChangedFamilies(options.tenant, quiet_since_ns, limit);
   if (!changed) return std::unexpected(std::move(changed.error()));
   int64_t compiled = 0;

@@ -1,0 +1,100 @@
+#include "base/http_client.h"
+
+#include <curl/curl.h>
+#include <fmt/core.h>
+
+#include <mutex>
+
+namespace clawtrace {
+namespace {
+
+struct Received {
+  std::string body;
+  bool too_long = false;
+};
+
+size_t OnBody(char* bytes, size_t, size_t size, void* user) {
+  auto& received = *static_cast<Received*>(user);
+  if (received.body.size() + size > kMaxHttpReply) {
+    received.too_long = true;
+    return 0;
+  }
+  received.body.append(bytes, size);
+  return size;
+}
+
+// Of what curl appends to: freed with it.
+struct HeaderList {
+  curl_slist* first = nullptr;
+  ~HeaderList() { curl_slist_free_all(first); }
+  void Add(const std::string& line) { first = curl_slist_append(first, line.c_str()); }
+};
+
+bool IsHeaderText(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos;
+}
+
+}  // namespace
+
+struct HttpClient::Impl {
+  CURL* handle = nullptr;
+  std::string ca_file;
+};
+
+HttpClient::HttpClient(std::string ca_file) : impl_(std::make_unique<Impl>()) {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  impl_->handle = curl_easy_init();
+  CT_CHECK(impl_->handle != nullptr);
+  impl_->ca_file = std::move(ca_file);
+}
+
+HttpClient::~HttpClient() { curl_easy_cleanup(impl_->handle); }
+
+Result<HttpReply> HttpClient::Send(const HttpCall& call) {
+  CURL* curl = impl_->handle;
+  curl_easy_reset(curl);  // keeps connections
+  Received received;
+  HeaderList headers;
+  for (const auto& [name, value] : call.headers) {
+    if (!IsHeaderText(name) || !IsHeaderText(value))
+      return Fail(ErrorCode::kInvalidInput, fmt::format("header {} holds a line end", name));
+    headers.Add(name + ": " + value);
+  }
+  headers.Add("Expect:");  // no pause before long bodies
+  curl_easy_setopt(curl, CURLOPT_URL, call.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(call.timeout_ms));
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.first);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &OnBody);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &received);
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
+  if (call.method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+  if (!call.body.empty() || call.method == "POST" || call.method == "PUT") {
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.c_str());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+  }
+  if (!impl_->ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, impl_->ca_file.c_str());
+  CURLcode code = curl_easy_perform(curl);
+  if (received.too_long)
+    return Fail(ErrorCode::kLimit,
+                fmt::format("{} answered with more than {} bytes", call.url, kMaxHttpReply));
+  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{} is no http or https address", call.url),
+                "such as http://127.0.0.1:4318");
+  if (code != CURLE_OK)
+    return Fail(ErrorCode::kUnavailable, fmt::format("{}: {}", call.url, curl_easy_strerror(code)),
+                "is the server running, and is this its address?");
+  HttpReply reply;
+  long status = 0;
+  char* type = nullptr;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+  reply.status = static_cast<int>(status);
+  if (type) reply.content_type = type;
+  reply.body = std::move(received.body);
+  return reply;
+}
+
+}  // namespace clawtrace

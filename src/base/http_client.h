@@ -1,0 +1,46 @@
+#pragma once
+// A client for HTTP/1.1 and HTTP/2, plain and TLS. Wraps libcurl.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace clawtrace {
+
+struct HttpCall {
+  std::string method = "GET";
+  std::string url;                                           // http or https
+  std::vector<std::pair<std::string, std::string>> headers;  // content length is added
+  std::string body;
+  int64_t timeout_ms = 30'000;  // for all of it
+};
+
+struct HttpReply {
+  int status = 0;
+  std::string content_type;
+  std::string body;  // at most kMaxHttpReply bytes
+};
+inline constexpr size_t kMaxHttpReply = size_t{256} << 20;
+
+// Keeps connections between calls. One call at a time; not thread-safe.
+class HttpClient {
+ public:
+  // ca_file: PEM of authorities to trust besides the system's; "" = none.
+  explicit HttpClient(std::string ca_file = {});
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // Any status is a reply; redirects are not followed. kUnavailable when there is none, kInvalidInput when
+  // the address is none, kLimit when the reply is too long.
+  Result<HttpReply> Send(const HttpCall& call);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clawtrace

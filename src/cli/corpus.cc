@@ -245,13 +245,20 @@ class Corpus {
         above[std::max(a, b)] = std::min(a, b);
       }
     }
-    // A sub-agent that another agent's store holds.
+    // Sub-agents that other files hold than the session that spawned them.
     for (const Held& held : held_) {
-      auto parent =
-          held.calls.parent.empty() ? by_id.end() : by_id.find({false, held.item.source, held.calls.parent});
-      if (parent == by_id.end()) continue;
-      size_t a = root(parent->second->units.front()), b = root(held.units.front());
+      for (const std::string& id : held.calls.below)
+        by_id.emplace(std::tuple(false, std::string_view(held.item.source), std::string_view(id)), &held);
+    }
+    auto join = [&](const Held& held, std::string_view other) {
+      auto found = other.empty() ? by_id.end() : by_id.find({false, held.item.source, other});
+      if (found == by_id.end()) return;
+      size_t a = root(found->second->units.front()), b = root(held.units.front());
       above[std::max(a, b)] = std::min(a, b);
+    };
+    for (const Held& held : held_) {
+      join(held, held.calls.parent);
+      for (const std::string& id : held.calls.missing) join(held, id);
     }
     std::map<size_t, UnitSet> groups;
     for (size_t i = 0; i < above.size(); ++i) groups[root(i)].push_back(i);

@@ -85,10 +85,13 @@ class Holders {
 }  // namespace
 
 SessionCalls CallsOf(const Session& session) {
-  SessionCalls out{
-      session.id, session.info.forked_from, session.info.parent_session, std::nullopt, std::nullopt, {}};
+  SessionCalls out;
+  out.id = session.id, out.forked_from = session.info.forked_from, out.parent = session.info.parent_session;
   ForEachSession(session, [&](const Session& each) {
+    if (&each != &session) out.below.push_back(each.id);
     for (const Step& step : each.steps) {
+      if (step.children.empty() && !step.result.child_session.empty())
+        out.missing.push_back(step.result.child_session);
       auto key = KeyOf(each, step);
       if (!key) continue;
       out.calls.push_back({*key, step.start_ns});

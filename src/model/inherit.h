@@ -23,6 +23,8 @@ struct SessionCalls {
   std::string id, forked_from, parent;      // parent: the session that it is a sub-agent of
   std::optional<int64_t> start_ns, end_ns;  // of the calls alone, however little else of the session was read
   std::vector<CallTrace> calls;             // sub-agents' included
+  std::vector<std::string> below;           // sessions of the sub-agents that are there
+  std::vector<std::string> missing;         // sub-agents' that steps name and that are not
 };
 
 template <class A>
@@ -35,7 +37,7 @@ template <class A>
 void Describe(A& a, SessionCalls& c) {
   a.Field("", c.id), a.Field("", c.forked_from), a.Field("", c.parent), a.Field("", c.start_ns),
       a.Field("", c.end_ns);
-  a.Field("", c.calls);
+  a.Field("", c.calls), a.Field("", c.below), a.Field("", c.missing);
 }
 
 SessionCalls CallsOf(const Session& session);

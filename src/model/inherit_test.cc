@@ -102,5 +102,16 @@ TEST(Inherit, MarksCallsTheirToolsAndThoseBelow) {
   EXPECT_EQ(session.notes, std::vector<std::string>{"inherited_calls:2"});
 }
 
+TEST(CallsOf, NamesSubAgentsThatAreThereAndThatAreNot) {
+  Session session = Make("a", 1, 9, {Call("x", 1, 1), Tool("t1", 1), Tool("t2", 1)});
+  session.steps[1].result.child_session = "b", session.steps[2].result.child_session = "c";
+  session.steps[1].children.push_back(Make("b", 2, 3, {Call("y", 1, 2), Tool("t3", 1)}));
+  session.steps[1].children[0].steps[1].result.child_session = "d";
+  SessionCalls calls = CallsOf(session);
+  EXPECT_EQ(calls.below, std::vector<std::string>{"b"});
+  EXPECT_EQ(calls.missing, (std::vector<std::string>{"c", "d"}));
+  EXPECT_EQ(calls.calls.size(), 2u);
+}
+
 }  // namespace
 }  // namespace clawtrace

@@ -189,7 +189,7 @@ extern const Command kImport;
 const Command kImport = {
     .name = "import",
     .summary = "take logs into a store, and what is new since the last time",
-    .usage = "import [--store FILE] [--watch] [--json] [PATH]...",
+    .usage = "import [--store FILE] [--watch] [--json] [--prices FILE] [PATH]...",
     .details =
         "Reads logs as card does and keeps what they say: the sessions stay when the logs are gone. Files "
         "that\n"

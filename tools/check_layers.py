@@ -9,13 +9,17 @@ WRAPPED = {
     "simdjson": ["base/json.cc"],
     "libfyaml": ["base/value.cc"],
     "xxhash": ["base/hash.cc"],
-    "openssl/": ["base/hash.cc"],
     "curl/": ["base/http_client.cc"],
+    "openssl/": ["base/hash.cc", "serve/stream.cc"],
     "CLI/": ["cli/"],
     "cmark": ["skill/"],
     "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc", "store/sqlite.cc"],
     "zstd.h": ["capture/unzip.cc", "store/squeeze.cc"],
     "zlib.h": ["capture/unzip.cc"],
+    "boost/beast/": ["serve/http_head.cc"],
+    "boost/": ["serve/net.h", "serve/connection.h", "serve/server.cc", "serve/stream.cc"],
+    "nghttp2/": ["serve/http2.cc"],
+    "libdeflate": ["serve/gzip.cc"],
 }
 # Free to use everywhere: formatting, and what a test needs.
 EVERYWHERE = ("fmt/",)

@@ -55,7 +55,7 @@ std::string StorePath(const Arguments& arguments, const World& world) {
   return arguments.Has("--store") ? arguments.Value("--store") : world.store_path;
 }
 
-Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist) {
+Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist, int64_t commit_window_us) {
   if (path.empty())
     return Fail(ErrorCode::kInvalidInput, "there is no place for a store",
                 "name one with --store FILE, or set HOME");
@@ -73,8 +73,7 @@ Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist) {
   local.secret = *secret;
   store::SqliteOptions options;
   options.path = path, options.secret = local.secret, options.must_exist = must_exist;
-  // One process with one writer: nobody comes along to share a commit.
-  options.commit_window_us = 0;
+  options.commit_window_us = commit_window_us;
   auto opened = store::OpenSqliteStore(options);
   if (!opened) return std::unexpected(opened.error());
   if (!there) fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, error);

@@ -28,8 +28,9 @@ struct LocalStore {
 
 // --store, else the user's; "" when there is no place for one.
 std::string StorePath(const Arguments& arguments, const World& world);
-// Makes store and folder, with rights for the owner alone, unless must_exist (kNotFound).
-Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist);
+// Makes store and folder, with rights for the owner alone, unless must_exist (kNotFound). commit_window_us:
+// how long a commit waits for more writers; one process with one writer has none.
+Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist, int64_t commit_window_us = 0);
 // What takes secrets out of facts before they are stored: the default rules.
 Result<capture::Redactor> RedactorOf(const LocalStore& store);
 

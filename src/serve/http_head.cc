@@ -1,0 +1,132 @@
+#include "serve/http_head.h"
+
+#include <algorithm>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include "base/text.h"
+
+namespace clawtrace::serve {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
+
+bool Fill(const http::request_parser<http::empty_body>& parser, Request* request) {
+  const auto& message = parser.get();
+  request->method = View(message.method_string());
+  std::string_view target = View(message.target());
+  if (target.empty() || target.front() != '/') return false;  // proxies and "*" are not served
+  size_t query = target.find('?');
+  request->path = target.substr(0, query);
+  request->query = query == std::string_view::npos ? "" : target.substr(query + 1);
+  request->headers.clear();
+  for (const auto& field : message) {
+    request->headers.emplace_back(ToLower(View(field.name_string())), View(field.value()));
+    if (request->headers.size() > kMaxHeaders) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Head ReadHead(std::string_view bytes, size_t searched, Request* request) {
+  Head head;
+  size_t from = searched > 3 ? searched - 3 : 0;
+  size_t end = bytes.find("\r\n\r\n", from);
+  if (end == std::string_view::npos) {
+    if (bytes.size() >= kMaxHead) head.state = Head::State::kTooLarge;
+    return head;
+  }
+  head.size = end + 4;
+  http::request_parser<http::empty_body> parser;
+  parser.header_limit(kMaxHead);
+  parser.body_limit(boost::none);
+  beast::error_code error;
+  parser.put(boost::asio::const_buffer(bytes.data(), head.size), error);
+  if (error == http::error::header_limit) {
+    head.state = Head::State::kTooLarge;
+    return head;
+  }
+  head.state = Head::State::kBad;
+  if ((error && error != http::error::need_more) || !parser.is_header_done() || !Fill(parser, request))
+    return head;
+  if (auto length = parser.content_length()) head.content_length = *length;
+  head.chunked = parser.chunked();
+  head.keep_alive = parser.keep_alive();
+  head.expects_continue = ToLower(request->Header("expect")) == "100-continue";
+  // Two lengths, or a length beside chunks: who stands between might believe the other one.
+  auto count = [&](std::string_view name) {
+    return std::ranges::count_if(request->headers, [&](const auto& header) { return header.first == name; });
+  };
+  if (count("content-length") > 1 || count("transfer-encoding") > 1 || (head.chunked && head.content_length))
+    return head;
+  bool other = count("transfer-encoding") > 0 && ToLower(request->Header("transfer-encoding")) != "chunked";
+  head.state = other ? Head::State::kUnsupported : Head::State::kDone;
+  return head;
+}
+
+ChunkDecoder::State ChunkDecoder::Feed(std::string_view* input, std::string* body) {
+  while (!input->empty() && !done_) {
+    if (part_ == Part::kContent) {
+      size_t take = static_cast<size_t>(std::min<uint64_t>(left_, input->size()));
+      body->append(input->substr(0, take));
+      input->remove_prefix(take);
+      left_ -= take;
+      if (left_ == 0) part_ = Part::kContentEnd;
+      continue;
+    }
+    char c = input->front();
+    input->remove_prefix(1);
+    if (Take(c) == State::kBad) return State::kBad;
+  }
+  return done_ ? State::kDone : State::kNeedMore;
+}
+
+// The hexadecimal size of the next chunk, a digit at a time.
+ChunkDecoder::State ChunkDecoder::TakeSize(char c) {
+  constexpr int kMaxDigits = 8;  // 4 GB, far above any limit of a body
+  bool digit = c >= '0' && c <= '9', letter = (c | 32) >= 'a' && (c | 32) <= 'f';
+  if (digit || letter) {
+    left_ = left_ << 4 | static_cast<uint64_t>(digit ? c - '0' : (c | 32) - 'a' + 10);
+    return ++digits_ > kMaxDigits ? State::kBad : State::kNeedMore;
+  }
+  if (digits_ == 0) return State::kBad;
+  if (c == '\r')
+    part_ = Part::kSizeEnd;
+  else if (c == ';' || c == ' ' || c == '\t')
+    part_ = Part::kExtension;
+  else
+    return State::kBad;
+  return State::kNeedMore;
+}
+
+ChunkDecoder::State ChunkDecoder::Take(char c) {
+  switch (part_) {
+    case Part::kSize:
+      return TakeSize(c);
+    case Part::kExtension:
+      if (c == '\r') part_ = Part::kSizeEnd;
+      return c == '\n' || ++trailers_ > kMaxHead ? State::kBad : State::kNeedMore;
+    case Part::kSizeEnd:
+      part_ = left_ > 0 ? Part::kContent : Part::kTrailer;
+      digits_ = 0;
+      return c == '\n' ? State::kNeedMore : State::kBad;
+    case Part::kContent:
+      return State::kBad;  // not taken byte by byte
+    case Part::kContentEnd:
+      if (c == '\n') part_ = Part::kSize;
+      return c == '\r' || c == '\n' ? State::kNeedMore : State::kBad;
+    case Part::kTrailer:
+      if (++trailers_ > kMaxHead) return State::kBad;
+      if (c == '\r') return State::kNeedMore;
+      done_ = c == '\n' && line_ == 0;
+      line_ = c == '\n' ? 0 : line_ + 1;
+      return State::kNeedMore;
+  }
+  return State::kBad;
+}
+
+}  // namespace clawtrace::serve

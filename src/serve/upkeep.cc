@@ -1,0 +1,101 @@
+#include "serve/upkeep.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "serve/keys.h"
+
+namespace clawtrace::serve {
+namespace {
+
+constexpr int64_t kFamiliesAtOnce = 16;
+constexpr int64_t kTextsAtOnce = 2'000;
+constexpr int64_t kTidyNs = 600'000'000'000;
+
+Result<std::vector<std::string>> TenantsOf(store::Store& store) {
+  std::vector<std::string> tenants = {std::string(kLocalTenant)};
+  auto keys = ListKeys(store);
+  if (!keys) return std::unexpected(keys.error());
+  for (KeyInfo& key : *keys) tenants.push_back(std::move(key.tenant));
+  std::ranges::sort(tenants);
+  tenants.erase(std::ranges::unique(tenants).begin(), tenants.end());
+  return tenants;
+}
+
+}  // namespace
+
+Upkeep::Upkeep(UpkeepOptions options) : options_(std::move(options)), thread_([this] { Loop(); }) {}
+
+Upkeep::~Upkeep() {
+  stop_ = true;
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Upkeep::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    wake_.wait_for(lock, std::chrono::milliseconds(options_.every_ms), [this] { return stop_.load(); });
+    if (stop_) return;
+    lock.unlock();
+    Status status = RunOnce();
+    lock.lock();
+    std::string complaint = status ? "" : status.error().message;
+    if (!complaint.empty() && complaint != complaint_ && options_.log)
+      options_.log->Say(Level::kError, "upkeep failed", {{"error", complaint}});
+    complaint_ = std::move(complaint);
+  }
+}
+
+Status Upkeep::RunOnce() {
+  auto tenants = TenantsOf(*options_.store);
+  if (!tenants) return std::unexpected(tenants.error());
+  // One family that cannot be compiled must not keep the others waiting.
+  std::optional<Error> first;
+  auto note = [&](Status status) {
+    if (!status && !first) first = std::move(status.error());
+  };
+  for (const std::string& tenant : *tenants) note(Compile(tenant));
+  for (Result<int64_t> left = 1; !stop_ && left && *left > 0;) {
+    left = options_.store->IndexText(kTextsAtOnce);
+    if (!left) note(std::unexpected(left.error()));
+  }
+  int64_t now = options_.now_ns();
+  if (now - tidied_ns_ >= kTidyNs) {
+    tidied_ns_ = now;
+    note(Tidy(*tenants));
+  }
+  if (first) return std::unexpected(std::move(*first));
+  return {};
+}
+
+Status Upkeep::Compile(const std::string& tenant) {
+  history::HistoryOptions options{options_.book, options_.made_by, tenant};
+  int64_t quiet_since = options_.now_ns() - options_.quiet_ns;
+  while (!stop_) {
+    auto compiled = history::CompileChanged(*options_.store, options, quiet_since, kFamiliesAtOnce);
+    if (!compiled) return std::unexpected(compiled.error());
+    if (*compiled == 0) break;
+  }
+  return {};
+}
+
+Status Upkeep::Tidy(const std::vector<std::string>& tenants) {
+  int64_t now = options_.now_ns();
+  for (const std::string& tenant : tenants) {
+    if (options_.keep_ns <= 0 || stop_) break;
+    auto removed = options_.store->Remove(tenant, {.before_ns = now - options_.keep_ns});
+    if (!removed) return std::unexpected(removed.error());
+    if (removed->families > 0 && options_.log)
+      options_.log->Say(Level::kInfo, "removed by age",
+                        {{"tenant", tenant}, {"sessions", std::to_string(removed->sessions)}});
+  }
+  for (Result<int64_t> packed = 1; !stop_ && packed && *packed > 0;) {
+    packed = options_.store->Seal(now - options_.cold_ns);
+    if (!packed) return std::unexpected(packed.error());
+  }
+  return {};
+}
+
+}  // namespace clawtrace::serve

@@ -1,0 +1,54 @@
+#pragma once
+// What a server does beside answering: compiles sessions that are quiet, fills the full-text index, packs
+// what is cold, removes what is too old. One thread; idle while nothing came in.
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "history/history.h"
+#include "serve/log.h"
+#include "store/store.h"
+
+namespace clawtrace::serve {
+
+struct UpkeepOptions {
+  store::Store* store = nullptr;
+  const PriceBook* book = nullptr;
+  std::string made_by;                  // HistoryOptions::made_by
+  std::function<int64_t()> now_ns;      // time of day
+  int64_t quiet_ns = 30'000'000'000;    // a session is compiled when nothing came for so long
+  int64_t cold_ns = 3'600'000'000'000;  // and packed
+  int64_t keep_ns = 0;                  // families older than this are removed; 0: never
+  int64_t every_ms = 2'000;
+  Log* log = nullptr;
+};
+
+class Upkeep {
+ public:
+  explicit Upkeep(UpkeepOptions options);
+  ~Upkeep();  // after the step that is under way
+  Upkeep(const Upkeep&) = delete;
+  Upkeep& operator=(const Upkeep&) = delete;
+
+  // All that is due now, on the caller's thread: Status tells the first thing that went wrong.
+  Status RunOnce();
+
+ private:
+  void Loop();
+  Status Compile(const std::string& tenant);
+  Status Tidy(const std::vector<std::string>& tenants);
+
+  UpkeepOptions options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<bool> stop_{false};
+  int64_t tidied_ns_ = 0;
+  std::string complaint_;  // last thing said, so that it is not said again and again
+  std::thread thread_;
+};
+
+}  // namespace clawtrace::serve

@@ -13,7 +13,7 @@ namespace clawtrace::serve {
 namespace {
 
 constexpr std::string_view kCollection = "keys";
-constexpr std::string_view kPrefix = "ct_";
+constexpr std::string_view kPrefix = "ctk_";
 constexpr size_t kIdDigits = 12;
 constexpr size_t kLeastRandom = 32;
 constexpr size_t kMaxKnown = 10'000;

@@ -38,7 +38,7 @@ struct KeyInfo {
 
 struct NewKey {
   KeyInfo info;
-  std::string key;  // "ct_ID_SECRET"
+  std::string key;  // "ctk_ID_SECRET"
 };
 // random: at least 32 bytes nobody can guess.
 Result<NewKey> AddKey(store::Store& store, KeyInfo info, std::string_view random);

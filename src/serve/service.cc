@@ -113,7 +113,7 @@ Result<Caller> Service::CallerOf(const Request& request) {
     if (*caller) return std::move(**caller);
     // Exporters may send keys meant for somebody else; where none is needed they open nothing and harm
     // nothing.
-    if (options_.key_required || key.starts_with("ct_"))
+    if (options_.key_required || key.starts_with("ctk_"))
       return Fail(ErrorCode::kInvalidInput, "this key is not known");
   }
   if (options_.key_required) return Fail(ErrorCode::kInvalidInput, "a key is needed");

@@ -140,8 +140,11 @@ TEST_P(ReceiverTest, GivesTheFactsOfItsImporter) {
 }
 
 TEST_P(ReceiverTest, AnySplitOrderAndRepetitionGivesTheSame) {
-  Seen whole = ReadAll(requests_);
-  EXPECT_TRUE(ReadAll(items_) == whole);
+  Seen whole = ReadAll(requests_), parts = ReadAll(items_);
+  EXPECT_EQ(parts.facts, whole.facts);
+  EXPECT_EQ(parts.texts, whole.texts);
+  // Items side by side may show more.
+  EXPECT_TRUE(std::ranges::includes(whole.links, parts.links));
   std::mt19937 random(7);
   std::vector<Request> shuffled = items_;
   shuffled.insert(shuffled.end(), items_.begin(), items_.end());

@@ -37,12 +37,12 @@ TEST(Keys, WhoHasNoneIsNotLetIn) {
   std::string key = Key(live.store(), "a", Role::kIngest, 'a');
   for (const test::HttpHeaders& headers :
        std::vector<test::HttpHeaders>{{},
-                                      {{"Authorization", "Bearer ct_000000000000_" + std::string(48, '0')}},
+                                      {{"Authorization", "Bearer ctk_000000000000_" + std::string(48, '0')}},
                                       {{"Authorization", "Bearer " + key + "0"}},
                                       {{"Authorization", "Bearer " + key.substr(0, key.size() - 1)}},
                                       {{"Authorization", "Basic " + key}},
                                       {{"x-api-key", "' OR 1=1 --"}},
-                                      {{"x-api-key", "ct_" + std::string(5000, 'a')}},
+                                      {{"x-api-key", "ctk_" + std::string(5000, 'a')}},
                                       {{"Authorization", "Bearer "}}}) {
     auto response = Post(live, headers);
     EXPECT_EQ(response.status, 401);
@@ -145,7 +145,7 @@ TEST(Keys, OnThisMachineTheyAreOptional) {
   EXPECT_EQ(live.Facts(kTrace).size(), 1u);
   EXPECT_EQ(Post(live, {{"Authorization", "Bearer " + key}}).status, 200);
   EXPECT_EQ(live.Facts(kTrace, "a").size(), 1u);
-  EXPECT_EQ(Post(live, {{"Authorization", "Bearer ct_000000000000_" + std::string(48, '0')}}).status, 401);
+  EXPECT_EQ(Post(live, {{"Authorization", "Bearer ctk_000000000000_" + std::string(48, '0')}}).status, 401);
 }
 
 TEST(Tls, BothVersionsOfHttp) {

@@ -26,9 +26,54 @@ constexpr auto kRejected = std::to_array<std::string_view>({"bad-span-id"});
 constexpr auto kChanged =
     std::to_array<std::string_view>({"span-over-limit", "log-record-over-limit", "invalid-utf8-repaired"});
 
+// A trace of its own that ran while a tool call of the same process did was perhaps started by that call:
+// they have to be resolved together. Sees what comes in one request.
+class Nesting {
+ public:
+  void See(const SpanRecord& record) {
+    if (record.event || record.instance.empty() || !record.start_ns || !record.end_ns) return;
+    Trace& trace = traces_[record.trace_id];
+    trace.start = std::min(trace.start, *record.start_ns), trace.end = std::max(trace.end, *record.end_ns);
+    trace.named = trace.named || !record.conversation.empty();
+    trace.calls = trace.calls || record.kind == Kind::kLlm;
+    trace.instance = record.instance;
+    if (record.kind == Kind::kTool && tools_.size() < kMost)
+      tools_.push_back({record.trace_id, record.instance, *record.start_ns, *record.end_ns});
+  }
+  void AddLinks(std::vector<ReceivedLink>* links) const {
+    size_t looked = 0;
+    for (const auto& [id, trace] : traces_) {
+      if (trace.named || !trace.calls || ++looked > kMost) continue;
+      for (const Tool& tool : tools_) {
+        bool around = tool.start <= trace.start && tool.end >= trace.end;
+        if (around && tool.trace_id != id && tool.instance == trace.instance)
+          links->push_back({id, tool.trace_id});
+      }
+    }
+  }
+
+ private:
+  static constexpr size_t kMost = 1000;  // of each that are compared
+  struct Trace {
+    std::string instance;
+    int64_t start = INT64_MAX, end = INT64_MIN;
+    bool named = false, calls = false;
+  };
+  struct Tool {
+    std::string trace_id, instance;
+    int64_t start, end;
+  };
+  std::map<std::string, Trace> traces_;
+  std::vector<Tool> tools_;
+};
+
 class Collector final : public OtlpVisitor {
  public:
   Received& received() { return received_; }
+  Received Take() {
+    nesting_.AddLinks(&received_.links);
+    return std::move(received_);
+  }
   bool malformed() const { return malformed_; }
   const std::string& why() const { return why_; }
   bool too_many() const { return received_.items > kMaxReceivedItems; }
@@ -74,6 +119,7 @@ class Collector final : public OtlpVisitor {
       if (received_.links.empty() || received_.links.back() != link)
         received_.links.push_back(std::move(link));
     }
+    nesting_.See(record);
     AddTexts(record, attributes, body);
     received_.facts.push_back(EncodeRecord(std::move(record)));
   }
@@ -124,6 +170,7 @@ class Collector final : public OtlpVisitor {
   static std::string Part(std::string_view key) { return std::string(PrefixUtf8(key, kMaxOtlpName)); }
 
   Received received_;
+  Nesting nesting_;
   JsonParser parser_;  // of JSON inside attributes
   bool malformed_ = false;
   std::string why_;
@@ -161,7 +208,7 @@ Result<Received> Receive(Encoding encoding, std::string_view body, OtlpSignal si
   if (collector.malformed()) return NotARequest(collector.why());
   if (collector.too_many())
     return Fail(ErrorCode::kLimit, "the request holds more than 100000 items", "send smaller batches");
-  return std::move(collector.received());
+  return collector.Take();
 }
 
 }  // namespace

@@ -85,6 +85,8 @@ struct Importer {
   // gets offset 0 and a line that counts records of a session. Fails when the file cannot be read at all.
   bool (*is_database)(std::span<const std::string> tables) = nullptr;
   Status (*read_database)(const FileContext& file, FactSink* sink) = nullptr;
+  // Its facts are those of other importers and receivers, whose names they keep as their source.
+  bool any_source = false;
 };
 
 inline constexpr size_t kHeadBytes = 64 * 1024;

@@ -295,7 +295,7 @@ const Command kCard = {
     .usage =
         "card [--full] [--json] [--max-bytes N] [--prices FILE] [--format tracecard|reference] [--explain "
         "STEP]\n"
-        "                      [PATH|SESSION[/STEP]]...",
+        "                      [--store FILE] [PATH|SESSION[/STEP]]...",
     .details =
         "PATH is a log file, a folder, a glob or - for standard input; SESSION a full id, a unique prefix of "
         "6 characters or\n"

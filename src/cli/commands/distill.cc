@@ -90,7 +90,8 @@ const Command kDistill = {
     .name = "distill",
     .summary = "turn waste and repairs seen in sessions into rules of a skill",
     .usage =
-        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--patches] [--json] [--prices FILE]",
+        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--patches] [--json] [--store FILE]\n"
+        "                         [--prices FILE]",
     .details =
         "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same "
         "session go under\n"

@@ -390,7 +390,9 @@ extern const Command kReport;
 const Command kReport = {
     .name = "report",
     .summary = "spend by day, agent, model, project, user, task, tool or skill; top waste; coverage",
-    .usage = "report [--by LIST] [--waste] [--top N] [--csv|--json] [--prices FILE] [PATH]...",
+    .usage =
+        "report [--by LIST] [--waste] [--top N] [--csv|--json] [--store FILE] [--prices FILE] "
+        "[PATH|SESSION]...",
     .details =
         "Every report ends with its coverage: what was priced, what was not, and what was skipped. Views by "
         "day, "

@@ -101,7 +101,7 @@ extern const Command kSessions;
 const Command kSessions = {
     .name = "sessions",
     .summary = "list sessions with calls, tokens and cost, sub-agents included",
-    .usage = "sessions [--json] [--prices FILE] [PATH|SESSION]...",
+    .usage = "sessions [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
     .details =
         "One row a root session, by start time. \"+?\" after an amount: some calls have no known price. "
         "--json prints one array.",

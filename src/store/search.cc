@@ -166,7 +166,10 @@ Result<SearchResult> SearchRows(Database& db, int64_t tenant, const SearchReques
   if (tenant <= 0) return result;
   std::string match = MatchOf(terms, tenant);
   Statement rows = db.Prepare(
-      "SELECT f.id, f.kind, f.body, s.name, w.s, s.tenant FROM text CROSS JOIN fact f ON f.id = text.rowid "
+      "SELECT f.id, f.kind, f.body, s.name, w.s, s.tenant, "
+      "coalesce((SELECT m.session FROM summary m WHERE m.family = s.family AND m.session = s.name), "
+      "(SELECT min(m.session) FROM summary m WHERE m.family = s.family)) FROM text CROSS JOIN fact f ON f.id "
+      "= text.rowid "
       "CROSS JOIN session s ON s.id = f.session CROSS JOIN word w ON w.id = f.source "
       "WHERE text MATCH ? AND text.rowid < ? ORDER BY text.rowid DESC LIMIT ?");
   rows.Bind(std::string_view(match)).Bind(before).Bind(request.limit * kLooksPerHit);
@@ -179,7 +182,7 @@ Result<SearchResult> SearchRows(Database& db, int64_t tenant, const SearchReques
     std::string text = TextOf(*fact);
     if (!HasPhrases(text, terms)) continue;
     result.hits.push_back({std::string(rows.Text(4)), std::string(rows.Text(3)), fact->id, fact->kind,
-                           fact->start_ns, ExcerptOf(text, terms.first)});
+                           fact->start_ns, ExcerptOf(text, terms.first), std::string(rows.Text(6))});
   }
   CT_RETURN_IF_ERROR(rows.ok());
   if (std::ssize(result.hits) == request.limit || looked == request.limit * kLooksPerHit)

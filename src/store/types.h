@@ -157,6 +157,9 @@ struct SearchHit {
   FactKind kind = FactKind::kLink;
   std::optional<int64_t> start_ns;
   std::string excerpt;  // valid UTF-8 around the first word
+  // The compiled session of its family, under which lists show it: of several the one of the same id, else
+  // the smallest; "" when none is compiled.
+  std::string listed_as;
   bool operator==(const SearchHit&) const = default;
 };
 struct SearchResult {

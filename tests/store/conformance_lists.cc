@@ -269,6 +269,12 @@ TEST_P(StoreConformance, SearchFindsWordsOfTheTenantsFacts) {
   EXPECT_EQ(hit->hits[0].source, "claude-code");
   EXPECT_EQ(hit->hits[0].start_ns, kSampleStart + 3 * kSecond);
   EXPECT_THAT(hit->hits[0].excerpt, testing::HasSubstr("zebra3"));
+  EXPECT_EQ(hit->hits[0].listed_as, "") << "nothing is compiled yet";
+  Append(store(), {.tenant = "t", .links = {{"s", "conversation"}}});
+  PutSessions(store(), "t", "s", {SampleSession("conversation", 1)});
+  EXPECT_EQ(Must(store().Search("t", {.text = "zebra3"})).hits[0].listed_as, "conversation");
+  PutSessions(store(), "t", "s", {SampleSession("a", 1), SampleSession("s", 1)});
+  EXPECT_EQ(Must(store().Search("t", {.text = "zebra3"})).hits[0].listed_as, "s");
   for (std::string odd : {"zebra3\"", "zebra3) OR (step", "zebra3*", "NEAR(zebra3)", "zebra3 AND", "-zebra3"})
     EXPECT_TRUE(store().Search("t", {.text = odd})) << odd;
   EXPECT_FALSE(store().Search("t", {.text = " \"\" --- "}));

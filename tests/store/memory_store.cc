@@ -155,6 +155,16 @@ class MemoryStore final : public Store {
     return changed;
   }
 
+  std::string ListedAs(std::string_view tenant, const std::string& name, int64_t family) {
+    std::string smallest;
+    for (const CompiledSession& each : Of(tenant).families[family].sessions) {
+      const std::string& id = each.summary.session_id;
+      if (id == name) return id;
+      if (smallest.empty() || id < smallest) smallest = id;
+    }
+    return smallest;
+  }
+
   Result<bool> IsChanged(std::string_view tenant, std::string_view session_id) override {
     std::lock_guard lock(mutex_);
     TenantData& of = Of(tenant);
@@ -314,7 +324,13 @@ class MemoryStore final : public Store {
       for (const auto& [key, fact] : session.facts) {
         std::string text = TextOf(fact);
         if (key.second <= indexed_ && Has(text, words, request.text))
-          hits[key.second] = {fact.source, name, fact.id, fact.kind, fact.start_ns, text};
+          hits[key.second] = {fact.source,
+                              name,
+                              fact.id,
+                              fact.kind,
+                              fact.start_ns,
+                              text,
+                              ListedAs(tenant, name, session.family)};
       }
     }
     SearchResult result;

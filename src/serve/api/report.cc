@@ -69,7 +69,12 @@ constexpr Param kSearchParams[] = {
 
 void WriteHit(const store::SearchHit& hit, DocWriter* w) {
   w->BeginObject();
-  w->Field("session_id", hit.session_id), w->Field("id", hit.id), w->Field("kind", NameOf(hit.kind));
+  w->Key("session_id");
+  if (hit.listed_as.empty())
+    w->Null();
+  else
+    w->String(hit.listed_as);
+  w->Field("told_by", hit.session_id), w->Field("id", hit.id), w->Field("kind", NameOf(hit.kind));
   w->Field("source", hit.source);
   w->Key("start");
   if (hit.start_ns)
@@ -132,7 +137,8 @@ const Route kGetSearch = {
     .response_schema =
         R"({"type":"object","required":["hits","next","not_indexed_yet"],"properties":{"next":{"type":["string","null"]},)"
         R"("not_indexed_yet":{"type":"integer","description":"facts that this search did not look at"},)"
-        R"("hits":{"type":"array","items":{"type":"object","properties":{"session_id":{"type":"string"},"id":{"type":"string"},)"
+        R"("hits":{"type":"array","items":{"type":"object","properties":{"session_id":{"type":["string","null"],"description":"null: not compiled yet"},)"
+        R"("told_by":{"type":"string","description":"the id that the fact itself has: a sub-agent, a trace"},"id":{"type":"string"},)"
         R"("kind":{"type":"string"},"source":{"type":"string"},"start":{"type":["string","null"]},"excerpt":{"type":"string"}}}}}})",
     .answer = Search,
 };

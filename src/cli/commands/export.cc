@@ -12,6 +12,7 @@
 #include "cli/local_store.h"
 #include "history/import.h"
 #include "model/atif.h"
+#include "model/otlp.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -19,29 +20,35 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Flag kFlags[] = {
-    {"--format", "atif|card|jsonl",
-     "atif: Agent Trajectory Interchange Format 1.7 (default); card: full cards; jsonl: facts, one a line",
+    {"--format", "atif|card|jsonl|otlp",
+     "atif: Agent Trajectory Interchange Format 1.7 (default); card: full cards; jsonl: facts, one a line; "
+     "otlp: OpenTelemetry traces",
      FlagKind::kValue},
     kStoreFlag,
     kPricesFlag,
 };
 
-enum class Format { kAtif, kCard, kJsonl };
+enum class Format { kAtif, kCard, kJsonl, kOtlp };
 
 Result<Format> FormatOf(const Arguments& arguments) {
   static const std::map<std::string, Format, std::less<>> kFormats = {
-      {"atif", Format::kAtif}, {"card", Format::kCard}, {"jsonl", Format::kJsonl}};
+      {"atif", Format::kAtif}, {"card", Format::kCard}, {"jsonl", Format::kJsonl}, {"otlp", Format::kOtlp}};
   std::string name = arguments.Has("--format") ? arguments.Value("--format") : "atif";
   auto found = kFormats.find(name);
   if (found == kFormats.end())
     return Fail(ErrorCode::kInvalidInput, fmt::format("--format {} is not known", name),
-                "use --format atif, card or jsonl");
+                "use --format atif, card, jsonl or otlp");
   return found->second;
 }
 
 std::string CardLine(const TraceCard& card) {
   std::string text = EncodeCard(card, DocFormat::kJson);
   return text.ends_with('\n') ? text : text + '\n';
+}
+
+std::string TextOf(const Session& session, const TraceCard& card, Format format) {
+  if (format == Format::kCard) return CardLine(card);
+  return format == Format::kOtlp ? EncodeOtlp(session) : EncodeAtif(session);
 }
 
 // Could one of the selectors mean this session? Match decides; this bounds what is kept until then.
@@ -55,7 +62,7 @@ int OfFiles(const Selection& selection, Format format, const PriceBook& book, co
   const auto& selectors = selection.selectors;
   auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession& priced) {
     if (selectors.empty() || MayBeMeant(selectors, item.card.session_id))
-      item.text = format == Format::kAtif ? EncodeAtif(*priced.session) : CardLine(item.card);
+      item.text = TextOf(*priced.session, item.card, format);
     DropSteps(item);
   });
   if (!all) return Report(world, InTermsOf(selection, all.error()));
@@ -70,14 +77,14 @@ int OfFiles(const Selection& selection, Format format, const PriceBook& book, co
   return kDone;
 }
 
-Result<std::string> Trajectory(store::Store& store, const Compiled& item) {
+Result<std::string> Trajectory(store::Store& store, const Compiled& item, Format format) {
   auto family = history::ReadFamily(store, kLocalTenant, item.card.session_id);
   if (!family) return std::unexpected(family.error());
   for (size_t i = 0; i < family->sessions.size(); ++i) {
     Session& session = family->sessions[i];
     if (session.id != item.card.session_id || session.source != item.source) continue;
     if (const auto& copied = family->options[i].inherited; !copied.empty()) MarkInherited(&session, copied);
-    return EncodeAtif(session);
+    return TextOf(session, item.card, format);
   }
   return Fail(ErrorCode::kNotFound, fmt::format("session {} is not in its facts", item.card.session_id));
 }
@@ -85,8 +92,9 @@ Result<std::string> Trajectory(store::Store& store, const Compiled& item) {
 Status WriteOne(store::Store& store, const Compiled& item, Format format, std::set<std::string>* written,
                 std::ostream& out) {
   switch (format) {
-    case Format::kAtif: {
-      auto text = Trajectory(store, item);
+    case Format::kAtif:
+    case Format::kOtlp: {
+      auto text = Trajectory(store, item, format);
       if (!text) return std::unexpected(text.error());
       out << *text;
       return {};
@@ -178,12 +186,14 @@ extern const Command kExport;
 const Command kExport = {
     .name = "export",
     .summary = "sessions in another format: trajectories, cards, facts",
-    .usage = "export [--format atif|card|jsonl] [--store FILE] [--prices FILE] [PATH|SESSION]...",
+    .usage = "export [--format atif|card|jsonl|otlp] [--store FILE] [--prices FILE] [PATH|SESSION]...",
     .details =
         "atif prints one JSON document a session, sub-agents embedded; what the format has no member for\n"
         "stands below extra.clawtrace. card prints full cards, one a line. jsonl prints the facts that "
         "sessions\n"
-        "are made of, one a line, with all that is resolved with them. clawtrace reads atif and jsonl back.\n"
+        "are made of, one a line, with all that is resolved with them. otlp prints one request of OTLP/JSON "
+        "a session, one a\n"
+        "line. clawtrace reads atif, jsonl and otlp back.\n"
         "PATH and SESSION as for card.",
     .flags = kFlags,
     .run = Run,

@@ -95,7 +95,9 @@ extern const Command kKey;
 const Command kKey = {
     .name = "key",
     .summary = "keys that let clients into the server",
-    .usage = "key add [--tenant NAME] [--role ROLE] [--note TEXT] | key list [--json] | key revoke ID",
+    .usage =
+        "key add [--store FILE] [--tenant NAME] [--role ROLE] [--note TEXT] | key list [--json] | key revoke "
+        "ID",
     .details =
         "add prints the new key, once; the store keeps its salted hash. A key belongs to one tenant and has "
         "one role: ingest\n"

@@ -192,7 +192,9 @@ const Command kServe = {
     .summary = "collect OpenTelemetry and OpenClaw events over HTTP and gRPC",
     .usage =
         "serve [--store FILE] [--host ADDRESS] [--port N] [--grpc-port N] [--tls-cert FILE --tls-key FILE] "
-        "...",
+        "[--require-key] [--allow-origin LIST] [--redact FILE | --no-redaction] [--memory MB] [--quiet "
+        "SECONDS] "
+        "[--keep-days N] [--prices FILE]",
     .details =
         "Takes OTLP traces, logs and metrics (POST /v1/traces, /v1/logs, /v1/metrics; gRPC) and the events "
         "of the OpenClaw\n"

@@ -32,7 +32,7 @@ void ForEachWord(std::string_view text, F&& visit) {
     }
     size_t begin = i;
     while (i < text.size() && IsWordByte(text[i])) ++i;
-    visit(ToLower(text.substr(begin, std::min(i - begin, kMaxWord))));
+    visit(text.substr(begin, std::min(i - begin, kMaxWord)));
   }
 }
 
@@ -64,9 +64,9 @@ Terms TermsOf(std::string_view text) {
   bool quoted = false;
   for (std::string_view part : Split(text, '"')) {
     if (quoted && !Trim(part).empty()) terms.phrases.emplace_back(part);
-    ForEachWord(part, [&](std::string word) {
+    ForEachWord(ToLower(part), [&](std::string_view word) {
       if (terms.first.empty()) terms.first = word;
-      terms.words.insert(std::move(word));
+      terms.words.emplace(word);
     });
     quoted = !quoted;
   }
@@ -96,11 +96,14 @@ bool HasPhrases(std::string_view text, const Terms& terms) {
 }  // namespace
 
 std::string IndexWords(const Fact& fact, int64_t tenant) {
-  std::set<std::string> words;
-  ForEachWord(TextOf(fact), [&](std::string word) { words.insert(std::move(word)); });
+  std::string text = ToLower(TextOf(fact));
+  std::vector<std::string_view> words;
+  ForEachWord(text, [&](std::string_view word) { words.push_back(word); });
   if (words.empty()) return {};
+  std::ranges::sort(words);
+  words.erase(std::ranges::unique(words).begin(), words.end());
   std::string out = TenantWord(tenant);
-  for (const std::string& word : words) out.append(" ").append(word);
+  for (std::string_view word : words) out.append(" ").append(word);
   return out;
 }
 

@@ -81,8 +81,19 @@ Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist, int6
   return local;
 }
 
-Result<capture::Redactor> RedactorOf(const LocalStore& store) {
-  return capture::Redactor::Make(capture::DefaultRedactionRules(), store.secret);
+Result<std::unique_ptr<capture::Redactor>> RedactorOf(const Arguments& arguments, const LocalStore& store) {
+  if (arguments.Has("--no-redaction")) return nullptr;
+  capture::RedactionRules rules = capture::DefaultRedactionRules();
+  if (arguments.Has("--redact")) {
+    auto text = ReadFile(arguments.Value("--redact"));
+    if (!text) return std::unexpected(text.error());
+    auto read = capture::ParseRedactionRules(*text, arguments.Value("--redact"));
+    if (!read) return std::unexpected(read.error());
+    rules = std::move(*read);
+  }
+  auto made = capture::Redactor::Make(rules, store.secret);
+  if (!made) return std::unexpected(made.error());
+  return std::make_unique<capture::Redactor>(std::move(*made));
 }
 
 history::HistoryOptions HistoryOptionsOf(const World& world, const PriceBook& book) {

@@ -31,8 +31,12 @@ std::string StorePath(const Arguments& arguments, const World& world);
 // Makes store and folder, with rights for the owner alone, unless must_exist (kNotFound). commit_window_us:
 // how long a commit waits for more writers; one process with one writer has none.
 Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist, int64_t commit_window_us = 0);
-// What takes secrets out of facts before they are stored: the default rules.
-Result<capture::Redactor> RedactorOf(const LocalStore& store);
+inline constexpr Flag kRedactFlag{"--redact", "FILE", "redaction rules of your own (docs/redaction.md)",
+                                  FlagKind::kPath};
+inline constexpr Flag kNoRedactionFlag{"--no-redaction", "", "store secrets as they come", FlagKind::kSwitch};
+// What takes secrets out of facts before they are stored: the default rules, those of --redact; nullptr:
+// nothing is redacted.
+Result<std::unique_ptr<capture::Redactor>> RedactorOf(const Arguments& arguments, const LocalStore& store);
 
 history::HistoryOptions HistoryOptionsOf(const World& world, const PriceBook& book);
 // Brings all cards up to date.

@@ -19,6 +19,8 @@ namespace {
 constexpr Flag kFlags[] = {
     kStoreFlag,
     {"--watch", "", "stay, and keep up with agents that are running; ends on Ctrl-C", FlagKind::kSwitch},
+    kRedactFlag,
+    kNoRedactionFlag,
     kJsonFlag,
     kPricesFlag,
 };
@@ -31,7 +33,7 @@ constexpr int kMostShare = 10;
 
 struct Setting {
   LocalStore local;
-  capture::Redactor redactor;
+  std::unique_ptr<capture::Redactor> redactor;  // nullptr: nothing is redacted
   PriceBook book;
   std::vector<std::string> inputs;
 };
@@ -41,7 +43,7 @@ Result<history::Imported> ImportOnce(const Setting& setting, const std::function
   options.tenant = kLocalTenant;
   options.inputs = setting.inputs;
   options.now_ns = NowNs();
-  options.redactor = &setting.redactor;
+  options.redactor = setting.redactor.get();
   options.stop = stop;
   return history::Import(*setting.local.store, options);
 }
@@ -177,7 +179,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto local = OpenLocalStore(StorePath(arguments, world), false);
   if (!local) return Report(world, local.error());
-  auto redactor = RedactorOf(*local);
+  auto redactor = RedactorOf(arguments, *local);
   if (!redactor) return Report(world, redactor.error());
   Setting setting{std::move(*local), std::move(*redactor), std::move(*book), selection->inputs};
   return watch ? RunWatch(setting, arguments, world, &*watch) : RunOnce(setting, arguments, world);
@@ -189,7 +191,8 @@ extern const Command kImport;
 const Command kImport = {
     .name = "import",
     .summary = "take logs into a store, and what is new since the last time",
-    .usage = "import [--store FILE] [--watch] [--json] [--prices FILE] [PATH]...",
+    .usage =
+        "import [--store FILE] [--watch] [--redact FILE | --no-redaction] [--json] [--prices FILE] [PATH]...",
     .details =
         "Reads logs as card does and keeps what they say: the sessions stay when the logs are gone. Files "
         "that\n"

@@ -30,8 +30,8 @@ constexpr Flag kFlags[] = {
     {"--tls-key", "FILE", "and its key (PEM)", FlagKind::kPath},
     {"--require-key", "", "ask for a key on this machine too", FlagKind::kSwitch},
     {"--allow-origin", "LIST", "origins of web pages that may call, comma-separated", FlagKind::kValue},
-    {"--redact", "FILE", "redaction rules of your own (docs/redaction.md)", FlagKind::kPath},
-    {"--no-redaction", "", "store secrets as they come", FlagKind::kSwitch},
+    kRedactFlag,
+    kNoRedactionFlag,
     {"--memory", "MB", "requests in flight may take together (default 64)", FlagKind::kValue},
     {"--quiet", "SECONDS", "compile a session when nothing came for so long (default 30)", FlagKind::kValue},
     {"--keep-days", "N", "remove what is older", FlagKind::kValue},
@@ -85,22 +85,6 @@ Result<Settings> SettingsOf(const Arguments& arguments) {
     if (!Trim(origin).empty()) settings.origins.emplace_back(Trim(origin));
   }
   return settings;
-}
-
-// nullptr: nothing is redacted.
-Result<std::unique_ptr<capture::Redactor>> MakeRedactor(const Arguments& arguments, const LocalStore& store) {
-  if (arguments.Has("--no-redaction")) return nullptr;
-  capture::RedactionRules rules = capture::DefaultRedactionRules();
-  if (arguments.Has("--redact")) {
-    auto text = ReadFile(arguments.Value("--redact"));
-    if (!text) return std::unexpected(text.error());
-    auto read = capture::ParseRedactionRules(*text, arguments.Value("--redact"));
-    if (!read) return std::unexpected(read.error());
-    rules = std::move(*read);
-  }
-  auto made = capture::Redactor::Make(rules, store.secret);
-  if (!made) return std::unexpected(made.error());
-  return std::make_unique<capture::Redactor>(std::move(*made));
 }
 
 // An address that is reached from elsewhere, without anybody who may come in, is a mistake.
@@ -178,7 +162,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto local = OpenLocalStore(StorePath(arguments, world), false, kCommitWindowUs);
   if (!local) return Report(world, local.error());
-  auto redactor = MakeRedactor(arguments, *local);
+  auto redactor = RedactorOf(arguments, *local);
   if (!redactor) return Report(world, redactor.error());
   if (Status status = CheckKeys(*local->store, *settings); !status) return Report(world, status.error());
   return Serve(*settings, *local, redactor->get(), *book, world);

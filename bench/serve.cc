@@ -61,7 +61,7 @@ std::string Prose(std::mt19937* random, size_t size) {
     std::mt19937 letters(1);
     for (int i = 0; i < 4000; ++i) {
       std::string word;
-      for (unsigned n = 2 + letters() % 9; n > 0; --n) word += static_cast<char>('a' + letters() % 26);
+      for (uint64_t n = 2 + letters() % 9; n > 0; --n) word += static_cast<char>('a' + letters() % 26);
       made.push_back(word);
     }
     return made;
@@ -171,6 +171,75 @@ std::string Metric(uint16_t port, const std::string& name) {
              : all.substr(at + name.size() + 2, all.find('\n', at + 1) - at - name.size() - 2);
 }
 
+// What came of it.
+struct Outcome {
+  std::vector<double> waited_ms;  // sorted
+  size_t failed = 0;
+  double seconds = 0;
+};
+
+class Load {
+ public:
+  Load(uint16_t port, size_t connections, std::vector<std::string> requests)
+      : requests_(std::move(requests)), clients_(connections) {
+    for (Client& client : clients_) client.fd = Connect(port);
+  }
+
+  Outcome Run() {
+    auto start = Clock::now();
+    for (Client& client : clients_) Begin(&client);
+    std::vector<pollfd> polls(clients_.size());
+    while (open_ > 0) {
+      for (size_t i = 0; i < clients_.size(); ++i) {
+        const Client& client = clients_[i];
+        bool sending = client.sent < client.request.size();
+        polls[i] = {client.request.empty() ? -1 : client.fd, static_cast<short>(sending ? POLLOUT : POLLIN),
+                    0};
+      }
+      poll(polls.data(), polls.size(), 1000);
+      for (size_t i = 0; i < clients_.size(); ++i) {
+        if (polls[i].revents & POLLOUT)
+          Send(&clients_[i]);
+        else if (polls[i].revents & POLLIN)
+          Receive(&clients_[i]);
+      }
+    }
+    outcome_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    std::sort(outcome_.waited_ms.begin(), outcome_.waited_ms.end());
+    return std::move(outcome_);
+  }
+
+ private:
+  void Begin(Client* client) {
+    client->request.clear();
+    if (next_ == requests_.size()) return;
+    client->request = std::move(requests_[next_++]);
+    client->sent = 0, client->answer.clear(), client->begun = Clock::now();
+    ++open_;
+  }
+  static void Send(Client* client) {
+    ssize_t sent = send(client->fd, client->request.data() + client->sent,
+                        client->request.size() - client->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) client->sent += static_cast<size_t>(sent);
+  }
+  void Receive(Client* client) {
+    char room[4096];
+    ssize_t got = recv(client->fd, room, sizeof room, 0);
+    if (got > 0) client->answer.append(room, static_cast<size_t>(got));
+    if (got > 0 && client->answer.find("\r\n\r\n") == std::string::npos) return;
+    outcome_.failed += !client->answer.starts_with("HTTP/1.1 200");
+    outcome_.waited_ms.push_back(
+        std::chrono::duration<double, std::milli>(Clock::now() - client->begun).count());
+    --open_;
+    Begin(client);
+  }
+
+  std::vector<std::string> requests_;
+  std::vector<Client> clients_;
+  size_t next_ = 0, open_ = 0;
+  Outcome outcome_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -187,56 +256,19 @@ int main(int argc, char** argv) {
   std::mt19937 random(7);
   std::vector<std::string> requests;
   for (int left = spans; left > 0; left -= each) requests.push_back(Request(&random, std::min(each, left)));
-  std::vector<Client> clients(static_cast<size_t>(connections));
-  std::vector<double> waited;
-  size_t next = 0, failed = 0, open = 0;
+  Load load(server.port, static_cast<size_t>(connections), std::move(requests));
   double cpu = CpuSeconds(server.pid);
-  auto start = Clock::now();
-  auto begin = [&](Client& client) {
-    if (next == requests.size()) {
-      client.request.clear();
-      return;
-    }
-    client.request = std::move(requests[next++]);
-    client.sent = 0, client.answer.clear(), client.begun = Clock::now();
-    ++open;
-  };
-  for (Client& client : clients) client.fd = Connect(server.port), begin(client);
-  std::vector<pollfd> polls(clients.size());
-  while (open > 0) {
-    for (size_t i = 0; i < clients.size(); ++i) {
-      const Client& client = clients[i];
-      bool sending = client.sent < client.request.size();
-      polls[i] = {client.request.empty() ? -1 : client.fd, static_cast<short>(sending ? POLLOUT : POLLIN), 0};
-    }
-    poll(polls.data(), polls.size(), 1000);
-    for (size_t i = 0; i < clients.size(); ++i) {
-      Client& client = clients[i];
-      if (polls[i].revents & POLLOUT) {
-        ssize_t sent = send(client.fd, client.request.data() + client.sent,
-                            client.request.size() - client.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent > 0) client.sent += static_cast<size_t>(sent);
-      } else if (polls[i].revents & POLLIN) {
-        char room[4096];
-        ssize_t got = recv(client.fd, room, sizeof room, 0);
-        if (got > 0) client.answer.append(room, static_cast<size_t>(got));
-        if (got > 0 && client.answer.find("\r\n\r\n") == std::string::npos) continue;
-        failed += !client.answer.starts_with("HTTP/1.1 200");
-        waited.push_back(std::chrono::duration<double, std::milli>(Clock::now() - client.begun).count());
-        --open;
-        begin(client);
-      }
-    }
-  }
-  double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  Outcome outcome = load.Run();
   cpu = CpuSeconds(server.pid) - cpu;
-  std::sort(waited.begin(), waited.end());
   double commits = std::stod("0" + Metric(server.port, "clawtrace_store_commits_total"));
-  fmt::print("spans={} requests={} failed={} seconds={:.2f}\n", spans, waited.size(), failed, seconds);
-  fmt::print("spans_per_second={:.0f}\nack_ms p50={:.1f} p99={:.1f} max={:.1f}\n", spans / seconds,
-             waited[waited.size() / 2], waited[waited.size() * 99 / 100], waited.back());
+  fmt::print("spans={} requests={} failed={} seconds={:.2f}\n", spans, outcome.waited_ms.size(),
+             outcome.failed, outcome.seconds);
+  fmt::print("spans_per_second={:.0f}\nack_ms p50={:.1f} p99={:.1f} max={:.1f}\n", spans / outcome.seconds,
+             outcome.waited_ms[outcome.waited_ms.size() / 2],
+             outcome.waited_ms[outcome.waited_ms.size() * 99 / 100], outcome.waited_ms.back());
   fmt::print("server_cpu_us_per_span={:.1f}\nrequests_per_sync={:.1f}\npeak_memory={}\n", cpu * 1e6 / spans,
-             static_cast<double>(waited.size()) / std::max(1.0, commits), Status(server.pid, "VmHWM:"));
+             static_cast<double>(outcome.waited_ms.size()) / std::max(1.0, commits),
+             Status(server.pid, "VmHWM:"));
   auto caught_up = Clock::now();
   while (Metric(server.port, "clawtrace_store_text_behind") != "0" &&
          Clock::now() - caught_up < std::chrono::seconds(120))
@@ -247,5 +279,5 @@ int main(int argc, char** argv) {
   int status = 0;
   waitpid(server.pid, &status, 0);
   fs::remove_all(folder);
-  return failed == 0 && status == 0 ? 0 : 1;
+  return outcome.failed == 0 && status == 0 ? 0 : 1;
 }

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""More than a small collector can take: it says 429 or 503 and nothing else, its memory stays bounded, and whatever it
+acknowledged is there after kill -9.
+
+tests/e2e/overload.py CLAWTRACE
+"""
+import http.client
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SECONDS = 6
+CLIENTS = 24
+SPANS = 400
+LIMIT_KB = 256 * 1024
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, data):
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def request(trace, text):
+    spans = b""
+    for number in range(SPANS):
+        attribute = field(1, b"gen_ai.input.messages") + field(2, field(1, text))
+        kind = field(1, b"gen_ai.operation.name") + field(2, field(1, b"chat"))
+        spans += field(2, field(1, trace) + field(2, struct.pack(">Q", number + 1)) + field(5, b"chat") +
+                       field(9, kind) + field(9, attribute))
+    return field(1, field(2, spans))
+
+
+class Client(threading.Thread):
+    def __init__(self, port, seed, until):
+        super().__init__()
+        self.port, self.random, self.until = port, random.Random(seed), until
+        self.statuses, self.acknowledged, self.odd = {}, [], []
+
+    def run(self):
+        text = bytes(self.random.choice(b"abcdefghij klmnop") for _ in range(2048))
+        connection = None
+        while time.monotonic() < self.until:
+            trace = self.random.randbytes(15) + b"\1"
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection.request("POST", "/v1/traces", request(trace, text), {"Content-Type": "application/x-protobuf"})
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException):
+                # The refusal may come while the body is still being sent.
+                connection = None
+                continue
+            self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+            if answer.status == 200:
+                self.acknowledged.append(trace)
+            elif answer.getheader("Retry-After") is None:
+                self.odd.append(answer.status)
+            if answer.getheader("Connection") == "close":
+                connection.close()
+                connection = None
+
+
+def serve(program, store):
+    server = subprocess.Popen([program, "serve", "--store", store, "--port", "0", "--grpc-port", "0", "--memory", "4"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return server, int(server.stdout.readline().rsplit(":", 1)[1])
+
+
+def peak_kb(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
+def facts_of(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    return next(int(float(line.split()[1])) for line in text.splitlines() if line.startswith("clawtrace_store_facts "))
+
+
+def main():
+    program, problems = sys.argv[1], []
+    with tempfile.TemporaryDirectory() as folder:
+        store = os.path.join(folder, "store.db")
+        server, port = serve(program, store)
+        clients = [Client(port, seed, time.monotonic() + SECONDS) for seed in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        peak = peak_kb(server.pid)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        statuses = {}
+        for client in clients:
+            for status, count in client.statuses.items():
+                statuses[status] = statuses.get(status, 0) + count
+            problems += [f"{status} without Retry-After" for status in client.odd]
+        acknowledged = sum(len(client.acknowledged) for client in clients)
+        if set(statuses) - {200, 429, 503}:
+            problems.append(f"other answers: {statuses}")
+        if acknowledged == 0 or statuses.get(429, 0) + statuses.get(503, 0) == 0:
+            problems.append(f"no overload: {statuses}")
+        # Sanitizers multiply memory.
+        if peak > LIMIT_KB and "CLAWTRACE_SANITIZED" not in os.environ:
+            problems.append(f"peak memory {peak} KB")
+        # Every acknowledged span is there; of refused requests nothing is, of unanswered ones there may be all.
+        server, port = serve(program, store)
+        facts = facts_of(port)
+        if facts < acknowledged * SPANS:
+            problems.append(f"{facts} facts, {acknowledged * SPANS} spans were acknowledged")
+        server.send_signal(signal.SIGTERM)
+        if server.wait(timeout=60) != 0:
+            problems.append("it did not stop well")
+        print(f"answers {dict(sorted(statuses.items()))}, peak {peak // 1024} MB, {acknowledged * SPANS} spans acknowledged, "
+              f"{facts} there")
+    for problem in problems[:10]:
+        print("FAIL", problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

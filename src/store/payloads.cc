@@ -186,12 +186,12 @@ Result<std::vector<Payload>> ReadPayloadsOf(Database& db, int64_t session, std::
   struct Found {
     Payload payload;
     int64_t node = 0;
-    std::string frame;
+    std::string frame, hash;
   };
   std::vector<Found> found;
   {
     Statement find = db.Prepare(
-        "SELECT s.s, p.s, x.node, x.frame, x.size FROM payload x JOIN word s ON s.id = x.source "
+        "SELECT s.s, p.s, x.node, x.frame, x.hash FROM payload x JOIN word s ON s.id = x.source "
         "JOIN word p ON p.id = x.part WHERE x.session = ? AND x.call = ?");
     find.Bind(session).Bind(call);
     while (find.Step()) {
@@ -200,7 +200,8 @@ Result<std::vector<Payload>> ReadPayloadsOf(Database& db, int64_t session, std::
                       std::string(call),
                       std::string(find.Text(1)),
                       {}};
-      found.push_back({std::move(payload), find.Int(2), std::string(find.Blob(3))});
+      found.push_back(
+          {std::move(payload), find.Int(2), std::string(find.Blob(3)), std::string(find.Blob(4))});
     }
     CT_RETURN_IF_ERROR(find.ok());
   }
@@ -211,6 +212,10 @@ Result<std::vector<Payload>> ReadPayloadsOf(Database& db, int64_t session, std::
     if (!chain) return std::unexpected(std::move(chain.error()));
     auto bytes = Join(*chain, each.frame);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
+    // Never another text than the one that was given.
+    if (BytesOf(PayloadHash(*bytes)) != each.hash)
+      return Fail(ErrorCode::kCorruptData, "the payload of " + each.payload.id + " is damaged",
+                  "clawtrace store check tells what else is");
     each.payload.bytes = std::move(*bytes);
     payloads.push_back(std::move(each.payload));
   }

@@ -250,8 +250,9 @@ Status DropHidden(Readers& readers, Writer& writer, int64_t* payloads) {
       family = **next;
     }
     Status dropped = Repeat(writer, [&](WriteScope& scope) -> Result<bool> {
-      scope.rows.Forget();
+      scope.forget();
       auto done = DropSlice(scope, family, payloads);
+      scope.forget();
       if (!done) return done;
       return !*done;
     });
@@ -290,8 +291,10 @@ Result<Removed> RemoveFamilies(Readers& readers, Writer& writer, std::string_vie
   if (!families) return std::unexpected(families.error());
   for (int64_t family : *families) {
     CT_RETURN_IF_ERROR(writer.Run([&](WriteScope& scope) -> Status {
-      scope.rows.Forget();
-      return Hide(scope, **tenant, family, &removed);
+      scope.forget();
+      Status hidden = Hide(scope, **tenant, family, &removed);
+      scope.forget();
+      return hidden;
     }));
   }
   if (request.everything)
@@ -439,7 +442,7 @@ Result<bool> FreePages(WriteScope& scope) {
 }
 
 Status DropNames(WriteScope& scope) {
-  scope.rows.Forget();
+  scope.forget();
   return scope.db.Execute(
       "DELETE FROM str WHERE id NOT IN (SELECT agent FROM summary UNION SELECT agent FROM spend UNION SELECT "
       "model FROM spend UNION SELECT agent FROM day_total UNION SELECT model FROM day_total UNION SELECT "

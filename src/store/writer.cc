@@ -173,7 +173,7 @@ Status Writer::Begin() {
 }
 
 Status Writer::ApplyEach(std::vector<std::unique_ptr<Job>>& group, std::vector<Status>& results) {
-  WriteScope scope{*db_, *rows_, sequence_ + 1};
+  WriteScope scope{*db_, *rows_, sequence_ + 1, [this] { Forget(); }};
   for (size_t i = 0; i < group.size(); ++i) {
     CT_RETURN_IF_ERROR(db_->Prepare("SAVEPOINT job").Run());
     results[i] = group[i]->Apply(scope);

@@ -21,6 +21,8 @@ struct WriteScope {
   Database& db;
   Rows& rows;
   uint64_t sequence;  // of the commit that will hold it
+  // Whoever deletes rows says so, before and after: their numbers may be given out again.
+  std::function<void()> forget;
 };
 
 class Job {

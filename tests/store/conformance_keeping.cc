@@ -103,6 +103,28 @@ TEST_P(StoreConformance, RemovalOfATenantLeavesTheOthers) {
   EXPECT_THAT(Must(store().Positions("u")), SizeIs(1));
 }
 
+// The store is used on after a removal: what comes then is kept for itself, whoever had the same texts
+// before.
+TEST_P(StoreConformance, WhatComesAfterARemovalIsKeptForItself) {
+  auto payload = [](const std::string& session, const std::string& text) {
+    return Payload{"x", session, "id", "output", text};
+  };
+  auto add = [&](const std::string& tenant, const std::string& session, const std::string& text) {
+    Batch batch = SampleBatch(tenant, session, 0, 1);
+    batch.payloads = {payload(session, text)};
+    Append(store(), batch);
+  };
+  for (bool by_age : {false, true}) {
+    add("t", "a", "text of one");
+    ASSERT_TRUE(store().Remove(
+        "t", by_age ? RemoveRequest{.before_ns = INT64_MAX} : RemoveRequest{.session_id = "a"}));
+    add("u", "c", by_age ? "a later secret" : "a secret");
+    add("t", "a", "text of one");
+    EXPECT_THAT(Must(store().ReadPayloads("t", "a", "id")), ElementsAre(payload("a", "text of one")));
+    EXPECT_THAT(Must(store().Check()).problems, IsEmpty());
+  }
+}
+
 TEST_P(StoreConformance, WhatIsRemovedIsInNoFile) {
   if (!GetParam().has_files) GTEST_SKIP() << "this engine has no files";
   constexpr std::string_view kPlanted = "Zq7PlantedString";

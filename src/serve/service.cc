@@ -61,7 +61,8 @@ Service::Service(ServiceOptions options)
     : options_(std::move(options)),
       keys_(options_.store, options_.steady_ns),
       services_{*options_.store, *options_.book, options_.made_by, options_.version, refusals_},
-      workers_(options_.threads) {}
+      workers_(options_.threads),
+      askers_(options_.threads) {}
 
 void Service::CountRejected(std::string_view receiver, std::string_view reason, int64_t items) {
   metrics_.Rejected(receiver, reason, items);
@@ -147,7 +148,7 @@ void Service::Handle(Request request, Reply reply) {
     Call call{*this, *found.route, std::move(request), {}};
     job = [this, call = std::move(call), reply]() mutable { Run(std::move(call), reply); };
   }
-  if (!workers_.Add(job)) reply(Refuse(head, Refusal::kOverloaded));
+  if (!(api ? askers_ : workers_).Add(job)) reply(Refuse(head, Refusal::kOverloaded));
 }
 
 // Who asks, if that is enough for the role; else what to say.
@@ -200,7 +201,7 @@ Response Service::Ask(Request request) {
     for (auto& header : caller.error().headers) refusal.headers.push_back(std::move(header));
     return answer(pattern, std::move(refusal));
   }
-  ask.tenant = std::move(caller->tenant);
+  ask.tenant = std::move(caller->tenant), ask.admin = caller->role == Role::kAdmin;
   ask.body = std::move(request.body);
   if (ToLower(Trim(request.Header("content-encoding"))) == "gzip") {
     auto plain = Gunzip(ask.body, options_.max_body, options_.budget, &request.charge);

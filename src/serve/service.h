@@ -64,7 +64,9 @@ class Service final : public Handler {
   api::Refusals refusals_;
   api::Services services_;
   std::function<ServerCounts()> server_counts_;
-  Workers workers_;  // last: its jobs use the rest
+  // Last: their jobs use the rest. Questions may take long and have threads of their own, so that what comes
+  // in does not wait for them.
+  Workers workers_, askers_;
 };
 
 // In the protocol and encoding that the request speaks.

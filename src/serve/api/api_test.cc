@@ -41,7 +41,7 @@ class ApiTest : public testing::Test {
         store::OpenSqliteStore({.path = (folder_ / "s.db").string(), .secret = "0123456789abcdef0123"});
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
-    services_ = std::make_unique<Services>(Services{*store_, book_, "test", "1.2.3", refusals_});
+    services_.reset(new Services{*store_, book_, "test", "1.2.3", refusals_});
   }
   void TearDown() override {
     services_.reset(), store_.reset();
@@ -75,6 +75,7 @@ class ApiTest : public testing::Test {
     request.path = target.substr(0, question);
     if (question < target.size()) request.query = ParseQuery(target.substr(question + 1)).value();
     request.body = std::move(body), request.tenant = tenant, request.now_ns = kNow;
+    request.admin = tenant == "a";
     Routed routed = FindRoute(&request);
     return routed.route ? Answer(*routed.route, request, *services_) : routed.refusal;
   }
@@ -138,6 +139,9 @@ TEST_F(ApiTest, PayloadsWholeOrOneByOne) {
   EXPECT_EQ(raw.body, std::string("\xff\x00", 2));
   EXPECT_EQ(raw.content_type, "application/octet-stream");
   EXPECT_EQ(Ask("GET", base + "?part=none").status, 404);
+  // By an id that only links to where the payload lies, as a conversation does to its traces.
+  ASSERT_TRUE(store::AppendAndWait(*store_, {.tenant = "a", .links = {{kSession, "conversation"}}}));
+  EXPECT_EQ(Get("/api/v1/sessions/conversation/payloads/toolu_1"), Get(base));
 }
 
 TEST_F(ApiTest, ReportAndHealthCountWhatIsCompiled) {
@@ -150,6 +154,7 @@ TEST_F(ApiTest, ReportAndHealthCountWhatIsCompiled) {
   std::string health = Get("/api/v1/health");
   EXPECT_THAT(health, HasSubstr(R"("bad-protobuf":3)"));
   EXPECT_THAT(health, HasSubstr(R"("unpriced":[])"));
+  EXPECT_THAT(Get("/api/v1/health", "b"), Not(HasSubstr("bad-protobuf"))) << "other tenants sent that";
 }
 
 TEST_F(ApiTest, SearchFindsWhatIsIndexedAndSaysWhatIsNot) {

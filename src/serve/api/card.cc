@@ -62,8 +62,23 @@ constexpr Param kPayloadParams[] = {
     {"source", ParamType::kString, "only as this source told it"},
 };
 
+// Of the named session, else of any of its family: a sub-agent's call, or one that a trace told.
+Result<std::vector<store::Payload>> PayloadsOf(const ApiRequest& request, Services& services) {
+  const std::string &session = request.parts[0], &call = request.parts[1];
+  auto own = services.store.ReadPayloads(request.tenant, session, call);
+  if (!own || !own->empty()) return own;
+  auto family = services.store.ReadFacts(request.tenant, session, store::Scope::kFamily,
+                                         [](const Fact&) { return false; });
+  if (!family) return std::unexpected(std::move(family.error()));
+  for (const std::string& id : family->session_ids) {
+    auto found = services.store.ReadPayloads(request.tenant, id, call);
+    if (!found || !found->empty()) return found;
+  }
+  return own;
+}
+
 ApiResponse Payloads(const ApiRequest& request, Services& services) {
-  auto all = services.store.ReadPayloads(request.tenant, request.parts[0], request.parts[1]);
+  auto all = PayloadsOf(request, services);
   if (!all) return ProblemOf(all.error());
   if (auto source = request.Query("source"))
     std::erase_if(*all, [&](const store::Payload& payload) { return payload.source != *source; });

@@ -32,6 +32,7 @@ void Integer(DocWriter* out, std::string_view key, const std::optional<int64_t>&
 
 // Compiles the session's family when facts came since it was compiled last.
 Status Refresh(const ApiRequest& request, Services& services, std::string_view session_id) {
+  std::scoped_lock lock(services.compiling);
   auto changed = services.store.IsChanged(request.tenant, session_id);
   if (!changed) return std::unexpected(std::move(changed.error()));
   if (!*changed) return {};
@@ -59,6 +60,7 @@ Result<history::SessionView> UpToDate(const ApiRequest& request, Services& servi
   if (!found && found.error().code == ErrorCode::kNotFound) {
     // Named by less than its id, and perhaps nobody asked for it yet.
     constexpr int64_t kMost = 64;
+    std::scoped_lock lock(services.compiling);
     auto compiled = history::CompileChanged(services.store, OptionsOf(request, services), INT64_MAX, kMost);
     if (!compiled) return std::unexpected(std::move(compiled.error()));
     if (*compiled > 0) found = history::FindSession(services.store, request.tenant, selector);

@@ -79,11 +79,14 @@ ApiResponse Health(const ApiRequest& request, Services& services) {
   DocWriter w(DocWriter::Format::kJson);
   w.BeginObject();
   w.Field("version", services.version), w.Field("price_book", services.book.id());
-  w.Field("waiting_to_be_compiled", stats->changed_families);
-  w.Field("not_indexed_yet", stats->text_behind);
-  w.Key("refused_since_start"), w.BeginObject();
-  for (const auto& [reason, count] : services.refusals.Counts()) w.Field(reason, count);
-  w.EndObject();
+  // Of all tenants together: not for everybody.
+  if (request.admin) {
+    w.Field("waiting_to_be_compiled", stats->changed_families);
+    w.Field("not_indexed_yet", stats->text_behind);
+    w.Key("refused_since_start"), w.BeginObject();
+    for (const auto& [reason, count] : services.refusals.Counts()) w.Field(reason, count);
+    w.EndObject();
+  }
   WriteUnpriced(*models, &w);
   if (auto written = WriteAmbiguous(request, services, &w); !written) return ProblemOf(written.error());
   w.EndObject();

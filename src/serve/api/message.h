@@ -24,6 +24,7 @@ struct ApiRequest {
 
   // From the key alone, never from the request: every query below is bound to it.
   std::string tenant;
+  bool admin = false;  // may see what is of the whole server
   int64_t now_ns = 0;  // when it came
   // What the pattern's {parts} stood for, decoded, in order; set by the router.
   std::vector<std::string> parts;

@@ -33,6 +33,8 @@ struct Services {
   std::string made_by;  // history::HistoryOptions::made_by
   std::string version;  // of the program
   Refusals& refusals;
+  // Held by whoever compiles: one large session after another, not all in memory at once.
+  std::mutex compiling = {};
 };
 
 enum class ParamType { kString, kInteger, kTime, kFlag };  // kTime: ISO 8601 or a day; kFlag: "true", "false"

@@ -137,9 +137,16 @@ Result<std::vector<store::RemoveRequest>> RequestsOf(store::Store& store, const 
     if (!age) return std::unexpected(age.error());
     requests.emplace_back().before_ns = NowNs() - *age;
   }
-  auto chosen = names.empty() ? std::vector<Compiled>() : ReadStored(store, names);
-  if (!chosen) return std::unexpected(chosen.error());
-  for (const Compiled& item : *chosen) requests.emplace_back().session_id = item.card.session_id;
+  for (const std::string& name : names) {
+    // A full id is enough, whether or not the session was compiled already.
+    if (store.IsChanged(kLocalTenant, name)) {
+      requests.emplace_back().session_id = name;
+      continue;
+    }
+    auto chosen = ReadStored(store, {name});
+    if (!chosen) return std::unexpected(chosen.error());
+    for (const Compiled& item : *chosen) requests.emplace_back().session_id = item.card.session_id;
+  }
   return requests;
 }
 

@@ -465,7 +465,7 @@ std::optional<Signal> SignalOf(std::string_view of_scope, bool* refused) {
 }
 
 // Of a whole request: by the first item that tells, whatever is broken before it.
-Signal SignalOfRequest(std::string_view request) {
+std::optional<Signal> SignalOfRequest(std::string_view request) {
   WireReader reader(request);
   while (reader.Next()) {
     if (reader.field() != 1 || !reader.is(Type::kBytes)) continue;
@@ -481,7 +481,7 @@ Signal SignalOfRequest(std::string_view request) {
       }
     }
   }
-  return Signal::kSpans;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -566,12 +566,20 @@ bool ReadOtlpProtobuf(std::string_view request, OtlpSignal signal, OtlpVisitor* 
 }
 
 bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor) {
-  (void)ReadOtlpProtobuf(request, SignalOfRequest(request), visitor);
+  (void)ReadOtlpProtobuf(request, SignalOfRequest(request).value_or(Signal::kSpans), visitor);
   WireReader reader(request);
   while (reader.Next()) {
     if (reader.field() == 1 && reader.is(Type::kBytes)) return true;
   }
   return false;
+}
+
+bool HoldsOnlyOther(std::string_view request, OtlpSignal signal) {
+  if (auto found = SignalOfRequest(request)) return *found != signal;
+  WireReader reader(request);
+  bool lists = false;
+  while (reader.Next()) lists = lists || reader.field() == 1;
+  return !request.empty() && !lists;
 }
 
 bool LooksLikeOtlpProtobuf(std::string_view head) {

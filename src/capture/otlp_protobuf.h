@@ -52,6 +52,9 @@ bool ReadOtlpProtobuf(std::string_view request, OtlpVisitor* visitor);
 // The same for a request whose signal is known. False: no well-formed message (reported too).
 bool ReadOtlpProtobuf(std::string_view request, OtlpSignal signal, OtlpVisitor* visitor);
 
+// Is it a request of another signal (by the first item that can only be one of the three), or of none?
+bool HoldsOnlyOther(std::string_view request, OtlpSignal signal);
+
 // Could a file with this head be a request? True only when a span with ids and a start time, a log record
 // with a time, or a metric with a name and data is in sight.
 bool LooksLikeOtlpProtobuf(std::string_view head);

@@ -240,6 +240,22 @@ TEST(OtlpHttp, AWarningRejectsNothing) {
   EXPECT_EQ(live.Facts(kTrace).size(), 1u);
 }
 
+TEST(OtlpHttp, AnotherSignalsRequestIsToldFrom) {
+  LiveServer live;
+  auto reply = live.Post("/v1/metrics", kJson, R"({"resourceSpans":[]})");
+  EXPECT_EQ(reply.status, 200) << "unknown fields are to be ignored";
+  EXPECT_EQ(reply.body,
+            R"~({"partialSuccess":{"errorMessage":"used with changes: nothing-of-this-signal (1)"}})~");
+  EXPECT_EQ(live.Post("/v1/metrics", kJson, R"({"resourceMetrics":[]})").body, "{}");
+  EXPECT_THAT(live.Post("/v1/metrics", kProtobuf, SpanProtobuf()).body, HasSubstr("nothing-of-this-signal"));
+  EXPECT_EQ(live.Post("/v1/metrics", kProtobuf, Field(1, "")).body, "");
+  // Gauges are of the signal, though none is read.
+  EXPECT_EQ(live.Post("/v1/metrics", kJson,
+                      R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"g","gauge":{}}]}]}]})")
+                .body,
+            "{}");
+}
+
 TEST(OtlpHttp, UndecodableIs400InTheEncodingOfTheRequest) {
   LiveServer live;
   std::string body = SpanProtobuf();
@@ -336,7 +352,7 @@ TEST(OtlpHttp, JsonNumbersMayBeTextsAndUnknownFieldsAreIgnored) {
   // Snake case is another field.
   std::string snake = SpanJson("eee19b7ec3c1b175");
   snake.replace(snake.find("resourceSpans"), 13, "resource_spans");
-  EXPECT_EQ(live.Post("/v1/traces", kJson, snake).body, "{}");
+  EXPECT_THAT(live.Post("/v1/traces", kJson, snake).body, HasSubstr("nothing-of-this-signal"));
   EXPECT_EQ(live.Facts(kTrace).size(), 1u);
 }
 

@@ -186,6 +186,23 @@ bool TooManyTokens(std::string_view json) {
   return tokens > kMaxJsonTokens;
 }
 
+// Another signal's request, sent to the wrong path: it is no error by the protocol, and all of it is lost.
+constexpr std::string_view kOnlyOther = "nothing-of-this-signal";
+
+bool HoldsOnlyOther(Json request, OtlpSignal signal) {
+  std::string_view list = signal == OtlpSignal::kSpans  ? "resourceSpans"
+                          : signal == OtlpSignal::kLogs ? "resourceLogs"
+                                                        : "resourceMetrics";
+  bool own = false, other = false;
+  request.ForEachField([&](std::string_view key, Json value) {
+    if (key == list)
+      value.ForEachItem([&](Json) { own = true; });
+    else
+      other = true;
+  });
+  return other && !own;
+}
+
 Status ReadJson(std::string_view body, OtlpSignal signal, Collector* collector) {
   if (TooManyTokens(body)) return Fail(ErrorCode::kLimit, "the request holds too many values");
   LenientJson parser;
@@ -194,6 +211,7 @@ Status ReadJson(std::string_view body, OtlpSignal signal, Collector* collector) 
   if (!json->is_object()) return NotARequest("not an object");
   if (parser.repaired()) ++collector->received().warnings["invalid-utf8-repaired"];
   if (!ReadOtlpJson(*json, signal, collector)) return NotARequest("its list is none");
+  if (HoldsOnlyOther(*json, signal)) ++collector->received().warnings[std::string(kOnlyOther)];
   return {};
 }
 
@@ -202,6 +220,8 @@ Result<Received> Receive(Encoding encoding, std::string_view body, OtlpSignal si
   if (encoding == Encoding::kProtobuf) {
     if (!ReadOtlpProtobuf(body, signal, &collector))
       return NotARequest(collector.why().empty() ? "bad-protobuf" : collector.why());
+    if (collector.received().items == 0 && HoldsOnlyOther(body, signal))
+      ++collector.received().warnings[std::string(kOnlyOther)];
   } else if (!Trim(body).empty()) {
     CT_RETURN_IF_ERROR(ReadJson(body, signal, &collector));
   }

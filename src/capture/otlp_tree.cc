@@ -149,11 +149,75 @@ SpanTree BuildTree(std::vector<SpanRecord> spans) {
   return tree;
 }
 
-std::string AgentOf(const SpanRecord& span) {
+namespace {
+
+// "" when nothing says who it is.
+std::string NamedAgent(const SpanRecord& span) {
   if (span.scope.starts_with("com.anthropic.claude_code")) return "claude-code";
   if (span.service.starts_with("codex")) return "codex";
   if (span.scope == "gemini-cli" || span.scope == "qwen-code" || span.scope == "opencode") return span.scope;
-  if (!span.service.empty() && !span.service.starts_with("unknown_service")) return span.service;
+  return span.service.starts_with("unknown_service") ? "" : span.service;
+}
+
+// The agents that traces and conversations are of: of several the one that began first.
+class KnownAgents {
+ public:
+  void See(const SpanRecord& span, const std::string& agent) {
+    auto key = std::pair(span.start_ns.value_or(INT64_MAX), agent);
+    for (auto [map, id] : {std::pair(&traces_, &span.trace_id), {&conversations_, &span.conversation}}) {
+      if (id->empty()) continue;
+      auto [known, added] = map->try_emplace(*id, key);
+      if (!added) known->second = std::min(known->second, key);
+    }
+  }
+  // By the nearer of the two; "" when neither has one.
+  std::string Find(const SpanRecord& span) const {
+    for (auto [map, id] : {std::pair(&traces_, &span.trace_id), {&conversations_, &span.conversation}}) {
+      auto known = map->find(*id);
+      if (known != map->end()) return known->second.second;
+    }
+    return "";
+  }
+
+ private:
+  using Agents = std::unordered_map<std::string_view, std::pair<int64_t, std::string>>;
+  Agents traces_, conversations_;
+};
+
+// Exporters may leave the service out of some of what they send: such records are of the agent of their trace
+// or conversation, whichever comes first. Each round names what the round before leads to.
+void InheritAgents(std::vector<SpanRecord>* spans, std::vector<SpanRecord>* points) {
+  constexpr int kMostRounds = 8;
+  KnownAgents known;
+  std::vector<SpanRecord*> nameless;
+  for (auto* records : {spans, points}) {
+    for (SpanRecord& record : *records) {
+      std::string agent = NamedAgent(record);
+      if (agent.empty())
+        nameless.push_back(&record);
+      else
+        known.See(record, agent);
+    }
+  }
+  for (int round = 0; round < kMostRounds && !nameless.empty(); ++round) {
+    std::vector<SpanRecord*> named;
+    std::erase_if(nameless, [&](SpanRecord* record) {
+      std::string agent = known.Find(*record);
+      if (agent.empty()) return false;
+      record->service = std::move(agent);
+      named.push_back(record);
+      return true;
+    });
+    if (named.empty()) return;
+    for (const SpanRecord* record : named) known.See(*record, record->service);
+  }
+}
+
+}  // namespace
+
+std::string AgentOf(const SpanRecord& span) {
+  std::string agent = NamedAgent(span);
+  if (!agent.empty()) return agent;
   return span.scope.empty() ? "unknown" : span.scope;
 }
 
@@ -169,6 +233,7 @@ void ResolveOtlp(std::vector<Fact>* facts) {
     // Kept as it is: dropping it would be a silent gap.
     others.push_back(std::move(fact));
   }
+  InheritAgents(&spans, &points);
   SpanTree tree = BuildTree(std::move(spans));
   std::vector<SpanSession> sessions = AssignSessions(&tree);
   JoinEvents(&tree, &sessions);

@@ -26,6 +26,7 @@ struct S {
   int trace = 1;
   int status = 0;
   std::string name = "span";
+  std::string service = "svc";
 };
 
 std::string Json(const S& s) {
@@ -38,14 +39,18 @@ std::string Json(const S& s) {
   auto time = [](int64_t ms) {
     return ms == 0 ? std::string("0") : std::to_string(1'800'000'000'000'000'000 + ms * 1'000'000);
   };
+  std::string service =
+      s.service.empty()
+          ? ""
+          : fmt::format(R"({{"key":"service.name","value":{{"stringValue":"{}"}}}},)", s.service);
   return fmt::format(
-      R"({{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"svc"}}}},)"
+      R"({{"resourceSpans":[{{"resource":{{"attributes":[{})"
       R"({{"key":"service.instance.id","value":{{"stringValue":"i"}}}}]}},"scopeSpans":[{{"scope":{{"name":"{}"}},"spans":[)"
       R"({{"traceId":"{:032x}","spanId":"{:016x}","parentSpanId":"{}","name":"{}","startTimeUnixNano":"{}","endTimeUnixNano":"{}",)"
       R"("attributes":[{}],"status":{{"code":{}}}}}]}}]}}]}})"
       "\n",
-      s.scope, s.trace, s.id, s.parent ? fmt::format("{:016x}", s.parent) : "", s.name, time(s.start),
-      time(s.end), attributes, s.status);
+      service, s.scope, s.trace, s.id, s.parent ? fmt::format("{:016x}", s.parent) : "", s.name,
+      time(s.start), time(s.end), attributes, s.status);
 }
 
 std::vector<Fact> RawOf(const std::vector<S>& spans) {
@@ -218,6 +223,34 @@ TEST(OtlpTree, OneConversationIdOfTwoAgentsIsTwoSessions) {
   EXPECT_EQ(sessions.size(), 2u);
   EXPECT_TRUE(sessions.contains("same@svc"));
   EXPECT_TRUE(sessions.contains("same@gemini-cli"));
+}
+
+// Exporters may leave out the service of some spans, and these may come first.
+TEST(OtlpTree, WhoNamesNoServiceIsTheAgentOfItsTraceOrConversation) {
+  auto attributes = Chat(1, 1), none = attributes;
+  attributes.emplace_back("gen_ai.conversation.id", "'same");
+  auto session_of = [](std::vector<S> spans) {
+    std::string seen;
+    do {
+      auto sessions = Sessions(Resolved(spans));
+      EXPECT_EQ(sessions.size(), 1u);
+      std::string now = sessions.begin()->first + " of " + sessions.begin()->second.info.agent;
+      EXPECT_TRUE(seen.empty() || seen == now) << now;
+      seen = now;
+    } while (std::ranges::next_permutation(spans, {}, &S::id).found);
+    return seen;
+  };
+  S named{.id = 1, .start = 5, .end = 6, .attributes = attributes};
+  S other_trace{.id = 2, .start = 1, .end = 2, .attributes = attributes, .trace = 2, .service = ""};
+  S unknown = other_trace, below = other_trace;
+  unknown.service = "unknown_service:node";
+  EXPECT_EQ(session_of({named, other_trace}), "same of svc");
+  EXPECT_EQ(session_of({named, unknown}), "same of svc");
+  // A trace without a conversation, below a span of one that has.
+  below.id = 3, below.parent = 2, below.attributes = none;
+  EXPECT_EQ(session_of({named, other_trace, below}), "same of svc");
+  // Nobody names it: by the emitter, as ever.
+  EXPECT_EQ(session_of({other_trace, below}), "same of some.emitter");
 }
 
 TEST(OtlpTree, PartsOfAToolCallAddToIt) {

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace clawtrace::capture {
@@ -12,14 +13,20 @@ using Type = WireReader::Type;
 
 // Texts with invalid UTF-8 are repaired; the repaired copies live as long as the request is read.
 struct Decoder {
-  std::deque<std::string> repaired;
-  bool dropped = false;  // something was beyond a limit
-  size_t values = 0;     // held in lists and maps
+  std::deque<std::string> repaired, encoded;
+  bool dropped = false;   // something was beyond a limit
+  bool unusable = false;  // something was of no use, such as a time that no clock shows
+  size_t values = 0;      // held in lists and maps
 
   std::string_view Text(std::string_view bytes) {
     if (IsValidUtf8(bytes)) return bytes;
     repaired.push_back(ReplaceInvalidUtf8(bytes));
     return repaired.back();
+  }
+  std::optional<int64_t> Time(uint64_t nanoseconds) {
+    auto time = OtlpTime(nanoseconds);
+    unusable = unusable || (nanoseconds > 0 && !time);
+    return time;
   }
   bool Attribute(std::string_view bytes, int depth, OtlpAttribute* out);
   bool Value(std::string_view bytes, int depth, OtlpValue* out);
@@ -78,8 +85,12 @@ bool Decoder::Value(std::string_view bytes, int depth, OtlpValue* out) {
         if (!reader.is(Type::kBytes) || !Values(reader.bytes(), depth + 1, reader.field() == 6, out))
           return false;
         break;
+      case 7:
+        if (!reader.is(Type::kBytes)) return false;
+        out->kind = OtlpValue::Kind::kBytes, out->text = encoded.emplace_back(Base64(reader.bytes()));
+        break;
       default:
-        break;  // raw bytes (7) and what later versions add carry nothing we read
+        break;  // what later versions add
     }
   }
   return !reader.failed() && !reader.cut();
@@ -119,7 +130,7 @@ void ReadStatus(std::string_view bytes, Decoder* decoder, OtlpSpan* out) {
   while (reader.Next()) {
     if (reader.field() == 2 && reader.is(Type::kBytes)) out->status_message = decoder->Text(reader.bytes());
     if (reader.field() == 3 && reader.is(Type::kVarint))
-      out->status = static_cast<int64_t>(reader.number() & 3);
+      out->status = OtlpEnum(reader.number(), kMaxOtlpStatus);
   }
 }
 
@@ -143,12 +154,12 @@ bool Decoder::Span(std::string_view bytes, OtlpSpan* out) {
         break;
       case 6:
         if (!reader.is(Type::kVarint)) return false;
-        out->kind = static_cast<int64_t>(reader.number() & 7);
+        out->kind = OtlpEnum(reader.number(), kMaxOtlpKind);
         break;
       case 7:
       case 8:
         if (!reader.is(Type::kFixed64)) return false;
-        (reader.field() == 7 ? out->start_ns : out->end_ns) = OtlpTime(reader.number());
+        (reader.field() == 7 ? out->start_ns : out->end_ns) = Time(reader.number());
         break;
       case 9:
         if (!text || !Add(reader.bytes(), &out->attributes)) return false;
@@ -207,7 +218,7 @@ bool Decoder::Log(std::string_view bytes, OtlpLog* out) {
     switch (reader.field()) {
       case 1:
         if (!time) return false;
-        out->time_ns = OtlpTime(reader.number());
+        out->time_ns = Time(reader.number());
         break;
       case 5:
         if (!text || !Value(reader.bytes(), 0, &out->body)) return false;
@@ -223,7 +234,7 @@ bool Decoder::Log(std::string_view bytes, OtlpLog* out) {
         break;
       case 11:
         if (!time) return false;
-        observed = OtlpTime(reader.number());
+        observed = Time(reader.number());
         break;
       case 12:
         if (!text) return false;
@@ -245,8 +256,8 @@ bool Decoder::Point(std::string_view bytes, bool histogram, OtlpPoint* out) {
   while (reader.Next()) {
     bool fixed = reader.is(Type::kFixed64);
     uint32_t field = reader.field();
-    if (field == 2 && fixed) out->start_ns = OtlpTime(reader.number());
-    if (field == 3 && fixed) out->time_ns = OtlpTime(reader.number());
+    if (field == 2 && fixed) out->start_ns = Time(reader.number());
+    if (field == 3 && fixed) out->time_ns = Time(reader.number());
     if (field == (histogram ? 5u : 4u) && fixed)
       out->value = std::bit_cast<double>(reader.number()), any = true;
     if (!histogram && field == 6 && fixed)
@@ -271,6 +282,7 @@ void ReportTexts(const Place& place, std::string_view item, const Decoder& texts
                  std::string_view over_limit) {
   if (texts.dropped) place.visitor->OnUnusable(place.OffsetOf(item), over_limit);
   if (!texts.repaired.empty()) place.visitor->OnUnusable(place.OffsetOf(item), "invalid-utf8-repaired");
+  if (texts.unusable) place.visitor->OnUnusable(place.OffsetOf(item), kUnusableValue);
 }
 
 void ReadSpan(std::string_view item, bool cut, const Place& place) {
@@ -307,6 +319,7 @@ void ReadPoints(std::string_view data, bool histogram, std::string_view metric, 
     point.metric = metric, point.cumulative = cumulative;
     if (texts.Point(reader.bytes(), histogram, &point))
       place.visitor->OnPoint(place.resource, place.scope, point);
+    if (texts.unusable) place.visitor->OnUnusable(place.OffsetOf(reader.bytes()), kUnusableValue);
   }
 }
 

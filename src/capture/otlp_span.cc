@@ -46,6 +46,7 @@ void AppendJson(const OtlpValue& value, std::string* out) {
       *out += "null";
       break;
     case OtlpValue::Kind::kText:
+    case OtlpValue::Kind::kBytes:
       AppendJsonString(value.text, out);
       break;
     case OtlpValue::Kind::kBool:
@@ -55,7 +56,12 @@ void AppendJson(const OtlpValue& value, std::string* out) {
       *out += fmt::format("{}", value.integer);
       break;
     case OtlpValue::Kind::kDouble:
-      *out += std::isfinite(value.real) ? fmt::format("{}", value.real) : "null";
+      if (std::isnan(value.real))
+        *out += "\"NaN\"";
+      else if (std::isinf(value.real))
+        *out += value.real > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+      else
+        *out += fmt::format("{}", value.real);
       break;
     case OtlpValue::Kind::kList: {
       *out += '[';
@@ -103,6 +109,10 @@ std::string OtlpIdFromHex(std::string_view hex, size_t size) {
     id += c;
   }
   return id;
+}
+
+int64_t OtlpEnum(uint64_t value, uint64_t largest) {
+  return value <= largest ? static_cast<int64_t>(value) : 0;
 }
 
 std::optional<int64_t> OtlpTime(uint64_t nanoseconds) {

@@ -12,10 +12,11 @@ namespace clawtrace::capture {
 struct OtlpAttribute;
 
 struct OtlpValue {
-  enum class Kind { kNone, kText, kBool, kInt, kDouble, kList, kMap };
+  // kNone: nothing that can be read.
+  enum class Kind { kNone, kText, kBool, kInt, kDouble, kBytes, kList, kMap };
   Kind kind = Kind::kNone;
-  std::string_view text;
-  int64_t integer = 0;  // kInt, and 0 or 1 for kBool
+  std::string_view text;  // kText; kBytes: in base64
+  int64_t integer = 0;    // kInt, and 0 or 1 for kBool
   double real = 0;
   std::vector<OtlpValue> items;
   std::vector<OtlpAttribute> fields;
@@ -81,6 +82,12 @@ class OtlpVisitor {
   virtual void OnUnusable(int64_t offset, std::string_view reason) = 0;
 };
 
+// Reasons that OnUnusable names for values and members of what is read all the same.
+inline constexpr std::string_view kUnusableValue = "unusable-value";  // became unknown
+inline constexpr std::string_view kRepeatedKey = "repeated-key";      // of lists all are read, else the last
+
+inline constexpr uint64_t kMaxOtlpKind = 5, kMaxOtlpStatus = 2;  // largest value of each
+
 // Limits on what one span may make us hold; what is beyond them is dropped and reported.
 inline constexpr size_t kMaxOtlpAttributes = 20000;  // and items of one list, members of one map
 inline constexpr size_t kMaxOtlpEvents = 2000;
@@ -93,13 +100,16 @@ std::string_view TextOf(const OtlpAttributes& attributes, std::string_view key);
 // Integers, and doubles that hold one exactly.
 std::optional<int64_t> IntOf(const OtlpAttributes& attributes, std::string_view key);
 std::optional<bool> BoolOf(const OtlpAttributes& attributes, std::string_view key);
-// Appends the value as JSON.
+// Appends the value as JSON, as protobuf does: bytes in base64, what is no finite number as "NaN",
+// "Infinity".
 void AppendJson(const OtlpValue& value, std::string* out);
 
 // Lower-case hex of 16 or 8 raw bytes; "" for another length or all zeros (OTLP: not a valid id).
 std::string OtlpIdFromBytes(std::string_view bytes, size_t size);
 // The same from hex digits of either case.
 std::string OtlpIdFromHex(std::string_view hex, size_t size);
+// Of a span or its status; 0 for what OTLP does not define.
+int64_t OtlpEnum(uint64_t value, uint64_t largest);
 // OTLP times are unsigned; 0 means unset and what a signed time cannot hold is no time.
 std::optional<int64_t> OtlpTime(uint64_t nanoseconds);
 

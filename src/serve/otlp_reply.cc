@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/base64.h"
 #include "base/json.h"
 
 namespace clawtrace::serve {
@@ -43,20 +44,6 @@ std::string RetryDetail(int64_t seconds) {
 std::string_view RejectedKey(const capture::Receiver& receiver) {
   if (receiver.name == "otlp-logs") return "rejectedLogRecords";
   return receiver.name == "otlp-metrics" ? "rejectedDataPoints" : "rejectedSpans";
-}
-
-// Without padding, as gRPC sends binary headers.
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  uint32_t bits = 0;
-  int count = 0;
-  for (char c : bytes) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6;) out += kDigits[bits >> (count -= 6) & 63];
-  }
-  if (count > 0) out += kDigits[bits << (6 - count) & 63];
-  return out;
 }
 
 // As grpc-message wants it.
@@ -172,7 +159,7 @@ Response GrpcProblem(const Problem& problem) {
                        {"grpc-message", Percent(problem.message)}};
   if (problem.retry_after_s > 0)
     response.trailers.emplace_back("grpc-status-details-bin",
-                                   Base64(EncodeStatus(problem, Encoding::kProtobuf)));
+                                   Base64Unpadded(EncodeStatus(problem, Encoding::kProtobuf)));
   return response;
 }
 

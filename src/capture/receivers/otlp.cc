@@ -2,6 +2,8 @@
 // items without valid ids are refused alone. docs/collector.md has the rules.
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -23,8 +25,8 @@ constexpr size_t kMaxParts = 64;  // of one call; what is beyond goes to the com
 constexpr size_t kMaxJsonTokens = size_t{8} << 20;
 
 constexpr auto kRejected = std::to_array<std::string_view>({"bad-span-id"});
-constexpr auto kChanged =
-    std::to_array<std::string_view>({"span-over-limit", "log-record-over-limit", "invalid-utf8-repaired"});
+constexpr auto kChanged = std::to_array<std::string_view>(
+    {"span-over-limit", "log-record-over-limit", "invalid-utf8-repaired", kUnusableValue, kRepeatedKey});
 
 // A trace of its own that ran while a tool call of the same process did was perhaps started by that call:
 // they have to be resolved together. Sees what comes in one request.
@@ -140,8 +142,11 @@ class Collector final : public OtlpVisitor {
     };
     std::string rest;
     size_t parts = 0;
+    std::set<std::string_view> seen;
     for (const OtlpAttribute& attribute : attributes) {
       const OtlpValue& value = attribute.value;
+      // As in the facts: of attributes with one name the first counts.
+      if (!seen.insert(attribute.key).second) continue;
       bool tree = value.kind == OtlpValue::Kind::kList || value.kind == OtlpValue::Kind::kMap;
       bool apart = parts < kMaxParts && (tree || value.text.size() >= kLongText);
       if (apart) {

@@ -2,7 +2,8 @@
 // spans with 2 KB of text each over a few connections, each sending its next request when the last is
 // answered.
 //   bench_serve CLAWTRACE [SPANS] [CONNECTIONS] [SPANS_A_REQUEST]
-// Prints spans a second, how long acknowledgements took, the server's own CPU time a span and its memory.
+// Prints spans a second, how long acknowledgements took, the server's own CPU time a span (until the last
+// acknowledgement, and until the full-text index has caught up) and its memory.
 #include <arpa/inet.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
@@ -257,9 +258,9 @@ int main(int argc, char** argv) {
   std::vector<std::string> requests;
   for (int left = spans; left > 0; left -= each) requests.push_back(Request(&random, std::min(each, left)));
   Load load(server.port, static_cast<size_t>(connections), std::move(requests));
-  double cpu = CpuSeconds(server.pid);
+  double before = CpuSeconds(server.pid);
   Outcome outcome = load.Run();
-  cpu = CpuSeconds(server.pid) - cpu;
+  double cpu = CpuSeconds(server.pid) - before;
   double commits = std::stod("0" + Metric(server.port, "clawtrace_store_commits_total"));
   fmt::print("spans={} requests={} failed={} seconds={:.2f}\n", spans, outcome.waited_ms.size(),
              outcome.failed, outcome.seconds);
@@ -273,8 +274,9 @@ int main(int argc, char** argv) {
   while (Metric(server.port, "clawtrace_store_text_behind") != "0" &&
          Clock::now() - caught_up < std::chrono::seconds(120))
     usleep(200'000);
-  fmt::print("full_text_behind_seconds={:.1f}\n",
-             std::chrono::duration<double>(Clock::now() - caught_up).count());
+  double indexed = CpuSeconds(server.pid) - before;
+  fmt::print("full_text_behind_seconds={:.1f}\nserver_cpu_us_per_span_with_index={:.1f}\n",
+             std::chrono::duration<double>(Clock::now() - caught_up).count(), indexed * 1e6 / spans);
   kill(server.pid, SIGTERM);
   int status = 0;
   waitpid(server.pid, &status, 0);

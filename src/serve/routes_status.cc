@@ -15,16 +15,15 @@ double ResidentBytes() {
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-void AppendStore(const store::StoreStats& stats, std::string* out) {
+void AppendStore(const store::StoreLoad& load, std::string* out) {
   auto add = [&](std::string_view name, int64_t value) {
     Metrics::Append(name, "", static_cast<double>(value), out);
   };
-  add("store_facts", stats.facts), add("store_sessions", stats.sessions),
-      add("store_payloads", stats.payloads);
-  add("store_changed_families", stats.changed_families), add("store_text_behind", stats.text_behind);
-  add("store_file_bytes", stats.file_bytes), add("store_log_bytes", stats.log_bytes);
-  add("store_commits_total", stats.commits), add("store_appends_total", stats.appends);
-  add("store_appends_refused_total", stats.appends_refused), add("store_recoveries_total", stats.recoveries);
+  add("store_sessions", load.summaries), add("store_changed_families", load.changed_families);
+  add("store_text_behind", load.text_behind);
+  add("store_file_bytes", load.file_bytes), add("store_log_bytes", load.log_bytes);
+  add("store_commits_total", load.commits), add("store_appends_total", load.appends);
+  add("store_appends_refused_total", load.appends_refused), add("store_recoveries_total", load.recoveries);
 }
 
 }  // namespace
@@ -51,7 +50,7 @@ Response MetricsText(Call& call) {
   Metrics::Append("inflight_bytes", "", static_cast<double>(budget.used()), &response.body);
   Metrics::Append("inflight_limit_bytes", "", static_cast<double>(budget.limit()), &response.body);
   Metrics::Append("resident_bytes", "", ResidentBytes(), &response.body);
-  if (auto stats = call.service.options().store->Stats()) AppendStore(*stats, &response.body);
+  if (auto load = call.service.options().store->Load()) AppendStore(*load, &response.body);
   return response;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "serve/keys.h"
 
@@ -10,7 +11,8 @@ namespace clawtrace::serve {
 namespace {
 
 constexpr int64_t kFamiliesAtOnce = 16;
-constexpr int64_t kTextsAtOnce = 2'000;
+constexpr int64_t kTextsAtOnce = 1'000;  // a commit that acknowledgements wait for
+constexpr int64_t kMayBeBehindNs = 10'000'000'000;
 constexpr int64_t kTidyNs = 600'000'000'000;
 
 Result<std::vector<std::string>> TenantsOf(store::Store& store) {
@@ -57,10 +59,7 @@ Status Upkeep::RunOnce() {
     if (!status && !first) first = std::move(status.error());
   };
   for (const std::string& tenant : *tenants) note(Compile(tenant));
-  for (Result<int64_t> left = 1; !stop_ && left && *left > 0;) {
-    left = options_.store->IndexText(kTextsAtOnce);
-    if (!left) note(std::unexpected(left.error()));
-  }
+  note(Index());
   int64_t now = options_.now_ns();
   if (now - tidied_ns_ >= kTidyNs) {
     tidied_ns_ = now;
@@ -77,6 +76,21 @@ Status Upkeep::Compile(const std::string& tenant) {
     auto compiled = history::CompileChanged(*options_.store, options, quiet_since, kFamiliesAtOnce);
     if (!compiled) return std::unexpected(compiled.error());
     if (*compiled == 0) break;
+  }
+  return {};
+}
+
+Status Upkeep::Index() {
+  while (!stop_) {
+    auto load = options_.store->Load();
+    if (!load) return std::unexpected(std::move(load.error()));
+    bool busy = std::exchange(appends_, load->appends) != load->appends;
+    if (load->text_behind == 0) return behind_since_ns_.reset(), Status();
+    int64_t now = options_.now_ns();
+    if (!behind_since_ns_) behind_since_ns_ = now;
+    if (busy && now - *behind_since_ns_ < kMayBeBehindNs) return {};
+    auto left = options_.store->IndexText(kTextsAtOnce);
+    if (!left) return std::unexpected(std::move(left.error()));
   }
   return {};
 }

@@ -1,10 +1,12 @@
 #pragma once
 // What a server does beside answering: compiles sessions that are quiet, fills the full-text index, packs
-// what is cold, removes what is too old. One thread; idle while nothing came in.
+// what is cold, removes what is too old. One thread; idle while nothing came in. The index waits while much
+// comes in, for seconds at most: what is to be acknowledged goes first.
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,6 +42,7 @@ class Upkeep {
  private:
   void Loop();
   Status Compile(const std::string& tenant);
+  Status Index();
   Status Tidy(const std::vector<std::string>& tenants);
 
   UpkeepOptions options_;
@@ -47,6 +50,8 @@ class Upkeep {
   std::condition_variable wake_;
   std::atomic<bool> stop_{false};
   int64_t tidied_ns_ = 0;
+  int64_t appends_ = 0;                    // when it was last looked
+  std::optional<int64_t> behind_since_ns_;  // the full-text index
   std::string complaint_;  // last thing said, so that it is not said again and again
   std::thread thread_;
 };

@@ -6,6 +6,7 @@
 #include "store/fact_codec.h"
 #include "store/facts.h"
 #include "store/payloads.h"
+#include "store/search.h"
 #include "store/squeeze.h"
 #include "store/totals.h"
 
@@ -53,8 +54,8 @@ Status CheckPayloads(Database& db, CheckReport* report) {
   if (!count) return std::unexpected(count.error());
   report->payloads = count->value_or(0);
   Statement rows = db.Prepare(
-      "SELECT call, node, frame, hash FROM payload WHERE NOT EXISTS(SELECT 1 FROM node WHERE parent = "
-      "payload.node)");
+      "SELECT call, node, frame, hash FROM payload WHERE node = 0 OR NOT EXISTS(SELECT 1 FROM node WHERE "
+      "parent = payload.node)");
   TextReader texts(&db);
   while (rows.Step()) {
     auto chain = texts.Chain(rows.Int(1));
@@ -124,40 +125,57 @@ Result<CheckReport> CheckRows(Database& db) {
   return report;
 }
 
-Result<StoreStats> StatsOf(Database& db) {
-  StoreStats stats;
-  int64_t version = 0, sequence = 0, pages = 0, page = 0, free = 0;
-  struct Figure {
-    const char* sql;
-    int64_t* to;
-  };
-  const Figure figures[] = {
-      {"PRAGMA user_version", &version},
-      {"SELECT value FROM meta WHERE name = 'sequence'", &sequence},
-      {"SELECT count(*) FROM tenant", &stats.tenants},
-      {"SELECT count(*) FROM session WHERE facts > 0", &stats.sessions},
-      {"SELECT count(*) FROM fact", &stats.facts},
-      {"SELECT count(*) FROM payload", &stats.payloads},
-      {"SELECT count(*) FROM summary", &stats.summaries},
-      {"SELECT count(*) FROM family WHERE stale = 1", &stats.changed_families},
-      {"SELECT count(*) FROM fact WHERE id > (SELECT value FROM meta WHERE name = 'indexed')",
-       &stats.text_behind},
-      {"SELECT sum(size) FROM payload", &stats.payload_bytes},
-      {"SELECT sum(length(z)) FROM pack", &stats.sealed_bytes},
-      {"SELECT sum(length(z)) FROM loose", &stats.payload_stored_bytes},
-      {"PRAGMA page_count", &pages},
-      {"PRAGMA page_size", &page},
-      {"PRAGMA freelist_count", &free},
-  };
+namespace {
+
+struct Figure {
+  const char* sql;
+  int64_t* to;
+};
+
+Status Read(Database& db, std::initializer_list<Figure> figures) {
   for (const Figure& figure : figures) {
     auto number = db.Number(figure.sql);
     if (!number) return std::unexpected(number.error());
     *figure.to = number->value_or(0);
   }
+  return {};
+}
+
+}  // namespace
+
+Result<StoreLoad> LoadOf(Database& db) {
+  StoreLoad load;
+  int64_t pages = 0, page = 0, free = 0;
+  Status read = Read(db, {{"SELECT count(*) FROM summary", &load.summaries},
+                          {"SELECT count(*) FROM family WHERE stale = 1", &load.changed_families},
+                          {kFactsNotIndexed, &load.text_behind},
+                          {"PRAGMA page_count", &pages},
+                          {"PRAGMA page_size", &page},
+                          {"PRAGMA freelist_count", &free}});
+  CT_RETURN_IF_ERROR(read);
+  load.file_bytes = pages * page, load.free_bytes = free * page;
+  return load;
+}
+
+Result<StoreStats> StatsOf(Database& db) {
+  auto load = LoadOf(db);
+  if (!load) return std::unexpected(std::move(load.error()));
+  StoreStats stats;
+  static_cast<StoreLoad&>(stats) = *load;
+  int64_t version = 0, sequence = 0;
+  Status read = Read(db, {{"PRAGMA user_version", &version},
+                          {"SELECT value FROM meta WHERE name = 'sequence'", &sequence},
+                          {"SELECT count(*) FROM tenant", &stats.tenants},
+                          {"SELECT count(*) FROM session WHERE facts > 0", &stats.sessions},
+                          {"SELECT count(*) FROM fact", &stats.facts},
+                          {"SELECT count(*) FROM payload", &stats.payloads},
+                          {"SELECT sum(size) FROM payload", &stats.payload_bytes},
+                          {"SELECT sum(length(z)) FROM pack", &stats.sealed_bytes},
+                          {"SELECT sum(length(z)) FROM loose", &stats.payload_stored_bytes}});
+  CT_RETURN_IF_ERROR(read);
   stats.schema_version = static_cast<int>(version);
   stats.sequence = static_cast<uint64_t>(sequence);
   stats.payload_stored_bytes += stats.sealed_bytes;
-  stats.file_bytes = pages * page, stats.free_bytes = free * page;
   return stats;
 }
 

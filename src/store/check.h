@@ -8,5 +8,6 @@ namespace clawtrace::store {
 Result<CheckReport> CheckRows(Database& db);
 // All that the file itself says.
 Result<StoreStats> StatsOf(Database& db);
+Result<StoreLoad> LoadOf(Database& db);
 
 }  // namespace clawtrace::store

@@ -87,16 +87,16 @@ Result<int64_t> PayloadWriter::Node(WriteScope& scope, int64_t session, const Pr
   }
   for (size_t i = begin; i < prepared.texts.size(); ++i) {
     auto blob = Blob(scope, session, prepared.texts[i]);
-    if (!blob) return blob;
+    if (!blob) return std::unexpected(std::move(blob.error()));
     int64_t node = 0;
-    {
+    if (!blob->is_new) {
       Statement find = scope.db.Prepare("SELECT id FROM node WHERE parent = ? AND blob = ?");
-      if (find.Bind(parent).Bind(*blob).Step()) node = find.Int(0);
+      if (find.Bind(parent).Bind(blob->id).Step()) node = find.Int(0);
       CT_RETURN_IF_ERROR(find.ok());
     }
     if (node == 0) {
       CT_RETURN_IF_ERROR(
-          scope.db.Prepare("INSERT INTO node(parent, blob) VALUES(?, ?)").Bind(parent).Bind(*blob).Run());
+          scope.db.Prepare("INSERT INTO node(parent, blob) VALUES(?, ?)").Bind(parent).Bind(blob->id).Run());
       node = scope.db.last_row();
     }
     if (nodes_.size() >= kMaxNodes) nodes_.clear();
@@ -106,13 +106,13 @@ Result<int64_t> PayloadWriter::Node(WriteScope& scope, int64_t session, const Pr
   return parent;
 }
 
-Result<int64_t> PayloadWriter::Blob(WriteScope& scope, int64_t session, const PreparedText& text) {
+Result<PayloadWriter::Kept> PayloadWriter::Blob(WriteScope& scope, int64_t session, const PreparedText& text) {
   int64_t place = text.shared() ? 0 : session;
   {
     Statement find = scope.db.Prepare("SELECT id FROM blob WHERE scope = ? AND hash = ?");
     if (find.Bind(place).BindBlob(BytesOf(text.hash)).Step()) {
       seen_.See(text.mark);
-      return find.Int(0);
+      return Kept{find.Int(0), false};
     }
     CT_RETURN_IF_ERROR(find.ok());
   }
@@ -125,7 +125,7 @@ Result<int64_t> PayloadWriter::Blob(WriteScope& scope, int64_t session, const Pr
   Statement keep = scope.db.Prepare("INSERT INTO loose VALUES(?, ?)");
   CT_RETURN_IF_ERROR(keep.Bind(blob).BindBlob(text.squeezed.empty() ? squeezed : text.squeezed).Run());
   seen_.See(text.mark);
-  return blob;
+  return Kept{blob, true};
 }
 
 Result<std::string> TextReader::FromPack(int64_t pack, int64_t at, size_t size) {

@@ -70,7 +70,11 @@ class PayloadWriter {
 
  private:
   Result<int64_t> Node(WriteScope& scope, int64_t session, const PreparedPayload& prepared);
-  Result<int64_t> Blob(WriteScope& scope, int64_t session, const PreparedText& text);
+  struct Kept {
+    int64_t id = 0;
+    bool is_new = false;
+  };
+  Result<Kept> Blob(WriteScope& scope, int64_t session, const PreparedText& text);
 
   struct ChainHash {
     size_t operator()(const Hash16& chain) const { return Hash64(BytesOf(chain)); }

@@ -1,8 +1,10 @@
 #include "store/search.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "store/cursor.h"
 #include "store/facts.h"
@@ -88,6 +90,20 @@ std::string MatchOf(const Terms& terms, int64_t tenant) {
   return match;
 }
 
+// Leaves the first of equal words. Not by sorting: comparing words costs more than all the rest of indexing.
+void DropRepeated(std::vector<std::string_view>* words) {
+  std::vector<uint32_t> slots(std::bit_ceil(words->size() * 2));  // place in words from 1; 0: empty
+  uint32_t kept = 0;
+  for (std::string_view word : *words) {
+    size_t slot = Hash64(word) & (slots.size() - 1);
+    while (slots[slot] != 0 && (*words)[slots[slot] - 1] != word) slot = (slot + 1) & (slots.size() - 1);
+    if (slots[slot] != 0) continue;
+    (*words)[kept] = word;
+    slots[slot] = ++kept;
+  }
+  words->resize(kept);
+}
+
 bool HasPhrases(std::string_view text, const Terms& terms) {
   return std::ranges::all_of(terms.phrases,
                              [&](const std::string& phrase) { return ContainsIgnoreCase(text, phrase); });
@@ -100,8 +116,7 @@ std::string IndexWords(const Fact& fact, int64_t tenant) {
   std::vector<std::string_view> words;
   ForEachWord(text, [&](std::string_view word) { words.push_back(word); });
   if (words.empty()) return {};
-  std::ranges::sort(words);
-  words.erase(std::ranges::unique(words).begin(), words.end());
+  DropRepeated(&words);
   std::string out = TenantWord(tenant);
   for (std::string_view word : words) out.append(" ").append(word);
   return out;
@@ -124,7 +139,7 @@ Result<Unindexed> FindUnindexed(Database& db, int64_t limit) {
   }
   CT_RETURN_IF_ERROR(rows.ok());
   int64_t last = found.facts.empty() ? found.indexed : found.facts.back().id;
-  Statement left = db.Prepare("SELECT count(*) FROM fact WHERE id > ?");
+  Statement left = db.Prepare("SELECT max(0, ifnull(max(id), 0) - ?) FROM fact");
   if (left.Bind(last).Step()) found.left = left.Int(0);
   CT_RETURN_IF_ERROR(left.ok());
   return found;
@@ -190,8 +205,7 @@ Result<SearchResult> SearchRows(Database& db, int64_t tenant, const SearchReques
   CT_RETURN_IF_ERROR(rows.ok());
   if (std::ssize(result.hits) == request.limit || looked == request.limit * kLooksPerHit)
     result.next = EncodeCursor({.request = asked, .number = last});
-  auto behind =
-      db.Number("SELECT count(*) FROM fact WHERE id > (SELECT value FROM meta WHERE name = 'indexed')");
+  auto behind = db.Number(kFactsNotIndexed);
   if (!behind) return std::unexpected(behind.error());
   result.behind = behind->value_or(0);
   return result;

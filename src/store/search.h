@@ -18,7 +18,11 @@ struct FactRow {
   int64_t id = 0;
   std::string hash, words;
 };
-// The next facts behind the index, and how many there are in all.
+// How many facts are behind the index, by their numbers: those that were removed since are counted as well.
+inline constexpr const char* kFactsNotIndexed =
+    "SELECT max(0, ifnull(max(id), 0) - (SELECT value FROM meta WHERE name = 'indexed')) FROM fact";
+
+// The next facts behind the index, and how many are left behind these.
 struct Unindexed {
   int64_t indexed = 0, left = 0;
   std::vector<FactRow> facts;

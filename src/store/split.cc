@@ -212,7 +212,11 @@ std::optional<uint64_t> TakeNumber(std::string_view* bytes) {
 
 Pieces Split(std::string_view payload) {
   Pieces pieces;
-  auto places = payload.size() > kMinPiece ? FindElements(payload) : std::nullopt;
+  if (payload.size() <= kMinPiece) {
+    pieces.tail = payload;
+    return pieces;
+  }
+  auto places = FindElements(payload);
   if (!places) {
     if (payload.size() > kCutFrom)
       CutByContent(payload, &pieces.texts);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <future>
 
@@ -39,7 +40,11 @@ class SqliteStore final : public Store {
 
   void Append(Batch batch, OnAppended done) override {
     std::string salt = SaltOf(batch.tenant);
-    if (auto job = PrepareAppend(std::move(batch), std::move(done), salt, seen_, &payloads_))
+    auto count = [this, done = std::move(done)](Result<Appended> result) {
+      appends_ += result.has_value();
+      done(std::move(result));
+    };
+    if (auto job = PrepareAppend(std::move(batch), std::move(count), salt, seen_, &payloads_))
       writer_.Submit(std::move(job));
   }
 
@@ -217,6 +222,7 @@ class SqliteStore final : public Store {
   }
   Status Backup(const std::string& path) override;
   Result<StoreStats> Stats() override;
+  Result<StoreLoad> Load() override;
   Result<int64_t> Seal(int64_t unchanged_since_ns) override {
     return SealFamilies(readers_, writer_, unchanged_since_ns);
   }
@@ -233,6 +239,9 @@ class SqliteStore final : public Store {
     made.on_recover = [this] { readers_.CloseAll(); };
     return made;
   }
+
+  // What the file does not say.
+  void AddOwn(StoreLoad* load) const;
 
   std::string SaltOf(std::string_view tenant) const {
     Sha256Digest salt = Sha256(secret_, tenant);
@@ -271,6 +280,7 @@ class SqliteStore final : public Store {
   }
 
   std::string path_, vfs_, secret_;
+  std::atomic<int64_t> appends_{0};
   SeenTexts seen_;
   PayloadWriter payloads_;
   Readers readers_;
@@ -311,16 +321,25 @@ Status SqliteStore::Backup(const std::string& path) {
   return copied;
 }
 
-Result<StoreStats> SqliteStore::Stats() {
-  auto stats = ReadAny([&](Database& db) { return StatsOf(db); });
-  if (!stats) return stats;
+void SqliteStore::AddOwn(StoreLoad* load) const {
   std::error_code failed;
   auto log = std::filesystem::file_size(path_ + "-wal", failed);
-  stats->log_bytes = failed ? 0 : static_cast<int64_t>(log);
+  load->log_bytes = failed ? 0 : static_cast<int64_t>(log);
   Writer::Counts counts = writer_.counts();
-  stats->commits = counts.commits, stats->appends = counts.jobs;
-  stats->appends_refused = counts.refused, stats->recoveries = counts.recoveries;
+  load->commits = counts.commits, load->appends = appends_;
+  load->appends_refused = counts.refused, load->recoveries = counts.recoveries;
+}
+
+Result<StoreStats> SqliteStore::Stats() {
+  auto stats = ReadAny([&](Database& db) { return StatsOf(db); });
+  if (stats) AddOwn(&*stats);
   return stats;
+}
+
+Result<StoreLoad> SqliteStore::Load() {
+  auto load = ReadAny([&](Database& db) { return LoadOf(db); });
+  if (load) AddOwn(&*load);
+  return load;
 }
 
 // The file is the owner's alone from its first byte on, and its name is on the disk.

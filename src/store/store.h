@@ -80,7 +80,8 @@ class Store {
 
   // Facts by their texts. Finds what IndexText has come to.
   virtual Result<SearchResult> Search(std::string_view tenant, const SearchRequest& request) = 0;
-  // Brings the full-text index on by at most this many facts (of all tenants). Returns how many are left.
+  // Brings the full-text index on by at most this many facts (of all tenants). Returns how many are left; facts
+  // that were removed since may be counted as well, but 0 means none.
   virtual Result<int64_t> IndexText(int64_t limit) = 0;
 
   // Small things of other layers, by collection and key: patches, verdicts, keys. Durable on return.
@@ -102,7 +103,10 @@ class Store {
   virtual Result<CheckReport> Check() = 0;
   // A copy as of one moment into a new file, while others read and write. kAlreadyExists when there is one.
   virtual Status Backup(const std::string& path) = 0;
+  // Counts every row: its time grows with the store.
   virtual Result<StoreStats> Stats() = 0;
+  // Reads no fact and no payload: may be asked every second of a store of any size.
+  virtual Result<StoreLoad> Load() = 0;
   // Packs the payloads of families that did not change since. Returns how many texts were packed; call again
   // until 0.
   virtual Result<int64_t> Seal(int64_t unchanged_since_ns) = 0;

@@ -183,17 +183,21 @@ struct CheckReport {
   int64_t facts = 0, payloads = 0, summaries = 0;
 };
 
-struct StoreStats {
-  int schema_version = 0;
-  uint64_t sequence = 0;
-  int64_t tenants = 0, sessions = 0, facts = 0, payloads = 0, summaries = 0, changed_families = 0;
-  int64_t text_behind = 0;           // facts not in the full-text index
-  int64_t payload_bytes = 0;         // as given
-  int64_t payload_stored_bytes = 0;  // texts as kept, compressed, without rows and indexes
-  int64_t sealed_bytes = 0;          // of them in packs
+struct StoreLoad {
+  int64_t summaries = 0, changed_families = 0;
+  int64_t text_behind = 0;  // facts not in the full-text index; removed ones behind it may be counted
   int64_t file_bytes = 0, log_bytes = 0, free_bytes = 0;
   // Since it was opened:
   int64_t commits = 0, appends = 0, appends_refused = 0, recoveries = 0;
+};
+
+struct StoreStats : StoreLoad {
+  int schema_version = 0;
+  uint64_t sequence = 0;
+  int64_t tenants = 0, sessions = 0, facts = 0, payloads = 0;
+  int64_t payload_bytes = 0;         // as given
+  int64_t payload_stored_bytes = 0;  // texts as kept, compressed, without rows and indexes
+  int64_t sealed_bytes = 0;          // of them in packs
 };
 
 }  // namespace clawtrace::store

@@ -151,7 +151,7 @@ void Writer::CommitGroup(std::vector<std::unique_ptr<Job>> group) {
   {
     std::lock_guard lock(mutex_);
     if (status) ++counts_.commits;
-    (status ? counts_.jobs : counts_.refused) += static_cast<int64_t>(group.size());
+    if (!status) counts_.refused += static_cast<int64_t>(group.size());
   }
   for (size_t i = 0; i < group.size(); ++i) group[i]->Done(status ? results[i] : status, sequence_);
   if (status) MoveLog();

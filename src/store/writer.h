@@ -63,7 +63,7 @@ class Writer {
   Status RunAlone(std::function<Status(Database&)> apply);
 
   struct Counts {
-    int64_t commits = 0, jobs = 0, refused = 0, recoveries = 0;
+    int64_t commits = 0, refused = 0, recoveries = 0;
   };
   Counts counts() const;
 

@@ -5,6 +5,7 @@ acknowledged is there after kill -9.
 tests/e2e/overload.py CLAWTRACE
 """
 import http.client
+import json
 import os
 import random
 import signal
@@ -84,11 +85,9 @@ def peak_kb(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
-def facts_of(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    return next(int(float(line.split()[1])) for line in text.splitlines() if line.startswith("clawtrace_store_facts "))
+def facts_of(program, store):
+    stats = subprocess.run([program, "store", "stats", store, "--json"], capture_output=True, check=True, timeout=120)
+    return json.loads(stats.stdout)["facts"]
 
 
 def main():
@@ -119,7 +118,7 @@ def main():
             problems.append(f"peak memory {peak} KB")
         # Every acknowledged span is there; of refused requests nothing is, of unanswered ones there may be all.
         server, port = serve(program, store)
-        facts = facts_of(port)
+        facts = facts_of(program, store)
         if facts < acknowledged * SPANS:
             problems.append(f"{facts} facts, {acknowledged * SPANS} spans were acknowledged")
         server.send_signal(signal.SIGTERM)

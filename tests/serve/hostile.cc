@@ -179,7 +179,7 @@ TEST(Server, HealthMetricsAndHead) {
       metrics.body,
       HasSubstr("clawtrace_items_rejected_total{receiver=\"otlp-traces\",reason=\"bad-span-id\"} 1\n"));
   EXPECT_THAT(metrics.body, HasSubstr("clawtrace_requests_total{route=\"/v1/traces\",status=\"200\"} 2\n"));
-  EXPECT_THAT(metrics.body, HasSubstr("clawtrace_store_facts 1\n"));
+  EXPECT_THAT(metrics.body, HasSubstr("clawtrace_store_changed_families 1\n"));
   HttpClient client(live.port());
   ASSERT_TRUE(client.Send(test::HttpHead("HEAD", "/healthz", {})));
   ASSERT_TRUE(client.Send(test::HttpHead("GET", "/healthz", {})));

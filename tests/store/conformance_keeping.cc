@@ -263,6 +263,16 @@ TEST_P(StoreConformance, StatsCountWhatIsThere) {
   EXPECT_EQ(stats->changed_families, 1);
   EXPECT_EQ(stats->text_behind, 7);
   EXPECT_GE(stats->appends, 1);
+  auto load = store().Load();
+  ASSERT_TRUE(load) << load.error().message;
+  EXPECT_EQ(load->changed_families, 1);
+  EXPECT_EQ(load->text_behind, 7);
+  EXPECT_EQ(load->appends, stats->appends);
+  EXPECT_EQ(load->file_bytes, stats->file_bytes);
+  ASSERT_TRUE(store().IndexText(100));
+  ASSERT_TRUE(store().PutDocument("t", "c", "k", "v"));
+  EXPECT_EQ(store().Load()->text_behind, 0);
+  EXPECT_EQ(store().Load()->appends, stats->appends) << "only what was appended counts";
 }
 
 }  // namespace clawtrace::store

@@ -431,6 +431,11 @@ class MemoryStore final : public Store {
     stats.text_behind = arrivals_ - indexed_, stats.appends = appends_, stats.sequence = sequence_;
     return stats;
   }
+  Result<StoreLoad> Load() override {
+    auto stats = Stats();
+    if (!stats) return std::unexpected(std::move(stats.error()));
+    return StoreLoad(*stats);
+  }
   Result<int64_t> Seal(int64_t) override { return 0; }
   Status Vacuum() override { return {}; }
 

@@ -122,6 +122,7 @@ class GatedStore final : public store::Store {
   Result<store::CheckReport> Check() override { return inner_->Check(); }
   Status Backup(const std::string& path) override { return inner_->Backup(path); }
   Result<store::StoreStats> Stats() override { return inner_->Stats(); }
+  Result<store::StoreLoad> Load() override { return inner_->Load(); }
   Result<int64_t> Seal(int64_t since) override { return inner_->Seal(since); }
   Status Vacuum() override { return inner_->Vacuum(); }
 

@@ -114,9 +114,9 @@ int RunOnce(const Setting& setting, const Arguments& arguments, const World& wor
   if (done) done = Pack(store);
   if (!done) return Report(world, done.error());
   TellProblems(*imported, world);
-  auto stats = store.Stats();
-  if (!stats) return Report(world, stats.error());
-  Print(*imported, stats->summaries, setting.local.path, arguments.Has("--json"), *world.out);
+  auto load = store.Load();
+  if (!load) return Report(world, load.error());
+  Print(*imported, load->summaries, setting.local.path, arguments.Has("--json"), *world.out);
   bool any = imported->files_read + imported->files_unchanged > 0;
   return any || imported->unusable.empty() ? kDone : kCouldNot;
 }
@@ -132,13 +132,13 @@ Result<bool> KeepUp(const Setting& setting, const World& world, bool json, Watch
   auto compiled = history::CompileChanged(store, options, quiet, INT16_MAX);
   if (!compiled) return std::unexpected(compiled.error());
   if (*compiled > 0) CT_RETURN_IF_ERROR(IndexTexts(store));
-  auto stats = store.Stats();
-  if (!stats) return std::unexpected(stats.error());
+  auto load = store.Load();
+  if (!load) return std::unexpected(load.error());
   if (imported->facts_added > 0 || *compiled > 0) {
-    Print(*imported, stats->summaries, setting.local.path, json, *world.out);
+    Print(*imported, load->summaries, setting.local.path, json, *world.out);
     world.out->flush();
   }
-  return stats->changed_families > 0;
+  return load->changed_families > 0;
 }
 
 int RunWatch(const Setting& setting, const Arguments& arguments, const World& world, Watch* watch) {

@@ -72,8 +72,8 @@ Status WriteAmbiguous(const ApiRequest& request, Services& services, DocWriter* 
 }
 
 ApiResponse Health(const ApiRequest& request, Services& services) {
-  auto stats = services.store.Stats();
-  if (!stats) return ProblemOf(stats.error());
+  auto load = services.store.Load();
+  if (!load) return ProblemOf(load.error());
   auto models = UnpricedModels(request, services);
   if (!models) return ProblemOf(models.error());
   DocWriter w(DocWriter::Format::kJson);
@@ -81,8 +81,8 @@ ApiResponse Health(const ApiRequest& request, Services& services) {
   w.Field("version", services.version), w.Field("price_book", services.book.id());
   // Of all tenants together: not for everybody.
   if (request.admin) {
-    w.Field("waiting_to_be_compiled", stats->changed_families);
-    w.Field("not_indexed_yet", stats->text_behind);
+    w.Field("waiting_to_be_compiled", load->changed_families);
+    w.Field("not_indexed_yet", load->text_behind);
     w.Key("refused_since_start"), w.BeginObject();
     for (const auto& [reason, count] : services.refusals.Counts()) w.Field(reason, count);
     w.EndObject();

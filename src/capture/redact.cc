@@ -129,7 +129,7 @@ struct Redactor::Impl {
   };
   std::vector<Rule> rules;
   std::map<size_t, std::vector<size_t>> by_pair;  // first two bytes -> rules
-  std::bitset<65536> pairs;
+  std::bitset<65536> pairs;                       // with which anything to be replaced begins
   KeyNames keys;
   EntropyRule entropy;
   std::string salt;
@@ -148,11 +148,11 @@ struct Redactor::Impl {
 };
 
 bool Redactor::Impl::ByRule(std::string_view text, size_t at, bool cut, Match* found) const {
-  size_t pair = PairOf(text[at], text[at + 1]);
-  if (!pairs.test(pair)) return false;
+  auto starting = by_pair.find(PairOf(text[at], text[at + 1]));
+  if (starting == by_pair.end()) return false;
   bool free = at == 0 || FollowsEscape(text, at);
   if (!free && IsWord(text[at - 1])) return false;
-  for (size_t index : by_pair.find(pair)->second) {
+  for (size_t index : starting->second) {
     const Rule& rule = rules[index];
     if (!free && rule.pattern.Continues(text[at - 1])) continue;
     size_t length = rule.pattern.Match(text.substr(at), cut);
@@ -200,6 +200,7 @@ bool Redactor::Impl::Replace(std::string* text, bool cut) const {
   size_t taken = 0, next_end = 0;
   std::string_view all = *text;
   for (size_t at = 0; at + 1 < all.size(); ++at) {
+    if (!pairs.test(PairOf(all[at], all[at + 1]))) continue;
     Match match;
     bool found = ByRule(all, at, cut, &match);
     if (!found && all[at] == ':') found = InAddress(all, at, &match);
@@ -257,6 +258,7 @@ RedactionRules DefaultRedactionRules() {
 Result<Redactor> Redactor::Make(const RedactionRules& rules, std::string salt) {
   auto impl = std::make_unique<Impl>();
   impl->salt = std::move(salt);
+  impl->pairs.set(PairOf(':', '/')).set(PairOf('-', '-'));  // an address, a private key
   impl->entropy = rules.entropy;
   if (rules.patterns.size() > kMaxRules || rules.keys.size() > kMaxRules)
     return Fail(ErrorCode::kInvalidInput, "more than 500 redaction rules");

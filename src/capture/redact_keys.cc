@@ -80,8 +80,7 @@ class Scanner {
 
   void String() {
     size_t begin = ++at_;
-    while (at_ < text_.size() && text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
-    size_t end = std::min(at_, text_.size());
+    size_t end = EndOfString(begin);
     at_ = end + 1;
     std::string_view value = text_.substr(begin, end - begin);
     if (key_next()) {
@@ -90,6 +89,17 @@ class Scanner {
     } else if (secret() && !value.empty() && !IsMarked(value)) {
       Put(begin, end, replacement_(value));
     }
+  }
+
+  // Of the closing quote, which no odd number of backslashes stands before; else of the text.
+  size_t EndOfString(size_t begin) const {
+    for (size_t quote = text_.find('"', begin); quote != std::string_view::npos;
+         quote = text_.find('"', quote + 1)) {
+      size_t slash = quote;
+      while (slash > begin && text_[slash - 1] == '\\') --slash;
+      if ((quote - slash) % 2 == 0) return quote;
+    }
+    return text_.size();
   }
 
   void Number() {

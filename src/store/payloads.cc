@@ -106,7 +106,8 @@ Result<int64_t> PayloadWriter::Node(WriteScope& scope, int64_t session, const Pr
   return parent;
 }
 
-Result<PayloadWriter::Kept> PayloadWriter::Blob(WriteScope& scope, int64_t session, const PreparedText& text) {
+Result<PayloadWriter::Kept> PayloadWriter::Blob(WriteScope& scope, int64_t session,
+                                                const PreparedText& text) {
   int64_t place = text.shared() ? 0 : session;
   {
     Statement find = scope.db.Prepare("SELECT id FROM blob WHERE scope = ? AND hash = ?");

@@ -1,6 +1,7 @@
 #include "store/search.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <set>
 
@@ -20,9 +21,14 @@ constexpr int64_t kMaxTerms = 32;
 constexpr int64_t kLooksPerHit = 50;
 
 bool IsWordByte(char c) {
-  auto byte = static_cast<unsigned char>(c);
-  return byte >= 128 || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-         (byte >= 'a' && byte <= 'z');
+  static constexpr auto kWordBytes = [] {
+    std::array<bool, 256> is_word{};
+    for (size_t byte = 0; byte < is_word.size(); ++byte)
+      is_word[byte] = byte >= 128 || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                      (byte >= 'a' && byte <= 'z');
+    return is_word;
+  }();
+  return kWordBytes[static_cast<unsigned char>(c)];
 }
 
 template <class F>
@@ -114,10 +120,12 @@ bool HasPhrases(std::string_view text, const Terms& terms) {
 std::string IndexWords(const Fact& fact, int64_t tenant) {
   std::string text = ToLower(TextOf(fact));
   std::vector<std::string_view> words;
+  words.reserve(text.size() / 4);
   ForEachWord(text, [&](std::string_view word) { words.push_back(word); });
   if (words.empty()) return {};
   DropRepeated(&words);
   std::string out = TenantWord(tenant);
+  out.reserve(out.size() + text.size() + 1);
   for (std::string_view word : words) out.append(" ").append(word);
   return out;
 }

@@ -21,7 +21,8 @@ struct Pieces {
   std::vector<std::string_view> texts;  // of the payload, or of own where something was taken out
   std::vector<std::string> own;
   std::vector<Moved> moved;
-  std::string_view tail;  // the short end behind the last element, or all of a short payload: no piece of its own
+  std::string_view
+      tail;  // the short end behind the last element, or all of a short payload: no piece of its own
 };
 
 // The payload must outlive the pieces. Linear.

@@ -2,12 +2,14 @@
 // The parts of SQLite that the store uses, as values that clean up after themselves. Nothing here is
 // thread-safe: one connection belongs to one thread at a time.
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
+#include "base/hash.h"
 #include "base/result.h"
 
 struct sqlite3;
@@ -90,7 +92,8 @@ class Database {
 
   std::unique_ptr<sqlite3, Close> db_;
   std::unique_ptr<int64_t> log_pages_;
-  std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>, std::less<>> statements_;
+  std::unordered_map<std::string, std::unique_ptr<sqlite3_stmt, Finalize>, TextHash, std::equal_to<>>
+      statements_;
 };
 
 // Marks a file as a store of ours.

@@ -80,8 +80,8 @@ class Store {
 
   // Facts by their texts. Finds what IndexText has come to.
   virtual Result<SearchResult> Search(std::string_view tenant, const SearchRequest& request) = 0;
-  // Brings the full-text index on by at most this many facts (of all tenants). Returns how many are left; facts
-  // that were removed since may be counted as well, but 0 means none.
+  // Brings the full-text index on by at most this many facts (of all tenants). Returns how many are left;
+  // facts that were removed since may be counted as well, but 0 means none.
   virtual Result<int64_t> IndexText(int64_t limit) = 0;
 
   // Small things of other layers, by collection and key: patches, verdicts, keys. Durable on return.

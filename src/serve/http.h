@@ -23,6 +23,8 @@ struct Request {
   int64_t received_ns = 0;  // monotonic, when its last byte came
   Charge charge;            // what the body takes of the memory budget
 
+  // Gives back what the body took. Before the answer is sent: who has it may send as much again at once.
+  void Release() { body = std::string(), charge = Charge(); }
   // The first header of this name (lower case); "" when absent.
   std::string_view Header(std::string_view name) const;
 };
@@ -37,7 +39,15 @@ struct Response {
 };
 
 // Why a request was not even read.
-enum class Refusal { kBadRequest, kHeadTooLarge, kUnsupported, kTooLarge, kOverloaded, kTimeout };
+enum class Refusal {
+  kBadRequest,
+  kHeadTooLarge,
+  kUnsupported,
+  kExpectation,
+  kTooLarge,
+  kOverloaded,
+  kTimeout
+};
 
 // Answers one request, once, from any thread; to a client that has gone nothing is sent.
 using Reply = std::function<void(Response)>;

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::string_view kHttp2Start = "PRI * HTTP/2.0\r\n\r\n";
 constexpr size_t kChunkRoom = size_t{64} << 10;  // read at a time of a body of unknown size
-constexpr int64_t kLingerMs = 1'000;
+// After the last answer, for what the client is still sending.
+constexpr int64_t kLingerMs = 10'000, kLingerIdleMs = 2'000;
+constexpr size_t kLingerBytes = size_t{1} << 30;
 
 class Connection1 final : public ConnectionBase {
  public:
@@ -30,7 +32,7 @@ class Connection1 final : public ConnectionBase {
 
   void Drain() override {
     last_ = true;
-    if (state_ == State::kHead && size_ == 0) Close();
+    if ((state_ == State::kHead && size_ == 0) || state_ == State::kLingering) Close();
   }
 
   void Answer(uint32_t request, Response response) override {
@@ -52,7 +54,7 @@ class Connection1 final : public ConnectionBase {
   void NextRequest() {
     state_ = State::kHead;
     request_ = Request();
-    chunks_ = ChunkDecoder();
+    chunks_ = ChunkDecoder(host.options.max_body);
     searched_ = 0;
     if (last_ && size_ == 0) return Close();
     SetDeadline(size_ > 0 || first_ ? host.options.head_ms : host.options.idle_ms);
@@ -85,6 +87,8 @@ class Connection1 final : public ConnectionBase {
         return Refuse(Refusal::kHeadTooLarge);
       case Head::State::kUnsupported:
         return Refuse(Refusal::kUnsupported);
+      case Head::State::kExpectation:
+        return Refuse(Refusal::kExpectation);
     }
   }
 
@@ -155,13 +159,12 @@ class Connection1 final : public ConnectionBase {
   // False when the request is over with that. Else goes on by itself.
   bool TakeChunks(std::string_view* rest) {
     size_t most = request_.body.size() + rest->size();
-    if (most > host.options.max_body + kMaxHead) return Refuse(Refusal::kTooLarge), false;
     if (most > request_.charge.bytes() &&
         !request_.charge.Grow(host.budget, std::max(kChunkRoom, most - request_.charge.bytes())))
       return Refuse(Refusal::kOverloaded), false;
     ChunkDecoder::State state = chunks_.Feed(rest, &request_.body);
     if (state == ChunkDecoder::State::kBad) return Refuse(Refusal::kBadRequest), false;
-    if (request_.body.size() > host.options.max_body) return Refuse(Refusal::kTooLarge), false;
+    if (state == ChunkDecoder::State::kTooLarge) return Refuse(Refusal::kTooLarge), false;
     bool done = state == ChunkDecoder::State::kDone;
     asio::post(host.io, Pending([this, done] {
                  if (state_ != State::kBody) return;
@@ -208,15 +211,23 @@ class Connection1 final : public ConnectionBase {
                 }));
   }
 
-  // To close while bytes of the client are unread would take the answer back from it.
+  // To close while bytes of the client are unread would take the answer back from it. What it sends is read
+  // and dropped, within limits of time and amount.
   void Linger() {
     state_ = State::kLingering;
     pipe->EndWrites();
-    SetDeadline(kLingerMs);
+    begun_ns_ = SteadyNs();
+    dropped_ = 0;
     Discard();
   }
   void Discard() {
-    pipe->Read(in_.data(), in_.size(), Pending([this](bool ok, size_t) { return ok ? Discard() : Close(); }));
+    int64_t left_ms = kLingerMs - (SteadyNs() - begun_ns_) / 1'000'000;
+    if (left_ms <= 0 || dropped_ > kLingerBytes) return Close();
+    SetDeadline(std::min(left_ms, kLingerIdleMs));
+    pipe->Read(in_.data(), in_.size(), Pending([this](bool ok, size_t bytes) {
+                 dropped_ += bytes;
+                 return ok ? Discard() : Close();
+               }));
   }
 
   void Upgrade() {
@@ -247,7 +258,7 @@ class Connection1 final : public ConnectionBase {
   Request request_;
   ChunkDecoder chunks_;
   std::string room_;
-  size_t received_ = 0;
+  size_t received_ = 0, dropped_ = 0;
   int64_t begun_ns_ = 0;
   uint32_t number_ = 0;
   Response response_;

@@ -46,7 +46,7 @@ int64_t TimeoutNs(std::string_view text) {
 
 struct Exchange {
   Request request;
-  size_t head_size = 0;
+  size_t head_size = 0, headers = 0;
   int64_t begun_ns = 0;
   int64_t deadline_ns = kNever;
   bool handed_out = false, answered = false, remote_done = false;
@@ -99,7 +99,7 @@ class Connection2 final : public ConnectionBase {
     for (auto& [stream, exchange] : exchanges_) {
       if (exchange.answered || exchange.deadline_ns > now) continue;
       ++host.timeouts;
-      Submit(stream, &exchange, host.handler->Refuse(exchange.request, Refusal::kTimeout));
+      Refuse(stream, &exchange, Refusal::kTimeout);
     }
     SetNextDeadline();
     Flush();
@@ -238,7 +238,8 @@ void Connection2::OnHeader(int32_t stream, std::string_view name, std::string_vi
   if (found == exchanges_.end()) return;
   Exchange& exchange = found->second;
   exchange.head_size += name.size() + value.size() + 32;
-  if (exchange.head_size > kMaxStreamHead || exchange.request.headers.size() > kMaxHeaders) {
+  bool header = !name.starts_with(':');
+  if (exchange.head_size > kMaxStreamHead || (header && ++exchange.headers > kMaxHeaders)) {
     if (!exchange.answered) Refuse(stream, &exchange, Refusal::kHeadTooLarge);
     return;
   }
@@ -250,7 +251,7 @@ void Connection2::OnHeader(int32_t stream, std::string_view name, std::string_vi
     exchange.request.query = query == std::string_view::npos ? "" : value.substr(query + 1);
   } else if (name == ":authority") {
     exchange.request.headers.emplace_back("host", value);
-  } else if (!name.starts_with(':')) {
+  } else if (header) {
     exchange.request.headers.emplace_back(name, value);
   }
 }

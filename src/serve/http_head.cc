@@ -25,9 +25,37 @@ bool Fill(const http::request_parser<http::empty_body>& parser, Request* request
   request->headers.clear();
   for (const auto& field : message) {
     request->headers.emplace_back(ToLower(View(field.name_string())), View(field.value()));
-    if (request->headers.size() > kMaxHeaders) return false;
   }
   return true;
+}
+
+size_t Count(const Request& request, std::string_view name) {
+  return static_cast<size_t>(
+      std::ranges::count_if(request.headers, [&](const auto& header) { return header.first == name; }));
+}
+
+// A line that goes on with the next one: readers disagree on what it says.
+bool IsFolded(std::string_view head) {
+  return head.find("\r\n ") != std::string_view::npos || head.find("\r\n\t") != std::string_view::npos;
+}
+
+// Of a head that parses: may it be acted upon? Where two readers could disagree about the request's length or
+// who it is for, it is refused.
+Head::State Judge(const Request& request, unsigned version, const Head& head) {
+  constexpr unsigned kOneOne = 11;
+  using State = Head::State;
+  if (request.headers.size() > kMaxHeaders) return State::kTooLarge;
+  size_t hosts = Count(request, "host"), encodings = Count(request, "transfer-encoding");
+  if (hosts > 1 || (hosts == 0 && version >= kOneOne)) return State::kBad;
+  if (Count(request, "content-length") > 1 || encodings > 1) return State::kBad;
+  if (encodings > 0) {
+    std::string encoding = ToLower(Trim(request.Header("transfer-encoding")));
+    std::string last(Trim(encoding.substr(encoding.rfind(',') + 1)));
+    if (last != "chunked" || head.content_length || version < kOneOne) return State::kBad;
+    if (encoding != last) return State::kUnsupported;
+  }
+  if (Count(request, "expect") > 0 && !head.expects_continue) return State::kExpectation;
+  return State::kDone;
 }
 
 }  // namespace
@@ -51,20 +79,13 @@ Head ReadHead(std::string_view bytes, size_t searched, Request* request) {
     return head;
   }
   head.state = Head::State::kBad;
-  if ((error && error != http::error::need_more) || !parser.is_header_done() || !Fill(parser, request))
-    return head;
+  bool parsed = (!error || error == http::error::need_more) && parser.is_header_done();
+  if (!parsed || IsFolded(bytes.substr(0, head.size)) || !Fill(parser, request)) return head;
   if (auto length = parser.content_length()) head.content_length = *length;
   head.chunked = parser.chunked();
   head.keep_alive = parser.keep_alive();
-  head.expects_continue = ToLower(request->Header("expect")) == "100-continue";
-  // Two lengths, or a length beside chunks: who stands between might believe the other one.
-  auto count = [&](std::string_view name) {
-    return std::ranges::count_if(request->headers, [&](const auto& header) { return header.first == name; });
-  };
-  if (count("content-length") > 1 || count("transfer-encoding") > 1 || (head.chunked && head.content_length))
-    return head;
-  bool other = count("transfer-encoding") > 0 && ToLower(request->Header("transfer-encoding")) != "chunked";
-  head.state = other ? Head::State::kUnsupported : Head::State::kDone;
+  head.expects_continue = ToLower(Trim(request->Header("expect"))) == "100-continue";
+  head.state = Judge(*request, parser.get().version(), head);
   return head;
 }
 
@@ -80,7 +101,7 @@ ChunkDecoder::State ChunkDecoder::Feed(std::string_view* input, std::string* bod
     }
     char c = input->front();
     input->remove_prefix(1);
-    if (Take(c) == State::kBad) return State::kBad;
+    if (State state = Take(c); state != State::kNeedMore) return state;
   }
   return done_ ? State::kDone : State::kNeedMore;
 }
@@ -111,6 +132,8 @@ ChunkDecoder::State ChunkDecoder::Take(char c) {
       if (c == '\r') part_ = Part::kSizeEnd;
       return c == '\n' || ++trailers_ > kMaxHead ? State::kBad : State::kNeedMore;
     case Part::kSizeEnd:
+      if (left_ > most_) return State::kTooLarge;
+      most_ -= left_;
       part_ = left_ > 0 ? Part::kContent : Part::kTrailer;
       digits_ = 0;
       return c == '\n' ? State::kNeedMore : State::kBad;

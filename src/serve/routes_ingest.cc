@@ -70,6 +70,11 @@ void Count(Service& service, const Receiver& receiver, const Received& received)
     service.metrics().Changed(receiver.name, reason, items);
 }
 
+void Refuse(Request* request, const Problem& problem, const Reply& reply) {
+  request->Release();
+  reply(ProblemFor(*request, problem));
+}
+
 // What is remembered of a request until the store has spoken.
 struct Waiting {
   Service& service;
@@ -82,6 +87,7 @@ struct Waiting {
 
   void Done(const Result<store::Appended>& appended) {
     service.store_well = appended.has_value() || appended.error().code == ErrorCode::kInvalidInput;
+    request.Release();
     if (!appended) return reply(ProblemFor(request, ProblemOf(appended.error())));
     Count(service, receiver, outcome);
     service.metrics().AcknowledgedAfter(service.options().steady_ns() - request.received_ns);
@@ -154,8 +160,8 @@ Problem ProblemOfForm(const Request& request, const Error& error) {
 void TakeOtlp(Call call, Reply reply) {
   const Receiver& receiver = *capture::FindReceiver(call.route.subject);
   auto form = IsGrpc(call.request) ? GrpcForm(call.request) : HttpForm(call.request);
-  if (!form) return reply(ProblemFor(call.request, ProblemOfForm(call.request, form.error())));
-  auto refuse = [&](const Problem& problem) { reply(ProblemFor(call.request, problem)); };
+  auto refuse = [&](const Problem& problem) { Refuse(&call.request, problem, reply); };
+  if (!form) return refuse(ProblemOfForm(call.request, form.error()));
   Result<Received> received = Fail(ErrorCode::kInvalidInput, "");
   if (form->coding.empty() || form->coding == "identity") {
     if (form->bytes.size() > call.service.options().max_body)
@@ -215,6 +221,7 @@ struct Events {
 
   void Done() {
     if (--left > 0) return;
+    request.Release();
     if (failed) return reply(ProblemFor(request, ProblemOf(*failed)));
     service.metrics().AcknowledgedAfter(service.options().steady_ns() - request.received_ns);
     Response response;
@@ -311,7 +318,7 @@ void StoreEvents(const std::shared_ptr<Events>& events, const std::vector<std::s
 }  // namespace
 
 void TakeEvents(Call call, Reply reply) {
-  auto refuse = [&](const Problem& problem) { reply(ProblemFor(call.request, problem)); };
+  auto refuse = [&](const Problem& problem) { Refuse(&call.request, problem, reply); };
   std::string type = MediaType(call.request.Header("content-type"));
   if (!type.empty() && type != "application/json" && type != "application/x-ndjson")
     return refuse(Unsupported(fmt::format("content type \"{}\" is not read, application/json is", type)));

@@ -76,10 +76,13 @@ Response Service::Refuse(const Request& head, Refusal why) {
       problem = Make(400, RpcCode::kInvalidArgument, "the request is no HTTP/1.1");
       break;
     case Refusal::kHeadTooLarge:
-      problem = Make(431, RpcCode::kResourceExhausted, "the headers are too large");
+      problem = Make(431, RpcCode::kResourceExhausted, "the head is too large or has too many headers");
       break;
     case Refusal::kUnsupported:
       problem = Make(501, RpcCode::kUnimplemented, "this transfer encoding is not understood");
+      break;
+    case Refusal::kExpectation:
+      problem = Make(417, RpcCode::kUnimplemented, "of expectations only 100-continue is met");
       break;
     case Refusal::kTooLarge:
       problem = Make(413, RpcCode::kResourceExhausted,
@@ -143,12 +146,18 @@ void Service::Handle(Request request, Reply reply) {
   head.headers = request.headers, head.http2 = request.http2;
   Workers::Job job;
   if (api) {
-    job = [this, request = std::move(request), reply]() mutable { reply(Ask(std::move(request))); };
+    job = [this, request = std::move(request), reply]() mutable {
+      Response answer = Ask(&request);
+      request.Release();
+      reply(std::move(answer));
+    };
   } else {
     Call call{*this, *found.route, std::move(request), {}};
     job = [this, call = std::move(call), reply]() mutable { Run(std::move(call), reply); };
   }
-  if (!(api ? askers_ : workers_).Add(job)) reply(Refuse(head, Refusal::kOverloaded));
+  if ((api ? askers_ : workers_).Add(job)) return;
+  job = nullptr;  // and with it what the body took
+  reply(Refuse(head, Refusal::kOverloaded));
 }
 
 // Who asks, if that is enough for the role; else what to say.
@@ -175,13 +184,17 @@ void Service::Run(Call call, Reply reply) {
     reply(std::move(response));
   };
   auto caller = Admit(call.request, call.route.role);
-  if (!caller) return counted(ProblemFor(call.request, caller.error()));
+  if (!caller) {
+    call.request.Release();
+    return counted(ProblemFor(call.request, caller.error()));
+  }
   call.caller = std::move(*caller);
   if (call.route.answer) return counted(call.route.answer(call));
   call.route.take(std::move(call), counted);
 }
 
-Response Service::Ask(Request request) {
+Response Service::Ask(Request* from) {
+  Request& request = *from;
   api::ApiRequest ask;
   ask.method = request.method, ask.path = request.path, ask.headers = request.headers;
   ask.now_ns = options_.now_ns();

@@ -51,7 +51,7 @@ class Service final : public Handler {
  private:
   void Run(Call call, Reply reply);
   // /api/v1
-  Response Ask(Request request);
+  Response Ask(Request* request);
   // Who asks, when that is enough for the role.
   std::expected<Caller, Problem> Admit(const Request& request, Role needed);
   // Errors: who may not, or what the store could not say.

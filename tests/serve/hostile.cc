@@ -66,11 +66,13 @@ TEST(Hostile, HeadsHaveALimit) {
 TEST(Hostile, WhatIsNoHttpIs400) {
   LiveServer live;
   for (std::string bad :
-       {std::string("\0\1\2\3\r\n\r\n", 8), std::string("GET\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"),
-        std::string("GET http://x/ HTTP/1.1\r\n\r\n"), std::string("GET /\x01 HTTP/1.1\r\n\r\n"),
-        std::string("POST /v1/traces HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
-        std::string("POST /v1/traces HTTP/1.1\r\nContent-Length: 1x\r\n\r\n"),
-        std::string("POST /v1/traces HTTP/1.1\r\nA b: c\r\n\r\n")}) {
+       {std::string("\0\1\2\3\r\n\r\n", 8), std::string("GET\r\n\r\n"),
+        std::string("GET / HTTP/9.9\r\nHost: x\r\n\r\n"),
+        std::string("GET http://x/ HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        std::string("GET /\x01 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        std::string("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"),
+        std::string("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1x\r\n\r\n"),
+        std::string("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nA b: c\r\n\r\n")}) {
     HttpClient client(live.port());
     ASSERT_TRUE(client.Send(bad));
     EXPECT_EQ(client.Read().status, 400) << bad;

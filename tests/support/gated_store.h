@@ -1,5 +1,6 @@
 #pragma once
-// A store whose appends a test can refuse or hold back; all else goes to the one behind it.
+// A store whose writes of facts and cards a test can refuse, as a full disk does, or whose appends it holds
+// back; all else goes to the one behind it.
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -71,6 +72,10 @@ class GatedStore final : public store::Store {
     return inner_->IsChanged(tenant, session);
   }
   Result<bool> PutCompiled(std::string_view tenant, const store::Compiled& compiled) override {
+    {
+      std::lock_guard lock(mutex_);
+      if (refusal_) return std::unexpected(*refusal_);
+    }
     return inner_->PutCompiled(tenant, compiled);
   }
   Result<int64_t> MarkStale(std::string_view tenant, std::string_view made_by) override {

@@ -17,20 +17,20 @@ constexpr Param kCardParams[] = {
 };
 
 ApiResponse Card(const ApiRequest& request, Services& services) {
-  auto view = UpToDate(request, services, request.parts[0]);
-  if (!view) return ProblemOf(view.error());
-  auto card = history::ReadCard(services.store, request.tenant, history::KeyOf(*view));
+  auto asked = UpToDate(request, services, request.parts[0]);
+  if (!asked) return ProblemOf(asked.error());
+  auto card = history::ReadCard(services.store, request.tenant, history::KeyOf(asked->view));
   if (!card) return ProblemOf(card.error());
   bool yaml = request.Query("format") == "yaml";
   DocFormat format = yaml ? DocFormat::kYaml : DocFormat::kJson;
   const char* type = yaml ? "application/yaml" : "application/json";
-  if (request.Query("form") == "full") return {200, type, {}, EncodeCard(*card, format)};
+  if (request.Query("form") == "full") return Marked({200, type, {}, EncodeCard(*card, format)}, *asked);
   constexpr int64_t kCompact = 1536, kMost = int64_t{1} << 20;
   int64_t most = IntegerOr(request, "max_bytes", kCompact);
   if (most < 1 || most > kMost) return Problem(400, fmt::format("max_bytes is not between 1 and {}", kMost));
   auto text = EncodeCompactCard(*card, format, static_cast<size_t>(most));
   if (!text) return Problem(400, text.error().message, "raise max_bytes, or ask for form=full");
-  return {200, type, {}, std::move(*text)};
+  return Marked({200, type, {}, std::move(*text)}, *asked);
 }
 
 constexpr Param kStepsParams[] = {{"page", ParamType::kInteger, "from 0, which it is when not given"}};
@@ -38,13 +38,13 @@ constexpr Param kStepsParams[] = {{"page", ParamType::kInteger, "from 0, which i
 ApiResponse Steps(const ApiRequest& request, Services& services) {
   int64_t page = IntegerOr(request, "page", 0);
   if (page < 0) return Problem(400, "page is below 0");
-  auto view = UpToDate(request, services, request.parts[0]);
-  if (!view) return ProblemOf(view.error());
-  auto steps = history::ReadSteps(services.store, request.tenant, history::KeyOf(*view), page);
+  auto asked = UpToDate(request, services, request.parts[0]);
+  if (!asked) return ProblemOf(asked.error());
+  auto steps = history::ReadSteps(services.store, request.tenant, history::KeyOf(asked->view), page);
   if (!steps) return ProblemOf(steps.error());
   DocWriter w(DocWriter::Format::kJson);
   w.BeginObject();
-  w.Field("session_id", view->card.session_id), w.Field("page", page);
+  w.Field("session_id", asked->view.card.session_id), w.Field("page", page);
   w.Key("steps"), w.BeginArray();
   for (const CardStep& step : *steps) WriteStep(step, &w);
   w.EndArray();
@@ -54,7 +54,7 @@ ApiResponse Steps(const ApiRequest& request, Services& services) {
   else
     w.Int(page + 1);
   w.EndObject();
-  return JsonResponse(w.Take());
+  return Marked(JsonResponse(w.Take()), *asked);
 }
 
 constexpr Param kPayloadParams[] = {

@@ -52,12 +52,20 @@ history::HistoryOptions OptionsOf(const ApiRequest& request, const Services& ser
   return {&services.book, services.made_by, request.tenant};
 }
 
-Result<history::SessionView> UpToDate(const ApiRequest& request, Services& services,
-                                      std::string_view selector) {
+Result<AskedView> UpToDate(const ApiRequest& request, Services& services, std::string_view selector) {
+  std::optional<Error> unavailable;
+  // False: an error that cannot be passed over.
+  auto refreshed = [&](Status status) {
+    if (status || status.error().code == ErrorCode::kNotFound) return true;
+    if (status.error().code != ErrorCode::kUnavailable) return false;
+    unavailable = std::move(status.error());
+    return true;
+  };
   auto asked = Refresh(request, services, selector);
-  if (!asked && asked.error().code != ErrorCode::kNotFound) return std::unexpected(std::move(asked.error()));
+  if (!refreshed(asked)) return std::unexpected(std::move(asked.error()));
   auto found = history::FindSession(services.store, request.tenant, selector);
   if (!found && found.error().code == ErrorCode::kNotFound) {
+    if (unavailable) return std::unexpected(std::move(*unavailable));
     // Named by less than its id, and perhaps nobody asked for it yet.
     constexpr int64_t kMost = 64;
     std::scoped_lock lock(services.compiling);
@@ -65,12 +73,20 @@ Result<history::SessionView> UpToDate(const ApiRequest& request, Services& servi
     if (!compiled) return std::unexpected(std::move(compiled.error()));
     if (*compiled > 0) found = history::FindSession(services.store, request.tenant, selector);
   }
-  if (!found || found->card.session_id == selector) return found;
-  // It was named by less than its id.
-  const history::SessionKey key = history::KeyOf(*found);
-  auto again = Refresh(request, services, key.session_id);
-  if (!again && again.error().code != ErrorCode::kNotFound) return std::unexpected(std::move(again.error()));
-  return history::FindSession(services.store, request.tenant, key.agent + ":" + key.session_id);
+  if (found && found->card.session_id != selector) {
+    // It was named by less than its id.
+    const history::SessionKey key = history::KeyOf(*found);
+    auto again = Refresh(request, services, key.session_id);
+    if (!refreshed(again)) return std::unexpected(std::move(again.error()));
+    found = history::FindSession(services.store, request.tenant, key.agent + ":" + key.session_id);
+  }
+  if (!found) return std::unexpected(std::move(found.error()));
+  return AskedView{std::move(*found), unavailable.has_value()};
+}
+
+ApiResponse Marked(ApiResponse response, const AskedView& asked) {
+  if (asked.stale) response.headers.emplace_back(kStaleHeader, "true");
+  return response;
 }
 
 void WriteSession(const history::SessionView& view, DocWriter* out) {

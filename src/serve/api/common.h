@@ -15,9 +15,17 @@ int64_t IntegerOr(const ApiRequest& request, std::string_view name, int64_t fall
 
 history::HistoryOptions OptionsOf(const ApiRequest& request, const Services& services);
 
+struct AskedView {
+  history::SessionView view;
+  // Facts came after it was compiled, and the store takes nothing now (a full disk).
+  bool stale = false;
+};
 // The session that a path names (full id, unique prefix or agent:id), compiled from all facts that are there.
-Result<history::SessionView> UpToDate(const ApiRequest& request, Services& services,
-                                      std::string_view selector);
+// kUnavailable only when it was never compiled.
+Result<AskedView> UpToDate(const ApiRequest& request, Services& services, std::string_view selector);
+// Marks the answer when the view is stale: a header, so that bodies stay what they are.
+inline constexpr std::string_view kStaleHeader = "X-ClawTrace-Stale";
+ApiResponse Marked(ApiResponse response, const AskedView& asked);
 
 // A session as lists show it: the fields of `clawtrace sessions --json`, and when and where it ran.
 void WriteSession(const history::SessionView& view, DocWriter* out);

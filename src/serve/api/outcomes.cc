@@ -67,7 +67,7 @@ Result<Judgement> ReadJudgement(Json json) {
 ApiResponse Put(const ApiRequest& request, Services& services) {
   JsonParser parser;
   auto json = parser.Parse(request.body);
-  if (!json) return Problem(400, json.error().message, "one outcome, or an array of them");
+  if (!json) return Problem(400, "the body is no JSON", "one outcome, or an array of them");
   std::vector<Judgement> judgements;
   std::optional<Error> wrong;
   auto take = [&](Json item) {

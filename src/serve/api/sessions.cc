@@ -65,11 +65,11 @@ ApiResponse List(const ApiRequest& request, Services& services) {
 }
 
 ApiResponse Get(const ApiRequest& request, Services& services) {
-  auto view = UpToDate(request, services, request.parts[0]);
-  if (!view) return ProblemOf(view.error());
+  auto asked = UpToDate(request, services, request.parts[0]);
+  if (!asked) return ProblemOf(asked.error());
   DocWriter w(DocWriter::Format::kJson);
-  WriteSession(*view, &w);
-  return JsonResponse(w.Take());
+  WriteSession(asked->view, &w);
+  return Marked(JsonResponse(w.Take()), *asked);
 }
 
 // By its full id only: what is removed does not come back.

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "capture/importer.h"
 #include "model/tracecard.h"
 #include "serve/api/openapi.h"
@@ -77,7 +78,10 @@ class ApiTest : public testing::Test {
     request.body = std::move(body), request.tenant = tenant, request.now_ns = kNow;
     request.admin = tenant == "a";
     Routed routed = FindRoute(&request);
-    return routed.route ? Answer(*routed.route, request, *services_) : routed.refusal;
+    if (!routed.route) return routed.refusal;
+    ApiResponse response = Answer(*routed.route, request, *services_);
+    EXPECT_THAT(StatusesOf(*routed.route), testing::Contains(response.status)) << target;
+    return response;
   }
   std::string Get(std::string_view target, const std::string& tenant = "a") {
     ApiResponse response = Ask("GET", target, "", tenant);
@@ -262,6 +266,14 @@ TEST(OpenApiTest, TellsOfEveryRoute) {
     Json operation = (*json)["paths"][route->pattern][method];
     EXPECT_TRUE(operation.is_object()) << route->pattern;
     EXPECT_EQ(operation["summary"].text(), route->summary);
+    std::vector<int> told;
+    operation["responses"].ForEachField([&](std::string_view code, Json) {
+      if (code != "default") told.push_back(static_cast<int>(ParseInt(code).value_or(0)));
+    });
+    EXPECT_EQ(told, StatusesOf(*route)) << route->pattern;
+    EXPECT_EQ(std::ranges::count(told, 401), route->role == Role::kNone ? 0 : 1);
+    EXPECT_EQ(std::ranges::count(told, 404), route->pattern.find('{') == std::string_view::npos ? 0 : 1);
+    EXPECT_EQ(std::ranges::count(told, 413), route->method == "POST" ? 1 : 0);
     EXPECT_TRUE(route->answer) << route->pattern;
     EXPECT_TRUE(route->method == "GET" || route->role != Role::kRead) << route->pattern;
   }

@@ -96,6 +96,12 @@ std::string_view NameOf(Role role) {
   return "";
 }
 
+constexpr int kDone = 200;
+constexpr std::string_view kProblem = R"({"$ref":"#/components/schemas/Problem"})";
+constexpr std::string_view kProblemSchema =
+    R"({"type":"object","required":["status","title","detail"],"properties":{"type":{"type":"string"},)"
+    R"("title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},"hint":{"type":"string"}}})";
+
 void Operation(const Route& route, DocWriter* w) {
   w->BeginObject();
   w->Field("summary", route.summary);
@@ -106,15 +112,17 @@ void Operation(const Route& route, DocWriter* w) {
     w->EndObject();
   }
   w->Key("responses"), w->BeginObject();
-  w->Key("200"), w->BeginObject(), w->Field("description", "done");
-  Content(route.response_type, route.response_schema, w);
-  w->EndObject();
-  w->Key("default"), w->BeginObject(), w->Field("description", "what went wrong (RFC 9457)");
-  Content(
-      "application/problem+json",
-      R"({"type":"object","required":["status","title","detail"],"properties":{"type":{"type":"string"},)"
-      R"("title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},"hint":{"type":"string"}}})",
-      w);
+  for (int status : StatusesOf(route)) {
+    w->Key(std::to_string(status)), w->BeginObject();
+    w->Field("description", status == kDone ? "done" : ReasonOf(status));
+    if (status == kDone)
+      Content(route.response_type, route.response_schema, w);
+    else
+      Content("application/problem+json", kProblem, w);
+    w->EndObject();
+  }
+  w->Key("default"), w->BeginObject(), w->Field("description", "what HTTP itself refuses (RFC 9457)");
+  Content("application/problem+json", kProblem, w);
   w->EndObject();
   w->EndObject();
   w->Field("x-clawtrace-role", NameOf(route.role));
@@ -141,8 +149,9 @@ std::string OpenApiDocument(std::string_view version) {
     w.EndObject();
   }
   w.EndObject();
-  w.Key("components"), w.BeginObject(), w.Key("securitySchemes"), w.BeginObject(), w.Key("key"),
-      w.BeginObject();
+  w.Key("components"), w.BeginObject();
+  w.Key("schemas"), w.BeginObject(), w.Key("Problem"), Schema(kProblemSchema, &w), w.EndObject();
+  w.Key("securitySchemes"), w.BeginObject(), w.Key("key"), w.BeginObject();
   w.Field("type", "http"), w.Field("scheme", "bearer");
   w.Field("description",
           "made with `clawtrace key add`; without any key the server answers on loopback only");

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pricing/pricing.h"
 #include "serve/api/message.h"
@@ -62,5 +63,9 @@ struct Route {
 };
 
 std::span<const Route* const> Routes();  // registry order
+
+// What a request of this route may be answered with, ascending: what the server says of every request (400,
+// 403, 429, 500, 503) and what follows from the route's role, path and body.
+std::vector<int> StatusesOf(const Route& route);
 
 }  // namespace clawtrace::serve::api

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "serve/api/route.h"
@@ -15,6 +16,15 @@ std::span<const Route* const> Routes() {
 #undef CT_ROUTE
   });
   return all;
+}
+
+std::vector<int> StatusesOf(const Route& route) {
+  std::vector<int> statuses = {200, 400, 403, 429, 500, 503};
+  if (route.role != Role::kNone) statuses.push_back(401);
+  if (route.pattern.find('{') != std::string_view::npos) statuses.push_back(404);
+  if (!route.request_schema.empty()) statuses.push_back(413);
+  std::ranges::sort(statuses);
+  return statuses;
 }
 
 void Refusals::Count(std::string_view reason, int64_t times) {

@@ -1,3 +1,5 @@
+#include "history/report.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -27,17 +29,8 @@ constexpr Flag kFlags[] = {
     kPricesFlag,
 };
 
-struct Row {
-  int64_t sessions = 0, calls = 0, unpriced = 0;
-  Usage tokens;
-  Usd cost;
-};
-
-// What one tool's content cost in the prompts that carried it (attributed, docs/tracecard.md).
-struct ToolRow {
-  int64_t sessions = 0, uses = 0, failed = 0, suspected = 0;
-  std::optional<Usd> cost;
-};
+using Row = history::SpendRow;
+using history::ToolRow;
 
 struct WasteRow {
   std::string what, session, target;
@@ -45,55 +38,16 @@ struct WasteRow {
   std::optional<Usd> cost;  // nullopt: unpriced, or the turns also did something else
 };
 
-void AddTo(Row& row, const Compiled::Spend& spend) {
-  row.calls += spend.calls, row.unpriced += spend.unpriced, row.tokens += spend.tokens,
-      row.cost += spend.cost;
-}
-
-// The rows a session's spend belongs to. Skills: what sessions cost that loaded them, so a session with two
-// stands in two rows.
-std::vector<std::string> KeysOf(const Compiled& item, const Compiled::Spend& spend, std::string_view by) {
-  if (by == "day") return {spend.day};
-  if (by == "model") return {spend.model};
-  if (by == "agent") return {item.card.agent};
-  if (by == "project") return {ProjectOf(item)};
-  if (by == "user") return {item.user.empty() ? "unknown" : item.user};
-  if (by == "task") return {item.card.task_id.empty() ? "unknown" : item.card.task_id};
-  if (by != "skill") return {"total"};
-  std::vector<std::string> names;
-  for (const SkillUse& skill : item.card.skills) {
-    if (skill.stage != SkillStage::kListed) names.push_back(skill.name);
-  }
-  if (names.empty()) names.emplace_back("(none)");
-  return names;
-}
-
 std::map<std::string, Row> Group(const std::vector<Compiled>& all, std::string_view by) {
-  std::map<std::string, Row> rows;
-  for (const Compiled& item : all) {
-    std::map<std::string, bool> counted;
-    for (const Compiled::Spend& spend : item.spend) {
-      for (const std::string& key : KeysOf(item, spend, by)) {
-        Row& row = rows[key];
-        if (!std::exchange(counted[key], true)) ++row.sessions;
-        AddTo(row, spend);
-      }
-    }
-  }
-  return rows;
+  history::SpendTable table(by);
+  for (const Compiled& item : all) table.Add(item);
+  return table.rows();
 }
 
 std::vector<std::pair<std::string, ToolRow>> GroupTools(const std::vector<Compiled>& all) {
-  std::map<std::string, ToolRow> rows;
-  for (const Compiled& item : all) {
-    for (const Compiled::ToolSpend& tool : item.tools) {
-      ToolRow& row = rows[tool.tool];
-      ++row.sessions;
-      row.uses += tool.uses, row.failed += tool.failed, row.suspected += tool.suspected;
-      if (tool.cost) row.cost = row.cost.value_or(Usd()) + *tool.cost;
-    }
-  }
-  std::vector<std::pair<std::string, ToolRow>> list(rows.begin(), rows.end());
+  history::ToolTable table;
+  for (const Compiled& item : all) table.Add(item);
+  std::vector<std::pair<std::string, ToolRow>> list(table.rows().begin(), table.rows().end());
   std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
     return a.second.cost != b.second.cost ? a.second.cost > b.second.cost : a.first < b.first;
   });

@@ -161,6 +161,32 @@ TEST_F(ApiTest, ReportAndHealthCountWhatIsCompiled) {
   EXPECT_THAT(Get("/api/v1/health", "b"), Not(HasSubstr("bad-protobuf"))) << "other tenants sent that";
 }
 
+// Each view adds up to the same total; by skill a session may stand in two rows.
+TEST_F(ApiTest, ReportsByAllThatSessionsAreKnownBy) {
+  Import("a");
+  Get(std::string("/api/v1/sessions/") + kSession);
+  auto report = [&](const std::string& query, const std::string& tenant = "a") {
+    return Get("/api/v1/report?by=" + query, tenant);
+  };
+  const std::string sums = R"("llm_call_count":15,"unpriced_calls":0,"cost_usd":0.1428009)";
+  for (auto [by, key] : {std::pair("project", "demo"), {"user", "unknown"}, {"task", "task-be290586599f"}}) {
+    EXPECT_THAT(report(by),
+                HasSubstr(std::string(R"("sessions_looked_at":1,"complete":true,"total":{"key":"total",)") +
+                          R"("sessions":1,)" + sums));
+    EXPECT_THAT(report(by),
+                HasSubstr(std::string(R"("rows":[{"key":")") + key + R"(","sessions":1,)" + sums));
+    EXPECT_THAT(report(std::string(by) + "&from=2026-11-21&until=2026-11-22"), HasSubstr(sums));
+    EXPECT_THAT(report(std::string(by) + "&until=2026-11-21"), HasSubstr(R"("rows":[])"));
+    EXPECT_THAT(report(std::string(by) + "&from=2026-11-22"), HasSubstr(R"("rows":[])"));
+    EXPECT_THAT(report(by, "b"), HasSubstr(R"("rows":[])"));
+  }
+  EXPECT_THAT(report("skill"), HasSubstr(R"("sessions":1,)" + sums));
+  EXPECT_THAT(report("tool"), HasSubstr(R"({"key":"Bash","sessions":1,"uses":)"));
+  EXPECT_THAT(report("tool"), HasSubstr(R"("total":{"key":"total","sessions":1,)" + sums));
+  EXPECT_EQ(Ask("GET", "/api/v1/report?by=tool&from=2026-11-21").status, 400);
+  EXPECT_EQ(Ask("GET", "/api/v1/report?by=colour").status, 400);
+}
+
 TEST_F(ApiTest, SearchFindsWhatIsIndexedAndSaysWhatIsNot) {
   Import("a");
   EXPECT_THAT(Get("/api/v1/search?q=MIGRATION"), Not(HasSubstr(R"("not_indexed_yet":0)")));

@@ -1,4 +1,6 @@
 // Spend in sums, and search.
+#include "history/report.h"
+
 #include <fmt/core.h>
 
 #include "base/text.h"
@@ -12,7 +14,8 @@ namespace {
 constexpr int64_t kNsPerDay = int64_t{86'400} * 1'000'000'000;
 
 constexpr Param kReportParams[] = {
-    {"by", ParamType::kString, "what a row stands for; day when not given", "day,agent,model"},
+    {"by", ParamType::kString, "what a row stands for; day when not given",
+     "day,agent,model,project,user,task,skill,tool"},
     {"from", ParamType::kTime, "from this day on (UTC)"},
     {"until", ParamType::kTime, "before this day (UTC)"},
 };
@@ -31,16 +34,17 @@ void WriteRow(const history::ReportRow& row, DocWriter* w) {
   w->EndObject();
 }
 
-ApiResponse GetReport(const ApiRequest& request, Services& services) {
-  std::string_view by = request.Query("by").value_or("day");
+std::optional<int64_t> TimeOf(const ApiRequest& request, std::string_view name) {
+  auto text = request.Query(name);
+  return text ? ParseIsoTime(*text) : std::nullopt;
+}
+
+// By what the store keeps summed up.
+ApiResponse ReportOfDays(const ApiRequest& request, Services& services, std::string_view by) {
   auto kind = by == "agent"   ? history::ReportKind::kAgent
               : by == "model" ? history::ReportKind::kModel
                               : history::ReportKind::kDay;
-  auto time = [&](std::string_view name) {
-    auto text = request.Query(name);
-    return text ? ParseIsoTime(*text) : std::nullopt;
-  };
-  auto from = time("from"), until = time("until");
+  auto from = TimeOf(request, "from"), until = TimeOf(request, "until");
   auto rows = history::ReportTotals(services.store, request.tenant, kind, from ? DayOf(*from) : INT32_MIN,
                                     until ? DayOf(*until) : INT32_MAX);
   if (!rows) return ProblemOf(rows.error());
@@ -59,6 +63,69 @@ ApiResponse GetReport(const ApiRequest& request, Services& services) {
   w.EndArray();
   w.EndObject();
   return JsonResponse(w.Take());
+}
+
+void WriteSpend(std::string_view key, const history::SpendRow& row, DocWriter* w) {
+  w->BeginObject();
+  w->Field("key", key), w->Field("sessions", row.sessions);
+  w->Field("llm_call_count", row.calls), w->Field("unpriced_calls", row.unpriced);
+  w->Key("cost_usd"), w->Number(row.cost.ToDecimal());
+  w->Key("tokens"), WriteArchive(w).Put(row.tokens);
+  w->EndObject();
+}
+
+void WriteTool(std::string_view key, const history::ToolRow& row, DocWriter* w) {
+  w->BeginObject();
+  w->Field("key", key), w->Field("sessions", row.sessions);
+  w->Field("uses", row.uses), w->Field("failed", row.failed), w->Field("suspected", row.suspected);
+  w->Key("attributed_cost_usd");
+  if (row.cost)
+    w->Number(row.cost->ToDecimal());
+  else
+    w->Null();
+  w->EndObject();
+}
+
+// Session by session: the newest of them, and how many these were.
+ApiResponse ReportOfSessions(const ApiRequest& request, Services& services, std::string_view by) {
+  constexpr int64_t kMostSessions = 100'000;
+  auto day = [](std::optional<int64_t> ns) { return ns ? FormatIsoTime(*ns).substr(0, 10) : std::string(); };
+  auto from = TimeOf(request, "from"), until = TimeOf(request, "until");
+  if (by == "tool" && (from || until))
+    return Problem(400, "by=tool takes neither from nor until",
+                   "what a tool's content costs is known of whole sessions, not of days");
+  const history::Days days{day(from), day(until)};
+  history::SpendTable table(by, days), total("total", days);
+  history::ToolTable tools;
+  int64_t looked_at = 0;
+  auto more = history::VisitSessions(services.store, request.tenant, until, kMostSessions,
+                                     [&](const history::SessionView& session) {
+                                       ++looked_at;
+                                       total.Add(session);
+                                       if (by == "tool")
+                                         tools.Add(session);
+                                       else
+                                         table.Add(session);
+                                     });
+  if (!more) return ProblemOf(more.error());
+  DocWriter w(DocWriter::Format::kJson);
+  w.BeginObject();
+  w.Field("by", by);
+  w.Field("sessions_looked_at", looked_at), w.Key("complete"), w.Bool(!*more);
+  auto sum = total.rows().find("total");
+  w.Key("total"), WriteSpend("total", sum == total.rows().end() ? history::SpendRow() : sum->second, &w);
+  w.Key("rows"), w.BeginArray();
+  for (const auto& [key, row] : table.rows()) WriteSpend(key, row, &w);
+  for (const auto& [key, row] : tools.rows()) WriteTool(key, row, &w);
+  w.EndArray();
+  w.EndObject();
+  return JsonResponse(w.Take());
+}
+
+ApiResponse GetReport(const ApiRequest& request, Services& services) {
+  std::string_view by = request.Query("by").value_or("day");
+  bool summed = by == "day" || by == "agent" || by == "model";
+  return summed ? ReportOfDays(request, services, by) : ReportOfSessions(request, services, by);
 }
 
 constexpr Param kSearchParams[] = {
@@ -110,10 +177,12 @@ ApiResponse Search(const ApiRequest& request, Services& services) {
 }
 
 #define CT_SCHEMA_ROW                                                                                    \
-  R"({"type":"object","required":["key","llm_call_count","unpriced_calls","cost_usd","tokens"],)"        \
-  R"("properties":{"key":{"type":"string"},"llm_call_count":{"type":"integer"},)"                        \
+  R"({"type":"object","required":["key"],"properties":{"key":{"type":"string"},)"                        \
+  R"("sessions":{"type":"integer"},"llm_call_count":{"type":"integer"},)"                                \
   R"("unpriced_calls":{"type":"integer"},"cost_usd":)" CT_SCHEMA_USD R"(,"included_usd":)" CT_SCHEMA_USD \
-  R"(,"tokens":)" CT_SCHEMA_TOKENS "}}"
+  R"(,"tokens":)" CT_SCHEMA_TOKENS                                                                       \
+  R"(,"uses":{"type":"integer"},"failed":{"type":"integer"},"suspected":{"type":"integer"},)"            \
+  R"("attributed_cost_usd":)" CT_SCHEMA_USD "}}"
 
 }  // namespace
 
@@ -122,10 +191,14 @@ const Route kGetReport = {
     .method = "GET",
     .pattern = "/api/v1/report",
     .summary =
-        "Spend of all compiled sessions by day, agent or model. Unpriced calls are counted, never 0 USD.",
+        "Spend of compiled sessions by day, agent, model, project, user, task or skill, or what tools' "
+        "content cost. "
+        "Unpriced calls are counted, never 0 USD.",
     .params = kReportParams,
     .response_schema =
-        R"({"type":"object","required":["by","total","rows"],"properties":{"by":{"type":"string"},"total":)" CT_SCHEMA_ROW
+        R"({"type":"object","required":["by","total","rows"],"properties":{"by":{"type":"string"},)"
+        R"("sessions_looked_at":{"type":"integer","description":"by project, user, task, skill and tool: the newest"},)"
+        R"("complete":{"type":"boolean","description":"these are all"},"total":)" CT_SCHEMA_ROW
         R"(,"rows":{"type":"array","items":)" CT_SCHEMA_ROW R"(}}})",
     .answer = GetReport,
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "capture/receiver.h"
 #include "serve/gzip.h"
@@ -14,6 +15,8 @@
 
 namespace clawtrace::serve {
 namespace {
+
+constexpr size_t kLarge = size_t{8} << 20;
 
 using capture::Encoding;
 using capture::Received;
@@ -102,8 +105,8 @@ void Store(Call call, const Receiver& receiver, Encoding encoding, Received rece
   outcome.rejected = received.rejected, outcome.warnings = received.warnings;
   std::string body = EncodeExport(receiver, outcome, encoding);
   bool nothing = received.facts.empty();
+  call.request.body = std::string();  // before its texts are copied once more
   store::Batch batch = BatchOf(service, call.caller.tenant, std::move(received));
-  call.request.body = std::string();
   auto waiting =
       std::make_shared<Waiting>(Waiting{service, std::move(call.request), receiver, std::move(outcome),
                                         std::move(body), encoding, std::move(reply)});
@@ -162,6 +165,8 @@ void TakeOtlp(Call call, Reply reply) {
   auto form = IsGrpc(call.request) ? GrpcForm(call.request) : HttpForm(call.request);
   auto refuse = [&](const Problem& problem) { Refuse(&call.request, problem, reply); };
   if (!form) return refuse(ProblemOfForm(call.request, form.error()));
+  // What earlier requests left would come on top of what this one takes.
+  if (call.request.charge.bytes() >= kLarge) GiveMemoryBack();
   Result<Received> received = Fail(ErrorCode::kInvalidInput, "");
   if (form->coding.empty() || form->coding == "identity") {
     if (form->bytes.size() > call.service.options().max_body)

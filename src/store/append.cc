@@ -102,6 +102,13 @@ Status AppendJob::CheckNames() const {
   return {};
 }
 
+// What it holds in memory, about.
+size_t BytesOf(const PreparedPayload& prepared) {
+  size_t bytes = sizeof prepared + sizeof *prepared.payload + prepared.payload->bytes.size();
+  for (const PreparedText& text : prepared.texts) bytes += sizeof text + text.squeezed.size();
+  return bytes + prepared.frame.size();
+}
+
 size_t AppendJob::PlaceOf(const std::string& session) {
   auto [place, is_new] = places_.try_emplace(session, sessions_.size());
   if (is_new) sessions_.push_back({.name = session});
@@ -127,27 +134,28 @@ void AppendJob::PrepareFact(const Fact& fact) {
                                    fact.result ? &fact.result->child_session : nullptr}) {
     if (other && CheckName("", *other, false)) links_.push_back({fact.session_id, *other});
   }
-  bytes_ += prepared.body.size() + sizeof(PreparedFact);
+  bytes_ += prepared.body.size() + sizeof(PreparedFact) + sizeof(Fact);
 }
 
 Status AppendJob::Prepare(std::string_view salt, const SeenTexts& seen) {
   CT_RETURN_IF_ERROR(CheckNames());
   facts_.reserve(batch_.facts.size());
-  for (const Fact& fact : batch_.facts) PrepareFact(fact);
-  for (const Payload& payload : batch_.payloads) {
-    PlaceOf(payload.session_id);
-    prepared_.push_back(store::Prepare(payload, salt, seen));
-    bytes_ += payload.bytes.size() * 2;
-  }
-  for (const SkippedRecord& skipped : batch_.skipped) PlaceOf(skipped.session_id);
-  links_.insert(links_.end(), batch_.links.begin(), batch_.links.end());
-  bytes_ += batch_.positions.size() * sizeof(SourcePosition) + sizeof *this;
-  // The facts themselves are in facts_ now; of each only the source is still needed.
+  prepared_.reserve(batch_.payloads.size());
   for (Fact& fact : batch_.facts) {
+    PrepareFact(fact);
+    // It is in facts_ now, but for its source.
     Fact bare;
     bare.source.swap(fact.source);
     fact = std::move(bare);
   }
+  for (Payload& payload : batch_.payloads) {
+    PlaceOf(payload.session_id);
+    prepared_.push_back(store::Prepare(payload, salt, seen));
+    bytes_ += BytesOf(prepared_.back());
+  }
+  for (const SkippedRecord& skipped : batch_.skipped) PlaceOf(skipped.session_id);
+  links_.insert(links_.end(), batch_.links.begin(), batch_.links.end());
+  bytes_ += batch_.positions.size() * sizeof(SourcePosition) + sizeof *this;
   return {};
 }
 

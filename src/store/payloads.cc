@@ -33,9 +33,10 @@ Hash16 Salted(std::string_view salt, std::string_view text) {
 
 Hash16 PayloadHash(std::string_view bytes) { return TwoHashes(bytes); }
 
-PreparedPayload Prepare(const Payload& payload, std::string_view salt, const SeenTexts& seen) {
+PreparedPayload Prepare(Payload& payload, std::string_view salt, const SeenTexts& seen) {
   PreparedPayload prepared;
   prepared.payload = &payload;
+  prepared.size = payload.bytes.size();
   prepared.hash = TwoHashes(payload.bytes);
   prepared.pieces = Split(payload.bytes);
   prepared.frame = EncodeFrame(prepared.pieces);
@@ -44,13 +45,18 @@ PreparedPayload Prepare(const Payload& payload, std::string_view salt, const See
   prepared.texts.reserve(prepared.pieces.texts.size());
   for (std::string_view text : prepared.pieces.texts) {
     PreparedText& piece = prepared.texts.emplace_back();
-    piece.text = text;
+    piece.size = text.size(), piece.text = text;
     piece.hash = Salted(salt, text);
     chain.append(BytesOf(piece.hash));
     piece.chain = TwoHashes(chain);
     chain = BytesOf(piece.chain);
     piece.mark = Hash64(BytesOf(piece.hash), piece.shared() ? 0 : session) | 1;  // 0: an empty slot
     if (!seen.Seen(piece.mark)) piece.squeezed = Squeeze(text, kWarm);
+  }
+  if (std::ranges::none_of(prepared.texts, [](const PreparedText& text) { return text.squeezed.empty(); })) {
+    for (PreparedText& text : prepared.texts) text.text = {};
+    prepared.pieces = {};
+    payload.bytes = std::string();
   }
   return prepared;
 }
@@ -70,7 +76,7 @@ Result<bool> PayloadWriter::Add(WriteScope& scope, int64_t session, const Prepar
   if (!node) return std::unexpected(node.error());
   Statement add = scope.db.Prepare("INSERT INTO payload VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
   add.Bind(session).Bind(std::string_view(payload.id)).Bind(*source).Bind(*part);
-  add.BindBlob(BytesOf(prepared.hash)).Bind(static_cast<int64_t>(payload.bytes.size())).Bind(*node);
+  add.BindBlob(BytesOf(prepared.hash)).Bind(static_cast<int64_t>(prepared.size)).Bind(*node);
   CT_RETURN_IF_ERROR(add.BindBlob(prepared.frame).Run());
   return true;
 }
@@ -121,7 +127,7 @@ Result<PayloadWriter::Kept> PayloadWriter::Blob(WriteScope& scope, int64_t sessi
   if (text.squeezed.empty()) squeezed = Squeeze(text.text, kWarm);
   Statement add = scope.db.Prepare("INSERT INTO blob(scope, hash, size) VALUES(?, ?, ?)");
   add.Bind(place).BindBlob(BytesOf(text.hash));
-  CT_RETURN_IF_ERROR(add.Bind(static_cast<int64_t>(text.text.size())).Run());
+  CT_RETURN_IF_ERROR(add.Bind(static_cast<int64_t>(text.size)).Run());
   int64_t blob = scope.db.last_row();
   Statement keep = scope.db.Prepare("INSERT INTO loose VALUES(?, ?)");
   CT_RETURN_IF_ERROR(keep.Bind(blob).BindBlob(text.squeezed.empty() ? squeezed : text.squeezed).Run());

@@ -39,23 +39,26 @@ class SeenTexts {
 };
 
 struct PreparedText {
-  std::string_view text;  // of the payload or of pieces.own
+  size_t size = 0;
+  std::string_view text;  // of the payload or of pieces.own, when squeezed is empty
   Hash16 hash{};
   Hash16 chain{};        // of this text and all before it, within its session
   uint64_t mark = 0;     // for SeenTexts
   std::string squeezed;  // "" when it had been seen
-  bool shared() const { return text.size() >= kSharedFrom; }
+  bool shared() const { return size >= kSharedFrom; }
 };
 struct PreparedPayload {
-  const Payload* payload = nullptr;
+  const Payload* payload = nullptr;  // without its bytes, unless a text of them is needed
+  size_t size = 0;                   // of its bytes
   Hash16 hash{};
   Pieces pieces;
   std::vector<PreparedText> texts;
   std::string frame;
 };
 
-// All that can be done before it is the writer's turn. payload and salt: the tenant's own.
-PreparedPayload Prepare(const Payload& payload, std::string_view salt, const SeenTexts& seen);
+// All that can be done before it is the writer's turn. payload and salt: the tenant's own. Takes the bytes of
+// the payload away as soon as they are kept compressed.
+PreparedPayload Prepare(Payload& payload, std::string_view salt, const SeenTexts& seen);
 
 // What a payload is known by beside its place.
 Hash16 PayloadHash(std::string_view bytes);

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cli/inputs.h"
 #include "cli/local_store.h"
@@ -32,7 +33,7 @@ constexpr Flag kFlags[] = {
     {"--allow-origin", "LIST", "origins of web pages that may call, comma-separated", FlagKind::kValue},
     kRedactFlag,
     kNoRedactionFlag,
-    {"--memory", "MB", "requests in flight may take together (default 64)", FlagKind::kValue},
+    {"--memory", "MB", "requests in flight may take together (default 32)", FlagKind::kValue},
     {"--quiet", "SECONDS", "compile a session when nothing came for so long (default 30)", FlagKind::kValue},
     {"--keep-days", "N", "remove what is older", FlagKind::kValue},
     kPricesFlag,
@@ -65,7 +66,7 @@ Result<Settings> SettingsOf(const Arguments& arguments) {
   constexpr int64_t kDaySeconds = 86'400, kMostDays = 36'500;
   auto port = NumberOf(arguments, "--port", 4318, kMostPort),
        grpc = NumberOf(arguments, "--grpc-port", 4317, kMostPort);
-  auto memory = NumberOf(arguments, "--memory", 64, kMostMb),
+  auto memory = NumberOf(arguments, "--memory", 32, kMostMb),
        quiet = NumberOf(arguments, "--quiet", 30, kDaySeconds);
   auto keep = NumberOf(arguments, "--keep-days", 0, kMostDays);
   for (const auto* number : {&port, &grpc, &memory, &quiet, &keep}) {
@@ -156,6 +157,7 @@ int Run(const Arguments& arguments, const World& world) {
   sigset_t signals;
   sigemptyset(&signals), sigaddset(&signals, SIGTERM), sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  GiveMemoryBackSoon();
   auto settings = SettingsOf(arguments);
   if (!settings) return Report(world, settings.error());
   auto book = LoadPrices(arguments, world);

@@ -238,6 +238,16 @@ Status MergeText(Writer& writer) {
   });
 }
 
+// Names of agents, models and programs that nothing has any more: they may tell of a session that is gone.
+// Every model that a session spent on is in the day totals.
+Status DropNames(WriteScope& scope) {
+  scope.forget();
+  return scope.db.Execute(
+      "DELETE FROM str WHERE id NOT IN (SELECT agent FROM day_total UNION SELECT model FROM day_total) AND "
+      "NOT EXISTS(SELECT 1 FROM tenant t JOIN summary y ON y.tenant = t.id AND y.agent = str.id) AND "
+      "NOT EXISTS(SELECT 1 FROM family f WHERE f.made_by = str.id)");
+}
+
 Status DropHidden(Readers& readers, Writer& writer, int64_t* payloads) {
   for (;;) {
     int64_t family = 0;
@@ -259,6 +269,7 @@ Status DropHidden(Readers& readers, Writer& writer, int64_t* payloads) {
     if (!dropped) return dropped;
   }
   CT_RETURN_IF_ERROR(Repeat(writer, FillHoles));
+  CT_RETURN_IF_ERROR(writer.Run(DropNames));
   CT_RETURN_IF_ERROR(MergeText(writer));
   return writer.RunAlone([](Database& db) -> Status {
     auto busy = db.Number("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -441,18 +452,20 @@ Result<bool> FreePages(WriteScope& scope) {
   return left->value_or(0) > 0;
 }
 
-Status DropNames(WriteScope& scope) {
+// Names of attributes, too many rows hold them to look at each removal.
+Status DropWords(WriteScope& scope) {
   scope.forget();
   return scope.db.Execute(
-      "DELETE FROM str WHERE id NOT IN (SELECT agent FROM summary UNION SELECT agent FROM spend UNION SELECT "
-      "model FROM spend UNION SELECT agent FROM day_total UNION SELECT model FROM day_total UNION SELECT "
-      "made_by FROM family WHERE made_by IS NOT NULL)");
+      "DELETE FROM word WHERE id NOT IN (SELECT source FROM fact UNION SELECT source FROM payload UNION "
+      "SELECT "
+      "part FROM payload)");
 }
 
 }  // namespace
 
 Status GiveBack(Writer& writer) {
   CT_RETURN_IF_ERROR(writer.Run(DropNames));
+  CT_RETURN_IF_ERROR(writer.Run(DropWords));
   CT_RETURN_IF_ERROR(Repeat(writer, FreePages));
   return writer.RunAlone([](Database& db) -> Status {
     auto busy = db.Number("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -23,6 +24,7 @@ struct LiveOptions {
   bool key_required = false;
   int64_t head_ms = 10'000, body_ms = 10'000;
   std::string tls_cert, tls_key;
+  std::function<int64_t()> now_ns;  // time of day; the real one when empty
 };
 
 class LiveServer {
@@ -40,7 +42,7 @@ class LiveServer {
     serve::ServiceOptions with;
     with.store = store_.get(), with.redactor = redactor_.get(), with.budget = &budget_, with.log = &log_;
     with.book = &book_, with.made_by = "test", with.version = "0";
-    with.now_ns = Now, with.steady_ns = Steady;
+    with.now_ns = options.now_ns ? options.now_ns : Now, with.steady_ns = Steady;
     with.key_required = options.key_required, with.max_body = options.max_body;
     service_ = std::make_unique<serve::Service>(std::move(with));
     serve::ServerOptions network;
@@ -65,6 +67,9 @@ class LiveServer {
   serve::Service& service() { return *service_; }
   serve::Server& server() { return *server_; }
   serve::Budget& budget() { return budget_; }
+  const PriceBook& book() const { return book_; }
+  // Where all of the store's files are.
+  const std::filesystem::path& folder() const { return folder_; }
   void Stop() {
     if (server_) server_->Stop();
     service_.reset();

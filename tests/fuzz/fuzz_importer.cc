@@ -11,6 +11,9 @@
 #include "model/session.h"
 #include "support/database.h"
 
+// The name of the importer: each program has its own.
+extern const char* const kFuzzImporter;
+
 namespace clawtrace::capture {
 namespace {
 
@@ -42,7 +45,7 @@ void FeedPieces(LogReader* reader, std::string_view text, uint64_t seed) {
 }
 
 void TestOne(std::string_view text) {
-  static const Importer* const importer = FindImporter(CLAWTRACE_FUZZ_IMPORTER);
+  static const Importer* const importer = FindImporter(kFuzzImporter);
   CT_CHECK(importer != nullptr);
   uint64_t seed = Hash64(text) | 1;
   (void)importer->sniff(text.substr(0, kHeadBytes));

@@ -11,7 +11,7 @@ namespace clawtrace {
 uint64_t Hash64(std::string_view bytes, uint64_t seed = 0);
 // For hash tables keyed by text.
 struct TextHash {
-  using is_transparent = void;  // with std::equal_to<>
+  using is_transparent = void;  // NOLINT: what the library asks for, with std::equal_to<>
   size_t operator()(std::string_view text) const { return Hash64(text); }
 };
 std::string HexOf(uint64_t value);              // 16 lower-case digits

@@ -11,6 +11,14 @@ std::string_view Request::Header(std::string_view name) const {
   return {};
 }
 
+std::string Request::List(std::string_view name) const {
+  std::string list;
+  for (const auto& [key, value] : headers) {
+    if (key == name) list += (list.empty() ? "" : ", ") + value;
+  }
+  return list;
+}
+
 std::string MediaType(std::string_view content_type) {
   return ToLower(Trim(content_type.substr(0, content_type.find(';'))));
 }

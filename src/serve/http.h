@@ -25,6 +25,8 @@ struct Request {
 
   // Gives back what the body took. Before the answer is sent: who has it may send as much again at once.
   void Release() { body = std::string(), charge = Charge(); }
+  // All headers of this name (lower case), which mean the same as one with a list; "" when absent.
+  std::string List(std::string_view name) const;
   // The first header of this name (lower case); "" when absent.
   std::string_view Header(std::string_view name) const;
 };

@@ -47,7 +47,8 @@ Head::State Judge(const Request& request, unsigned version, const Head& head) {
   if (request.headers.size() > kMaxHeaders) return State::kTooLarge;
   size_t hosts = Count(request, "host"), encodings = Count(request, "transfer-encoding");
   if (hosts > 1 || (hosts == 0 && version >= kOneOne)) return State::kBad;
-  if (Count(request, "content-length") > 1 || encodings > 1) return State::kBad;
+  bool list = request.Header("content-length").find(',') != std::string_view::npos;
+  if (Count(request, "content-length") > 1 || list || encodings > 1) return State::kBad;
   if (encodings > 0) {
     std::string encoding = ToLower(Trim(request.Header("transfer-encoding")));
     std::string last(Trim(encoding.substr(encoding.rfind(',') + 1)));

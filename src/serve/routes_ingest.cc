@@ -142,7 +142,7 @@ Result<Form> HttpForm(const Request& request) {
         ErrorCode::kUnsupported,
         fmt::format("content type \"{}\" is not read, application/x-protobuf and application/json are",
                     type));
-  std::string coding = ToLower(Trim(request.Header("content-encoding")));
+  std::string coding = ToLower(Trim(request.List("content-encoding")));
   if (!IsKnownCoding(coding))
     return Fail(ErrorCode::kUnsupported, fmt::format("content encoding \"{}\" is not read, gzip is", coding));
   return Form{json ? Encoding::kJson : Encoding::kProtobuf, std::move(coding), request.body};
@@ -327,7 +327,7 @@ void TakeEvents(Call call, Reply reply) {
   std::string type = MediaType(call.request.Header("content-type"));
   if (!type.empty() && type != "application/json" && type != "application/x-ndjson")
     return refuse(Unsupported(fmt::format("content type \"{}\" is not read, application/json is", type)));
-  std::string coding = ToLower(Trim(call.request.Header("content-encoding")));
+  std::string coding = ToLower(Trim(call.request.List("content-encoding")));
   if (!IsKnownCoding(coding))
     return refuse(Unsupported(fmt::format("content encoding \"{}\" is not read, gzip is", coding)));
   auto body = Plain(call, call.request.body, coding);

@@ -216,7 +216,10 @@ Response Service::Ask(Request* from) {
   }
   ask.tenant = std::move(caller->tenant), ask.admin = caller->role == Role::kAdmin;
   ask.body = std::move(request.body);
-  if (ToLower(Trim(request.Header("content-encoding"))) == "gzip") {
+  std::string coding = ToLower(Trim(request.List("content-encoding")));
+  if (!coding.empty() && coding != "identity" && coding != "gzip")
+    return answer(pattern, api::Problem(415, "this content encoding is not read", "gzip is, or none"));
+  if (coding == "gzip") {
     auto plain = Gunzip(ask.body, options_.max_body, options_.budget, &request.charge);
     if (!plain) return answer(pattern, api::ProblemOf(plain.error()));
     ask.body = std::move(*plain);

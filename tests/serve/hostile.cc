@@ -83,9 +83,9 @@ TEST(Hostile, WhatIsNoHttpIs400) {
 // Who stands between may believe the other length.
 TEST(Hostile, TwoLengthsAreRefused) {
   LiveServer live;
-  for (const char* lengths :
-       {"Content-Length: 2\r\nContent-Length: 3\r\n", "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"}) {
+  for (const char* lengths : {"Content-Length: 2\r\nContent-Length: 3\r\n", "Content-Length: 2, 2\r\n",
+                              "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+                              "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"}) {
     HttpClient client(live.port());
     ASSERT_TRUE(client.Send(
         std::string("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n") +

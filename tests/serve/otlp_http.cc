@@ -162,6 +162,12 @@ TEST(OtlpHttp, OtherEncodingsAre415) {
   for (const char* coding : {"deflate", "br", "zstd", "gzip, gzip", "x"})
     ExpectProblem(live.Post("/v1/traces", kProtobuf, SpanProtobuf(), {{"Content-Encoding", coding}}), 415, 3,
                   kProtobuf);
+  ExpectProblem(live.Post("/v1/traces", kProtobuf, serve::Gzip(SpanProtobuf()),
+                          {{"Content-Encoding", "gzip"}, {"Content-Encoding", "deflate"}}),
+                415, 3, kProtobuf);
+  EXPECT_EQ(live.Post("/api/v1/outcomes", kJson, "[]", {{"Content-Encoding", "br"}}).status, 415);
+  EXPECT_EQ(live.Post("/api/v1/outcomes", kJson, serve::Gzip("[]"), {{"Content-Encoding", "gzip"}}).status,
+            200);
 }
 
 // The limit holds for what was sent and for what it grows to, to the byte.

@@ -22,7 +22,7 @@ std::vector<int> StatusesOf(const Route& route) {
   std::vector<int> statuses = {200, 400, 403, 429, 500, 503};
   if (route.role != Role::kNone) statuses.push_back(401);
   if (route.pattern.find('{') != std::string_view::npos) statuses.push_back(404);
-  if (!route.request_schema.empty()) statuses.push_back(413);
+  if (!route.request_schema.empty()) statuses.insert(statuses.end(), {413, 415});
   std::ranges::sort(statuses);
   return statuses;
 }

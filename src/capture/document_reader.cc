@@ -88,8 +88,9 @@ void JsonDocumentReader::Finish() {
 void JsonDocumentReader::ReadDocument(std::string_view text) {
   auto document = parser_.ParsePadded(text);
   std::string_view why = parser_.why();
+  std::string closed;
   if (!document) {
-    std::string closed = CloseJson(text);
+    closed = CloseJson(text);
     // A document that was complete keeps every byte of its start; one that was cut ends in other brackets.
     bool complete = closed.size() < text.size() && text.starts_with(closed);
     if (!closed.empty()) document = parser_.Parse(closed);
@@ -98,7 +99,10 @@ void JsonDocumentReader::ReadDocument(std::string_view text) {
   if (!document) return Skip(why);
   if (parser_.repaired()) Skip("invalid-utf8-repaired");
   if (!document->is_object() && !document->is_array()) return Skip("not-an-object");
+  // Of which readers name the parts, where it has some.
+  sink_->FromRecord(parser_.parsed(), -1);
   OnDocument(*document);
+  sink_->FromRecord({}, -1);
 }
 
 void JsonDocumentReader::Skip(std::string_view reason) {

@@ -16,10 +16,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "model/fact.h"
 
 namespace clawtrace::capture {
+
+// A record that a sink was asked to keep; 0: none.
+using KeptRecord = int64_t;
 
 // Where a reader puts what it finds. Not thread-safe: one per file.
 class FactSink {
@@ -34,7 +38,53 @@ class FactSink {
   // Two ids tell of one conversation, and no fact says so: a trace and the session it belongs to. Who reads
   // facts back by session needs both.
   virtual void Link(std::string_view session_id, std::string_view other) { (void)session_id, (void)other; }
+
+  // Which record of the input the facts come from that are added until the next of these calls, for sinks
+  // that keep the whole of what facts hold the start of. The smallest that holds it all: a line, an element
+  // of a document. bytes: as read, valid until the next call, "" for none. offset: of the first in the file,
+  // -1: nowhere.
+  virtual void FromRecord(std::string_view bytes, int64_t offset) { (void)bytes, (void)offset; }
+  // The element must be valid until the next call.
+  virtual void FromElement(Json element) { (void)element; }
+  // For facts that are added later: what was named last, which FromKept names again.
+  virtual KeptRecord KeepRecord() { return 0; }
+  // Several where a fact unites what stands in several; 0 is left out.
+  virtual void FromKept(std::span<const KeptRecord> records) { (void)records; }
+  void FromKept(KeptRecord record) { FromKept({&record, 1}); }
 };
+
+// Passes everything on; a base for sinks that look at some of it.
+class PassingSink : public FactSink {
+ public:
+  explicit PassingSink(FactSink* to) : to_(*to) {}
+  void Add(Fact&& fact) override { to_.Add(std::move(fact)); }
+  void Skip(int64_t line, int64_t offset, std::string_view reason) override {
+    to_.Skip(line, offset, reason);
+  }
+  void EndSession() override { to_.EndSession(); }
+  void Link(std::string_view session_id, std::string_view other) override { to_.Link(session_id, other); }
+  void FromRecord(std::string_view bytes, int64_t offset) override { to_.FromRecord(bytes, offset); }
+  void FromElement(Json element) override { to_.FromElement(element); }
+  KeptRecord KeepRecord() override { return to_.KeepRecord(); }
+  using FactSink::FromKept;
+  void FromKept(std::span<const KeptRecord> records) override { to_.FromKept(records); }
+
+ protected:
+  FactSink& to() { return to_; }
+
+ private:
+  FactSink& to_;
+};
+
+// Does a fact hold only the start of a text, or of arguments? Of the prompt within a record of telemetry,
+// which is a fact of kind link, nothing is said: its reader names the record only when it is cut.
+inline bool IsCut(const Fact& fact) {
+  auto cut = [](int64_t whole, const std::string& text) { return whole > static_cast<int64_t>(text.size()); };
+  return (fact.user && cut(fact.user->text_bytes, fact.user->text)) ||
+         (fact.llm && cut(fact.llm->text_bytes, fact.llm->text)) ||
+         (fact.tool && cut(fact.tool->args_bytes, fact.tool->args)) ||
+         (fact.result && cut(fact.result->output_bytes, fact.result->output));
+}
 
 // Reads one file front to back. Feed takes any chunking; Finish must be called once, after the last byte.
 class LogReader {
@@ -68,6 +118,9 @@ struct Importer {
   // Facts of different files that must be resolved together become canonical facts here (OTLP spans);
   // nullptr: none. Gets all facts of one unit with source == name, in any order, and replaces them.
   void (*resolve)(std::vector<Fact>* facts) = nullptr;
+  // Does resolve make a fact of this one that has this id? For facts that keep theirs no question; nullptr:
+  // all do, or nearly.
+  bool (*becomes)(const Fact& fact, std::string_view id) = nullptr;
   // Session ids of unresolved facts that resolve must see together, where the facts do not name each other as
   // parent, child or origin (a trace and its conversation). Of as much of a delivery as is at hand: more may
   // show more. nullptr: none.

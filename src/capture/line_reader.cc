@@ -60,6 +60,7 @@ void JsonLineReader::Finish() {
 }
 
 void JsonLineReader::OnLine(std::string_view line, bool terminated, bool padded) {
+  const char* begin = line.data();
   if (line_ == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
   std::string_view text = Trim(line);
   if (text.empty() || !Wanted(text)) return;
@@ -71,7 +72,9 @@ void JsonLineReader::OnLine(std::string_view line, bool terminated, bool padded)
   }
   if (parser_.repaired()) Skip("invalid-utf8-repaired");
   if (!record->is_object() && !(record->is_array() && TakesArrays())) return Skip("not-an-object");
+  sink_->FromRecord(raw_, parser_.repaired() ? -1 : offset_ + (text.data() - begin));
   OnRecord(*record);
+  sink_->FromRecord({}, -1);
 }
 
 std::string Cut(std::string_view text, size_t max_bytes) { return std::string(PrefixUtf8(text, max_bytes)); }

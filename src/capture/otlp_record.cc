@@ -156,6 +156,13 @@ void LinkRecords(std::span<const Fact> facts, std::vector<std::pair<std::string,
   }
 }
 
+std::string ResolvedId(const SpanRecord& record) {
+  using Kind = SpanRecord::Kind;
+  if (record.kind == Kind::kLlm) return record.response_id.empty() ? record.span_id : record.response_id;
+  if (record.kind == Kind::kTool) return record.call_id.empty() ? record.span_id : record.call_id;
+  return record.kind == Kind::kPrompt ? "prompt:" + record.span_id : "";
+}
+
 Fact EncodeRecord(SpanRecord record) {
   Fact fact;
   fact.kind = FactKind::kLink;

@@ -92,6 +92,9 @@ LlmCall ReadCall(const OtlpScope& scope, const OtlpAttributes& attributes, SpanR
 // Title generation, summaries and the like.
 bool IsAuxiliary(const OtlpAttributes& attributes);
 
+// What the call, tool or prompt is called that ResolveOtlp makes of the record; "" when it makes none.
+std::string ResolvedId(const SpanRecord& record);
+
 // Under the trace; without one under the conversation, else under a name for all such records of the client:
 // a store keeps nothing without a session.
 Fact EncodeRecord(SpanRecord record);

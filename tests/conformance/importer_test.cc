@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "conformance/fixtures.h"
 #include "conformance/mutate.h"
 #include "model/session.h"
 #include "support/database.h"
@@ -25,8 +26,12 @@ namespace clawtrace::capture {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Fixture;
+using test::FixturesOf;
+using test::Join;
 using test::JsonSpot;
 using test::JsonSpots;
+using test::Lines;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
@@ -60,63 +65,6 @@ struct Read : FactSink {
     skips.push_back({line, offset, std::string(reason)});
   }
 };
-
-struct Fixture {
-  std::string name, text;
-  FileContext file;
-  bool lines = false;     // every line is a JSON object of its own
-  bool database = false;  // read by path
-};
-
-bool IsLog(const Importer& importer, const fs::path& path) {
-  std::string name = path.filename();
-  for (std::string_view other :
-       {"expected.json", "truth.json", "oracle.json", "index.jsonl", "workspace.json", "history_item.json",
-        "task_metadata.json", "result.json", "results.json", "report.json"}) {
-    if (name == other) return false;
-  }
-  if (name.ends_with(".meta.json") || name.ends_with(".expected.json")) return false;
-  for (std::string_view suffix : Split(importer.file_suffixes, ',')) {
-    if (name.ends_with(Trim(suffix))) return true;
-  }
-  return false;
-}
-
-bool IsLines(std::string_view text) {
-  JsonParser parser;
-  size_t records = 0;
-  for (std::string_view line : Split(Trim(text), '\n')) {
-    if (Trim(line).empty()) continue;
-    auto json = parser.Parse(line);
-    if (!json || !json->is_object()) return false;
-    ++records;
-  }
-  return records > 1;
-}
-
-std::vector<Fixture> FixturesOf(const Importer& importer) {
-  std::vector<Fixture> fixtures;
-  fs::path root = fs::path(CLAWTRACE_SOURCE_DIR) / "tests/golden" / importer.name;
-  if (!fs::is_directory(root)) return fixtures;
-  for (auto& entry : fs::recursive_directory_iterator(root)) {
-    if (!entry.is_regular_file() || !IsLog(importer, entry.path())) continue;
-    Fixture fixture;
-    fixture.name = fs::relative(entry.path(), root);
-    fixture.text = ReadFile(entry.path()).value_or("");
-    fixture.file.path = entry.path();
-    if (importer.sidecar_path) {
-      std::string sidecars = importer.sidecar_path(fixture.file.path);
-      for (std::string_view path : Split(sidecars, '\n')) {
-        if (fixture.file.sidecar.empty()) fixture.file.sidecar = ReadFile(std::string(path)).value_or("");
-      }
-    }
-    fixture.database = test::IsDatabase(fixture.text);
-    fixture.lines = !fixture.database && IsLines(fixture.text);
-    fixtures.push_back(std::move(fixture));
-  }
-  std::ranges::sort(fixtures, {}, &Fixture::name);
-  return fixtures;
-}
 
 bool Owns(const Importer& importer, std::string_view text) {
   if (!test::IsDatabase(text)) return importer.sniff(text.substr(0, kHeadBytes));
@@ -168,18 +116,6 @@ std::set<std::string> SetOf(const std::vector<Fact>& facts) {
   std::set<std::string> set;
   for (const Fact& fact : facts) set.insert(EncodeFact(fact));
   return set;
-}
-
-std::vector<std::string> Lines(std::string_view text) {
-  std::vector<std::string> lines;
-  for (std::string_view line : Split(Trim(text), '\n')) lines.emplace_back(line);
-  return lines;
-}
-
-std::string Join(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += line + "\n";
-  return text;
 }
 
 class ImporterTest : public testing::TestWithParam<const Importer*> {

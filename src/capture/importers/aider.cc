@@ -87,8 +87,12 @@ class Chat {
     start_ = ParseIsoTime(iso);
   }
 
-  void OnLine(std::string_view line) {
-    if (line == kUser || line.starts_with("#### ")) return OnUser(line.substr(kUser.size()));
+  // line: without what stands behind it; raw: as it was read.
+  void OnLine(std::string_view line, std::string_view raw) {
+    bool user = line == kUser || line.starts_with("#### ");
+    if (user && !in_user_) EndTurn();
+    if (turn_.size() + raw.size() < kMaxLineBytes) turn_.append(raw).push_back('\n');
+    if (user) return OnUser(line.substr(kUser.size()));
     EndUser();
     if (line == ">" || line.starts_with("> ")) return OnTool(Trim(line.substr(1)));
     if (!Trim(line).empty()) EndOutput();
@@ -98,9 +102,7 @@ class Chat {
   }
 
   void Finish() {
-    EndUser();
-    EndOutput();
-    EndAnswer(nullptr);
+    EndTurn();
     std::string id = "aider-";
     for (char c : started_) {
       if (c >= '0' && c <= '9') id.push_back(c);
@@ -113,9 +115,11 @@ class Chat {
     info.agent_version = version_;
     info.notes.assign(notes_.begin(), notes_.end());
     facts_.push_back(std::move(fact));
-    for (Fact& kept : facts_) {
-      kept.session_id = id;
-      sink_.Add(std::move(kept));
+    records_.resize(facts_.size());
+    for (size_t i = 0; i < facts_.size(); ++i) {
+      facts_[i].session_id = id;
+      sink_.FromKept(records_[i]);
+      sink_.Add(std::move(facts_[i]));
     }
   }
 
@@ -128,6 +132,18 @@ class Chat {
     fact.ordinal = next_++;
     fact.start_ns = start_;
     return fact;
+  }
+
+  // A turn is what a person said and what came of it: the record of its facts.
+  void EndTurn() {
+    EndUser();
+    EndOutput();
+    EndAnswer(nullptr);
+    bool cut = std::any_of(facts_.begin() + std::ssize(records_), facts_.end(), IsCut);
+    sink_.FromRecord(turn_, -1);
+    records_.resize(facts_.size(), cut ? sink_.KeepRecord() : 0);
+    sink_.FromRecord({}, -1);
+    turn_.clear();
   }
 
   void OnUser(std::string_view text) {
@@ -285,6 +301,8 @@ class Chat {
   bool in_user_ = false;
   std::set<std::string> notes_ = {"times_of_session_only"};
   std::vector<Fact> facts_;
+  std::vector<KeptRecord> records_;  // of each, up to the last turn
+  std::string turn_;                 // as read
   JsonParser parser_;
 };
 
@@ -333,12 +351,13 @@ class AiderReader final : public LogReader {
       sink_.Skip(line_, offset_, "invalid-utf8-repaired");
       line = repaired = ReplaceInvalidUtf8(line);
     }
+    std::string_view raw = line;
     while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
     if (line.starts_with(kStart)) {
       if (chat_) chat_->Finish();
       chat_ = std::make_unique<Chat>(Trim(line.substr(kStart.size(), 64)), &sink_);
     } else if (chat_) {
-      chat_->OnLine(line);
+      chat_->OnLine(line, raw);
     } else if (!lost_ && !line.empty()) {
       // The end of a chat whose start is not there: nothing says when it was.
       lost_ = true;

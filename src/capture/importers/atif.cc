@@ -237,6 +237,11 @@ void Reader::OnTrial(SessionInfo* info, Run* run) {
 void Reader::OnStep(Json step, size_t index, Run* run) {
   if (!step.is_object()) return Skip("not-an-object");
   std::string_view source = step["source"].text();
+  // Our own export holds the starts of texts, as facts do.
+  if (Ours(step))
+    sink().FromRecord({}, -1);
+  else
+    sink().FromElement(step);
   bool copied = step["is_copied_context"].boolean().value_or(false);
   std::string buffer;
   std::string_view text = ContentText(step["message"], &buffer);

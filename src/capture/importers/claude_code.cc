@@ -60,6 +60,7 @@ struct SpawnCall {
 struct Deferred {
   Fact fact;
   bool sidechain = false;
+  KeptRecord record = 0;
 };
 
 struct ChainNode {
@@ -90,6 +91,7 @@ class ClaudeReader final : public JsonLineReader {
       if (!record.is_object()) return Skip("not-an-object");
       std::string text = record.Canonical();
       text_ = text;
+      sink().FromElement(record);
       TakeRecord(record);
     });
   }
@@ -193,7 +195,8 @@ class ClaudeReader final : public JsonLineReader {
       node.session = fact.session_id;
       node.ts = e.ts.value_or(INT64_MAX);
     }
-    deferred_.push_back({std::move(fact), inline_sidechain});
+    KeptRecord record = IsCut(fact) ? sink().KeepRecord() : 0;
+    deferred_.push_back({std::move(fact), inline_sidechain, record});
   }
 
   void OnAssistant(const Envelope& e) {
@@ -413,6 +416,7 @@ class ClaudeReader final : public JsonLineReader {
         record.fact.session_id = session;
         sessions_.try_emplace(session);
       }
+      sink().FromKept(record.record);
       Give(std::move(record.fact));
     }
     if (sessions_.empty() && any_) sessions_.try_emplace(home);

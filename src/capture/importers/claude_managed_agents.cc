@@ -37,6 +37,7 @@ struct Event {
   LlmCall call;  // of the end of a request: usage, tier, error
   ToolUse tool;
   ToolResult result;
+  KeptRecord record = 0;  // its bytes
 
   std::optional<int64_t> when() const { return time == INT64_MAX ? std::nullopt : std::optional(time); }
 };
@@ -64,6 +65,7 @@ class Replay {
       case EventKind::kMessage:
         Open(event);
         call_.text_bytes += event.text_bytes;
+        records_.push_back(event.record);
         if (call_.text.size() < kMaxText) call_.text += PrefixUtf8(event.text, kMaxText - call_.text.size());
         return;
       case EventKind::kTool:
@@ -72,10 +74,12 @@ class Replay {
         return;
       case EventKind::kResult:
         Close();
+        out_.From({&event.record, 1});
         return out_.Result(std::move(event.result), event.of, event.when());
       case EventKind::kUser:
         Close();
-        return out_.User(event.text, false, event.when(), std::move(event.id));
+        out_.From({&event.record, 1});
+        return out_.UserStart(event.text, event.text_bytes, false, event.when(), std::move(event.id));
       case EventKind::kCompaction:
         return out_.Compaction(event.when());
     }
@@ -85,9 +89,13 @@ class Replay {
     if (!open_) return;
     open_ = false;
     call_.stop_reason = tools_.empty() ? "end_turn" : "tool_use";
+    out_.From(records_);
     out_.Call(std::move(call_), start_, end_, std::move(id_));
-    for (Event& tool : tools_) out_.Tool(std::move(tool.tool), tool.id, tool.when());
-    tools_.clear();
+    for (Event& tool : tools_) {
+      out_.From({&tool.record, 1});
+      out_.Tool(std::move(tool.tool), tool.id, tool.when());
+    }
+    tools_.clear(), records_.clear();
   }
 
  private:
@@ -105,6 +113,7 @@ class Replay {
   std::string id_;
   std::optional<int64_t> start_, end_;
   std::vector<Event> tools_;
+  std::vector<KeptRecord> records_;  // of what was said
   bool open_ = false, began_ = false;
 };
 
@@ -156,7 +165,10 @@ class Reader final : public JsonLineReader {
     Event event;
     event.time = time.value_or(INT64_MAX);
     event.id = record["id"].text();
-    if (Read(record, record["type"].text(), &event)) events_.push_back(std::move(event));
+    if (!Read(record, record["type"].text(), &event)) return;
+    // An answer may be long that none of its messages is.
+    if (event.kind == EventKind::kMessage || raw().size() > kMaxText) event.record = sink().KeepRecord();
+    events_.push_back(std::move(event));
   }
 
   void OnSession(Json session) {

@@ -80,6 +80,8 @@ class Reader final : public JsonLineReader {
     if (!fact) return Skip("wrong-type:fact");
     // What a texts' limits and their readers rely on holds for facts of any origin.
     if (Bound(*fact)) Skip("text-too-long");
+    // The line is the fact, not the record that the fact was read from.
+    sink().FromRecord({}, -1);
     sink().Add(std::move(*fact));
   }
 

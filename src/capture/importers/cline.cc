@@ -92,7 +92,10 @@ class ClineReader final : public JsonDocumentReader {
     ReadSidecar();
     AddSession({});
     if (document.at(0)["role"].is_string()) return ReadMessages(document);
-    document.ForEachItem([&](Json message) { OnShown(message); });
+    document.ForEachItem([&](Json message) {
+      sink().FromElement(message);
+      OnShown(message);
+    });
     Flush();
   }
 
@@ -123,7 +126,8 @@ class ClineReader final : public JsonDocumentReader {
       skills.Observe(fact);
       sink().Add(std::move(fact));
     };
-    ClineMessages messages(kName, task_, add, [this](std::string_view reason) { Skip(reason); });
+    auto skip = [this](std::string_view reason) { Skip(reason); };
+    ClineMessages messages(kName, task_, add, skip, [this](Json message) { sink().FromElement(message); });
     messages.Read(list);
     skills.Emit(&sink());
   }
@@ -167,6 +171,7 @@ class ClineReader final : public JsonDocumentReader {
       return;
     }
     if (!asks && (kind == "text" || kind == "completion_result") && request_) {
+      request_records_.push_back(sink().KeepRecord());
       LlmCall& call = *request_->llm;
       call.text_bytes += static_cast<int64_t>(text.size());
       if (call.text.size() < kMaxText) call.text += PrefixUtf8(text, kMaxText - call.text.size());
@@ -230,6 +235,7 @@ class ClineReader final : public JsonDocumentReader {
 
   void OnTool(Json message, std::string_view kind, std::string_view text, std::optional<int64_t> time) {
     FlushTool();
+    sink().FromElement(message);
     Fact fact = Base(FactKind::kToolUse, ShownId(message), time);
     fact.end_ns.reset();
     ToolUse& tool = fact.tool.emplace();
@@ -254,6 +260,7 @@ class ClineReader final : public JsonDocumentReader {
   }
 
   void SetResult(std::string_view text, bool failed, std::optional<int64_t> time) {
+    tool_record_ = sink().KeepRecord();
     ToolResult& result = *tool_->result;
     SetOutput(text, &result);
     result.status = failed ? ToolStatus::kError : ToolStatus::kOk;
@@ -262,14 +269,18 @@ class ClineReader final : public JsonDocumentReader {
   }
 
   void FlushTool() {
+    sink().FromKept(tool_record_);
     if (tool_ && tool_->result->status != ToolStatus::kUnknown) sink().Add(std::move(*tool_));
     tool_.reset();
+    tool_record_ = 0;
   }
 
   void Flush() {
     FlushTool();
+    sink().FromKept(request_records_);
     if (request_) sink().Add(std::move(*request_));
     request_.reset();
+    request_records_.clear();
   }
 
   std::string task_, agent_, sidecar_;
@@ -278,6 +289,8 @@ class ClineReader final : public JsonDocumentReader {
   JsonParser parser_;
   bool first_ = true;  // nothing but the task can stand before the first request
   std::optional<Fact> request_, tool_;
+  std::vector<KeptRecord> request_records_;  // what the answer stands in
+  KeptRecord tool_record_ = 0;               // and the tool's output
 };
 
 bool IsShown(const Fact& fact) { return std::string_view(fact.id).starts_with(kShown); }

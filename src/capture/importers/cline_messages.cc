@@ -150,6 +150,7 @@ void ClineMessages::Read(Json messages) {
   int64_t place = 0;
   messages.ForEachItem([&](Json message) {
     int64_t here = place++;
+    from_(message);
     if (!message.is_object()) return skip_("not-an-object");
     std::string id = Cut(message["id"].text(), 256);
     if (id.empty()) id = "message-" + std::to_string(here);

@@ -16,8 +16,13 @@ class ClineMessages {
  public:
   using AddFn = std::function<void(Fact)>;
   using SkipFn = std::function<void(std::string_view)>;
-  ClineMessages(std::string_view source, std::string session, AddFn add, SkipFn skip)
-      : source_(source), session_(std::move(session)), add_(std::move(add)), skip_(std::move(skip)) {}
+  using FromFn = std::function<void(Json)>;  // of which message the facts come that follow
+  ClineMessages(std::string_view source, std::string session, AddFn add, SkipFn skip, FromFn from)
+      : source_(source),
+        session_(std::move(session)),
+        add_(std::move(add)),
+        skip_(std::move(skip)),
+        from_(std::move(from)) {}
 
   // Every assistant message is a call; its usage is known if the message has metrics. Without an id a message
   // is named by its place.
@@ -35,6 +40,7 @@ class ClineMessages {
   std::string session_;
   AddFn add_;
   SkipFn skip_;
+  FromFn from_;
   std::string asked_;  // the XML tool call whose result the next user message holds
   JsonParser parser_;
 };

@@ -75,7 +75,7 @@ class Thread {
       if (e.kind == Event::Kind::kUser && !e.mirror && !e.fact.user->is_meta) has_messages_ = true;
       if (e.kind == Event::Kind::kCompaction && !e.mirror) has_compactions_ = true;
       if (e.kind == Event::Kind::kResult) answered_.insert(e.fact.id);
-      if (e.kind == Event::Kind::kDone) done_.insert_or_assign(e.fact.id, e.fact);
+      if (e.kind == Event::Kind::kDone) done_.insert_or_assign(e.fact.id, std::pair(e.fact, e.kept));
       if (!e.child.empty()) children_.emplace(e.fact.id, e.child);
       if (e.kind == Event::Kind::kTool) tool_names_.emplace(e.fact.id, e.fact.tool->name);
     }
@@ -172,6 +172,7 @@ class Thread {
     fact.llm = std::move(e.fact.llm);
     fact.tool = std::move(e.fact.tool);
     fact.result = std::move(e.fact.result);
+    sink_.FromKept(e.kept);
     sink_.Add(std::move(fact));
   }
 
@@ -199,10 +200,11 @@ class Thread {
       fact.tool->index = static_cast<int64_t>(tools_.size());
       if (fact.tool->cwd.empty()) fact.tool->cwd = cwd_.empty() ? info_.cwd : cwd_;
       if (!answered_.contains(fact.id)) pending_.emplace(fact.id, Base(FactKind::kToolResult, fact.id, &e));
-      tools_.push_back(std::move(fact));
+      tools_.emplace_back(std::move(fact), e.kept);
       return;
     }
     LlmCall& call = *call_->llm;
+    call_records_.push_back(e.kept);
     call.text_bytes += e.fact.llm->text_bytes;
     call.thinking_bytes += e.fact.llm->thinking_bytes;
     if (call.text.size() < kMaxText) call.text += PrefixUtf8(e.fact.llm->text, kMaxText - call.text.size());
@@ -212,7 +214,7 @@ class Thread {
     saw_output_ = true;
     ToolResult& result = *e.fact.result;
     if (auto done = done_.find(e.fact.id); done != done_.end()) {
-      const ToolResult& said = *done->second.result;
+      const ToolResult& said = *done->second.first.result;
       if (!result.exit_code) result.exit_code = said.exit_code;
       if (result.status == ToolStatus::kOk && said.status != ToolStatus::kUnknown)
         result.status = said.status;
@@ -246,13 +248,14 @@ class Thread {
     if (abort && abort->ts) fact.start_ns = fact.end_ns = abort->ts;
     fact.result.emplace();
     if (done != done_.end()) {
-      fact.result = done->second.result;
+      fact.result = done->second.first.result;
       SetError(&*fact.result);
       fact.result->child_session = ChildOf(call);
     } else {
       fact.result->status = ToolStatus::kAborted;
       fact.result->error = "turn aborted";
     }
+    sink_.FromKept(done != done_.end() ? done->second.second : 0);
     sink_.Add(std::move(fact));
   }
 
@@ -287,11 +290,14 @@ class Thread {
     fact.llm->provider = provider_;
     fact.llm->service_tier = tier_;
     fact.llm->usage = usage;
-    for (Fact& tool : tools_) {
+    for (auto& [tool, record] : tools_) {
       tool.tool->llm_call = fact.id;
+      sink_.FromKept(record);
       sink_.Add(std::move(tool));
     }
+    sink_.FromKept(call_records_);
     sink_.Add(std::move(fact));
+    call_records_.clear();
     call_.reset();
     tools_.clear();
     saw_output_ = false;
@@ -308,14 +314,15 @@ class Thread {
   bool unclear_ = false;  // whose turns it has cannot be told
   std::unordered_map<std::string, std::string> models_, tool_names_, children_;
   std::unordered_set<std::string> answered_;
-  std::unordered_map<std::string, Fact> done_;
+  std::unordered_map<std::string, std::pair<Fact, KeptRecord>> done_;
 
   bool replaying_ = false;
   std::string judged_turn_;
   std::string turn_, model_, tier_, cwd_;
   std::optional<Usage> total_;
   std::optional<Fact> call_;  // the answer being collected
-  std::vector<Fact> tools_;
+  std::vector<std::pair<Fact, KeptRecord>> tools_;
+  std::vector<KeptRecord> call_records_;
   bool saw_output_ = false;
   std::map<std::string, Fact> pending_;  // calls without an output record
 };
@@ -333,7 +340,13 @@ class CodexReader final : public JsonLineReader {
  private:
   void OnRecord(Json record) override {
     any_ = true;
+    size_t before = events_.size();
     records_.Read(record, raw(), &events_);
+    for (; before < events_.size(); ++before) {
+      Event& event = events_[before];
+      // An answer may be long that none of its messages is.
+      if (IsCut(event.fact) || event.kind == Event::Kind::kText) event.kept = sink().KeepRecord();
+    }
   }
 
   // By the positions that the source states, when it states one for every record and no two share one; else

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "capture/importer.h"
 #include "model/fact.h"
 
 namespace clawtrace::capture {
@@ -46,6 +47,7 @@ struct CodexEvent {
   bool counted = false;          // kUsage: it has counters, usable or not
   std::optional<Usage> usage, total;
   std::vector<SkillUse> listed;  // kSkills: offered to the agent
+  KeptRecord kept = 0;           // its bytes
 };
 
 class CodexRecords {

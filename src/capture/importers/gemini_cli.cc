@@ -75,9 +75,11 @@ class GeminiSession {
     AddCompactions();
     AddSession();
     SkillObserver skills;
-    for (Fact& fact : facts_) {
+    for (size_t i = 0; i < facts_.size(); ++i) {
+      Fact& fact = facts_[i];
       fact.session_id = session_id_;
       skills.Observe(fact);
+      sink_.FromKept(records_[i]);
       sink_.Add(std::move(fact));
     }
     skills.Emit(&sink_);
@@ -107,6 +109,7 @@ class GeminiSession {
     messages.ForEachItem([&](Json message) {
       if (!message["id"].is_string()) return skip("missing:id");
       set.ids.emplace(message["id"].text());
+      sink_.FromElement(message);
       OnMessage(message, skip);
     });
     if (!set.ids.empty()) replacements_.push_back(std::move(set));
@@ -164,7 +167,9 @@ class GeminiSession {
 
   // Records are written again whenever something is added to them: equal facts are kept once.
   void Keep(Fact fact) {
-    if (seen_.insert(HashOf(fact)).second) facts_.push_back(std::move(fact));
+    if (!seen_.insert(HashOf(fact)).second) return;
+    records_.push_back(IsCut(fact) ? sink_.KeepRecord() : 0);
+    facts_.push_back(std::move(fact));
   }
 
   void OnUser(Json message, const std::string& id, std::optional<int64_t> ts) {
@@ -307,6 +312,7 @@ class GeminiSession {
   std::vector<std::string> chain_;  // ids of the messages that are in the conversation now
   std::vector<Replacement> replacements_;
   std::vector<Fact> facts_;
+  std::vector<KeptRecord> records_;  // of each
   std::unordered_set<uint64_t> seen_;
 };
 

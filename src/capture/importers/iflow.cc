@@ -36,6 +36,7 @@ struct Line {
   int64_t text_bytes = 0;
   std::vector<Tool> tools;
   std::vector<Result> results;
+  std::vector<KeptRecord> records;  // its own; of an answer those of all its lines
 
   std::optional<int64_t> when() const { return time == INT64_MIN ? std::nullopt : std::optional(time); }
 };
@@ -55,15 +56,18 @@ class Conversation {
   void Take(Line line) {
     if (line.answer) return Extend(std::move(line));
     Close();
+    out_.From(line.records);
     if (line.compaction) out_.Compaction(line.when());
     for (Result& result : line.results) out_.Result(std::move(result.result), result.id, line.when());
-    if (line.results.empty() && line.text_bytes > 0) out_.User(line.text, line.meta, line.when(), line.id);
+    if (line.results.empty() && line.text_bytes > 0)
+      out_.UserStart(line.text, line.text_bytes, line.meta, line.when(), line.id);
   }
 
   void Close() {
     if (!open_) return;
     open_ = false;
     answer_.call.text = std::move(answer_.text), answer_.call.text_bytes = answer_.text_bytes;
+    out_.From(answer_.records);
     out_.Call(std::move(answer_.call), answer_.when(), end_, std::move(answer_.message_id));
     for (Tool& tool : answer_.tools) {
       if (asked_.insert(Hash64(tool.id)).second) out_.Tool(std::move(tool.use), tool.id, end_);
@@ -86,6 +90,7 @@ class Conversation {
     if (!more.stop_reason.empty()) call.stop_reason = std::move(more.stop_reason);
     if (more.usage && (!call.usage || call.usage->output < more.usage->output)) call.usage = more.usage;
     std::ranges::move(line.tools, std::back_inserter(answer_.tools));
+    std::ranges::copy(line.records, std::back_inserter(answer_.records));
   }
 
   Trajectory out_;
@@ -126,6 +131,8 @@ class Reader final : public JsonLineReader {
       ReadAnswer(message, &line);
     else
       ReadUser(record, content, &line);
+    // An answer may be long that no line of it is.
+    if (line.answer || raw().size() > kMaxText) line.records.push_back(sink().KeepRecord());
     lines_.push_back(std::move(line));
   }
 

@@ -79,6 +79,14 @@ struct LlmStep {
   bool asked = false;  // something came of it
   int64_t text_bytes = 0, thinking_bytes = 0;
   std::vector<std::pair<int64_t, std::string>> texts;
+  std::vector<KeptRecord> records;  // that hold them
+};
+
+// What entered the context, which may have been told as a prompt.
+struct ContextMessage {
+  uint64_t hash = 0;
+  Fact fact;
+  KeptRecord record = 0;
 };
 
 struct Record {
@@ -189,7 +197,10 @@ class KimiReader final : public JsonLineReader {
     step.asked = true;
     if (time && (!step.end || *time > *step.end)) step.end = time;
     if (type == "tool.call") return OnToolCall(event, id, time);
-    if (type == "content.part") return OnPart(event["part"], time, &step);
+    if (type == "content.part") {
+      if (event["part"]["type"].text() == "text") step.records.push_back(sink().KeepRecord());
+      return OnPart(event["part"], time, &step);
+    }
     if (std::string finish = Cut(event["finishReason"].text(), 64); finish > step.finish)
       step.finish = finish;
     std::optional<Usage> usage;
@@ -271,7 +282,9 @@ class KimiReader final : public JsonLineReader {
     std::string buffer;
     std::string_view kind = message["origin"]["kind"].text();
     std::string_view text = ContentText(message["content"], &buffer);
-    messages_.emplace_back(Hash64(text), User(text, !kind.empty() && kind != "user", time));
+    Fact fact = User(text, !kind.empty() && kind != "user", time);
+    KeptRecord record = IsCut(fact) ? sink().KeepRecord() : 0;
+    messages_.push_back({Hash64(text), std::move(fact), record});
   }
 
   void OnSkill(Json record, std::optional<int64_t> time) {
@@ -302,7 +315,8 @@ class KimiReader final : public JsonLineReader {
     if (!any_) return;
     std::ranges::sort(said_);
     std::ranges::sort(configured_);
-    for (auto& [hash, fact] : messages_) {
+    for (auto& [hash, fact, record] : messages_) {
+      sink().FromKept(record);
       if (fact.user->is_meta || !prompts_.contains(hash)) Keep(std::move(fact));
     }
     std::map<decltype(CountsOf(Usage{})), int64_t> of_steps;
@@ -341,6 +355,7 @@ class KimiReader final : public JsonLineReader {
       if (call.text.size() >= kMaxText) break;
       call.text += PrefixUtf8(text, kMaxText - call.text.size());
     }
+    sink().FromKept(step->records);
     sink().Add(std::move(fact));
   }
 
@@ -367,7 +382,7 @@ class KimiReader final : public JsonLineReader {
   std::vector<Said> said_, configured_;
   std::vector<Record> records_;
   std::unordered_set<uint64_t> prompts_;
-  std::vector<std::pair<uint64_t, Fact>> messages_;
+  std::vector<ContextMessage> messages_;
   SkillObserver skills_;
   JsonParser texts_;
 };

@@ -65,8 +65,11 @@ class Runs {
 
   void OnAny(Json value) {
     value = RunsOf(value);
-    if (value.is_array()) return value.ForEachItem([&](Json run) { OnRun(run); });
-    OnRun(value);
+    if (!value.is_array()) return OnRun(value);
+    value.ForEachItem([&](Json run) {
+      sink_.FromElement(run);
+      OnRun(run);
+    });
   }
 
  private:

@@ -101,6 +101,7 @@ void Reader::OnDocument(Json document) {
   if (messages && !messages.is_array()) Skip("wrong-type:messages");
   messages.ForEachItem([&](Json message) {
     bool last = message["role"].text() == "assistant" && --answers == 0;
+    sink().FromElement(message);
     OnMessage(message, last, &out);
   });
   if (auto outcome = OutcomeInReport(sidecar_, instance)) out.Judged(std::move(*outcome));

@@ -25,8 +25,11 @@ class Items {
   // A batch, a list of items, or one item.
   void OnAny(Json value) {
     if (value["data"].is_array()) value = value["data"];
-    if (value.is_array()) return value.ForEachItem([&](Json item) { OnItem(item); });
-    OnItem(value);
+    if (!value.is_array()) return OnItem(value);
+    value.ForEachItem([&](Json item) {
+      sink_.FromElement(item);
+      OnItem(item);
+    });
   }
 
  private:

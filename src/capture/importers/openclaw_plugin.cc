@@ -47,8 +47,11 @@ class Events {
   Events(FactSink* sink, std::function<void(std::string_view)> skip) : sink_(*sink), skip_(std::move(skip)) {}
 
   void OnAny(Json value) {
-    if (value.is_array()) return value.ForEachItem([&](Json envelope) { OnEnvelope(envelope); });
-    OnEnvelope(value);
+    if (!value.is_array()) return OnEnvelope(value);
+    value.ForEachItem([&](Json envelope) {
+      sink_.FromElement(envelope);
+      OnEnvelope(envelope);
+    });
   }
 
  private:

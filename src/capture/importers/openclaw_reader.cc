@@ -106,6 +106,7 @@ OpenClawReader::Pending& OpenClawReader::Add(FactKind kind, std::string_view id,
   used_ = true;
   Pending pending;
   pending.context = place.context;
+  if (raw().size() > kMaxText) pending.kept = sink().KeepRecord();
   Fact& fact = pending.fact;
   fact.kind = kind;
   fact.source = "openclaw";
@@ -390,7 +391,10 @@ void OpenClawReader::FinishSession() {
   pending_ = std::move(kept);
   DropLoggedFallbacks();
   AddSkills(ids);
-  for (Pending& pending : pending_) sink().Add(std::move(pending.fact));
+  for (Pending& pending : pending_) {
+    sink().FromKept(pending.kept);
+    sink().Add(std::move(pending.fact));
+  }
   pending_.clear();
 }
 

@@ -58,6 +58,7 @@ class OpenClawReader final : public JsonLineReader {
     Fact fact;
     int context = 0;
     std::string record;              // the entry it was in
+    KeptRecord kept = 0;             // and its bytes
     bool inherits_model = false;     // the model is the one in force on the path
     bool nameless = false;           // a result that does not say which call it answers
     bool fallback = false;           // a model that failed, told by the run time

@@ -27,14 +27,11 @@ constexpr uint64_t kMaxArchiveFile = uint64_t{1} << 30;
 
 // The readers count lines and bytes of a text that stands nowhere; what tells a place here is which event of
 // its session it was.
-class EventSink final : public FactSink {
+class EventSink final : public PassingSink {
  public:
-  explicit EventSink(FactSink* sink) : sink_(*sink) {}
-  void Add(Fact&& fact) override { sink_.Add(std::move(fact)); }
-  void Skip(int64_t line, int64_t, std::string_view reason) override { sink_.Skip(line, 0, reason); }
-
- private:
-  FactSink& sink_;
+  explicit EventSink(FactSink* sink) : PassingSink(sink) {}
+  void Skip(int64_t line, int64_t, std::string_view reason) override { to().Skip(line, 0, reason); }
+  void FromRecord(std::string_view bytes, int64_t) override { to().FromRecord(bytes, -1); }
 };
 
 struct Window {

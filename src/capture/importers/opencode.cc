@@ -56,8 +56,12 @@ class Reader final : public JsonDocumentReader {
     document["messages"].ForEachItem([&](Json message) {
       Json info = message["info"];
       if (!info.is_object()) return Skip("missing:info");
+      sink().FromElement(info);
       OnMessage(info);
-      message["parts"].ForEachItem([&](Json part) { OnPart(part); });
+      message["parts"].ForEachItem([&](Json part) {
+        sink().FromElement(part);
+        OnPart(part);
+      });
     });
   }
 
@@ -116,6 +120,13 @@ const Importer kOpencode = {
     .sniff = Sniff,
     .open = Open,
     .resolve = Resolve,
+    // Texts are their message's; calls that share an id are told apart by their part.
+    .becomes =
+        [](const Fact& fact, std::string_view id) {
+          if (fact.kind == FactKind::kUser) return fact.parent_node == id;
+          return id.ends_with("@" + fact.node) && id.starts_with(fact.id) &&
+                 id.size() == fact.id.size() + fact.node.size() + 1;
+        },
     .links = LinkForks,
     .unit_key = UnitKey,
     .is_database = IsStore,

@@ -52,6 +52,7 @@ std::optional<Json> Store::Parse(std::string_view text) {
   }
   if (!json) return Skip("not-json"), std::nullopt;
   if (!json->is_object()) return Skip("not-an-object"), std::nullopt;
+  sink_.FromElement(*json);
   return *json;
 }
 

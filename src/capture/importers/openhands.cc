@@ -234,10 +234,11 @@ void Events::OnHistory(Json history, Run* run) {
   });
   if (!history.at(0)["source"] && !history.at(0).is_array()) --answers;  // the task itself
   if (answers != static_cast<int64_t>(run->costs.size())) run->costs.clear();
-  history.ForEachItem([&](Json item) {
-    if (!item.is_array()) return OnEvent(item, index++, run);
-    item.ForEachItem([&](Json event) { OnEvent(event, index++, run); });
-  });
+  auto take = [&](Json event) {
+    sink_.FromElement(event);
+    OnEvent(event, index++, run);
+  };
+  history.ForEachItem([&](Json item) { item.is_array() ? item.ForEachItem(take) : take(item); });
 }
 
 std::string NameOf(Json event, int64_t ordinal) {

@@ -148,21 +148,45 @@ class OtlpReader final : public LogReader, OtlpVisitor {
   }
 
   void OnSpan(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpSpan& span) final {
-    Add(ReadSpan(resource, scope, span, &texts_));
+    Add(ReadSpan(resource, scope, span, &texts_), span.attributes, nullptr);
   }
 
   void OnLog(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpLog& log) final {
-    if (auto record = ReadEvent(resource, scope, log, &texts_)) Add(std::move(*record));
+    if (auto record = ReadEvent(resource, scope, log, &texts_))
+      Add(std::move(*record), log.attributes, &log.body);
   }
 
   void OnPoint(const OtlpAttributes& resource, const OtlpScope& scope, const OtlpPoint& point) final {
-    if (auto record = ReadPoint(resource, scope, point)) Add(std::move(*record));
+    if (auto record = ReadPoint(resource, scope, point)) Add(std::move(*record), {}, nullptr);
   }
 
-  void Add(SpanRecord record) {
+  // The attributes and the body, which hold all texts, as JSON.
+  static std::string RecordOf(const OtlpAttributes& attributes, const OtlpValue* body) {
+    std::string out = "{\"attributes\":{";
+    for (const OtlpAttribute& attribute : attributes) {
+      if (!out.ends_with('{')) out += ',';
+      AppendJsonString(attribute.key, &out);
+      out += ':';
+      AppendJson(attribute.value, &out);
+    }
+    out += '}';
+    if (body && body->kind != OtlpValue::Kind::kNone) {
+      out += ",\"body\":";
+      AppendJson(*body, &out);
+    }
+    return out + '}';
+  }
+
+  void Add(SpanRecord record, const OtlpAttributes& attributes, const OtlpValue* body) {
     if (!record.conversation.empty() && record.conversation != record.trace_id)
       sink_->Link(record.trace_id, record.conversation);
-    sink_->Add(EncodeRecord(std::move(record)));
+    bool cut = record.prompt_bytes > static_cast<int64_t>(record.prompt.size());
+    Fact fact = EncodeRecord(std::move(record));
+    if (!cut && !IsCut(fact)) return sink_->Add(std::move(fact));
+    std::string whole = RecordOf(attributes, body);
+    sink_->FromRecord(whole, -1);
+    sink_->Add(std::move(fact));
+    sink_->FromRecord({}, -1);
   }
 
   void OnUnusable(int64_t offset, std::string_view reason) final {
@@ -202,6 +226,15 @@ const Importer kOtlp = {
       return std::make_unique<OtlpReader>(sink);
     },
     .resolve = ResolveOtlp,
+    .becomes =
+        [](const Fact& fact, std::string_view id) {
+          JsonParser parser;
+          Fact copy = fact;
+          auto record = DecodeRecord(&copy, &parser);
+          if (!record) return false;
+          // What a session begins with may stand on any span.
+          return ResolvedId(*record) == id || (!record->prompt.empty() && id == "prompt:" + record->span_id);
+        },
     .links = LinkRecords,
     .unit_key = [](std::string_view, std::string_view) { return std::string("otlp"); },
 };

@@ -68,6 +68,7 @@ struct ChainLine {
 struct Pending {
   Fact fact;
   std::string line;  // the answer's line for calls and tool uses, else ""
+  KeptRecord record = 0;
 };
 
 class QwenReader final : public JsonLineReader {
@@ -125,7 +126,10 @@ class QwenReader final : public JsonLineReader {
     return fact;
   }
 
-  void Keep(Fact fact, std::string line = {}) { pending_.push_back({std::move(fact), std::move(line)}); }
+  void Keep(Fact fact, std::string line = {}) {
+    KeptRecord record = IsCut(fact) ? sink().KeepRecord() : 0;
+    pending_.push_back({std::move(fact), std::move(line), record});
+  }
 
   std::string ChainKey(const Envelope& e, std::string_view uuid) const {
     return AgentSession(e.session, e.agent) + "\n" + std::string(uuid);
@@ -327,6 +331,7 @@ class QwenReader final : public JsonLineReader {
         if (fact.kind == FactKind::kToolUse) fact.tool->llm_call = id;
       }
       skills.Observe(fact);
+      sink().FromKept(pending.record);
       sink().Add(std::move(fact));
     }
     skills.Emit(&sink());

@@ -44,6 +44,7 @@ class Reader final : public JsonDocumentReader {
     document["agent"]["memory"]["content"].ForEachItem([&](Json entry) {
       Json message = entry.is_array() ? entry.at(0) : entry;
       if (!message.is_object()) return Skip("not-an-object");
+      sink().FromElement(message);
       OnMessage(message);
     });
   }

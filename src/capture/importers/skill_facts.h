@@ -54,20 +54,16 @@ class SkillObserver {
 };
 
 // Passes facts on, and those on skills at Finish.
-class SkillSink final : public FactSink {
+class SkillSink final : public PassingSink {
  public:
-  explicit SkillSink(FactSink* sink) : sink_(*sink) {}
+  explicit SkillSink(FactSink* sink) : PassingSink(sink) {}
   void Add(Fact&& fact) override {
     skills_.Observe(fact);
-    sink_.Add(std::move(fact));
+    to().Add(std::move(fact));
   }
-  void Skip(int64_t line, int64_t offset, std::string_view reason) override {
-    sink_.Skip(line, offset, reason);
-  }
-  void Finish() { skills_.Emit(&sink_); }
+  void Finish() { skills_.Emit(&to()); }
 
  private:
-  FactSink& sink_;
   SkillObserver skills_;
 };
 

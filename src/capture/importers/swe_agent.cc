@@ -88,6 +88,7 @@ void Reader::OnDocument(Json document) {
     if (role == "assistant") answers.push_back(message);
     if (role != "user" || asked) return;
     asked = true;
+    sink().FromElement(message);
     std::string buffer;
     out.User(ContentText(message["content"], &buffer), false);
   });
@@ -115,6 +116,7 @@ void Reader::OnStep(Json step, Json message, std::string_view stop, Trajectory* 
   LlmCall call;
   call.model = model_;
   call.billed = !replayed_;
+  sink().FromElement(step);
   call.stop_reason = stop;
   Json text = step["thought"].is_string() ? step["thought"] : step["response"];
   SetText(text.text(), &call);
@@ -126,7 +128,9 @@ void Reader::OnStep(Json step, Json message, std::string_view stop, Trajectory* 
 void Reader::OnTools(Json step, Json message, Trajectory* out) {
   std::string_view action = Trim(step["action"].text());
   if (message["tool_calls"].size() > 0) {
+    sink().FromElement(message);
     AddChatTools(message, &args_parser_, out, cwd_);
+    sink().FromElement(step);
   } else if (!action.empty()) {
     ToolUse tool;
     tool.name = "bash";

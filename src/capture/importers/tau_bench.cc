@@ -46,7 +46,10 @@ class Reader final : public JsonDocumentReader {
     info.notes = {"model_not_logged", "usage_not_logged"};
     out.Session(std::move(info));
     if (!run["traj"].is_array()) Skip("missing:traj");
-    run["traj"].ForEachItem([&](Json message) { OnMessage(message, &out); });
+    run["traj"].ForEachItem([&](Json message) {
+      sink().FromElement(message);
+      OnMessage(message, &out);
+    });
     if (auto reward = run["reward"].number())
       out.Judged(OutcomeOfReward(*reward, "tau-bench"));
     else if (!run["reward"].is_null())

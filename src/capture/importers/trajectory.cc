@@ -54,11 +54,16 @@ void Trajectory::Session(SessionInfo info, std::optional<int64_t> start_ns, std:
 }
 
 void Trajectory::User(std::string_view text, bool is_meta, std::optional<int64_t> time, std::string id) {
+  UserStart(text, static_cast<int64_t>(text.size()), is_meta, time, std::move(id));
+}
+
+void Trajectory::UserStart(std::string_view start, int64_t bytes, bool is_meta, std::optional<int64_t> time,
+                           std::string id) {
   if (id.empty()) id = "user-" + std::to_string(ordinal_);
   Fact fact = Make(FactKind::kUser, std::move(id), time);
   UserTurn turn;
-  turn.text = Cut(text, kMaxText);
-  turn.text_bytes = static_cast<int64_t>(text.size());
+  turn.text = Cut(start, kMaxText);
+  turn.text_bytes = bytes;
   turn.is_meta = is_meta;
   fact.user = std::move(turn);
   sink_.Add(std::move(fact));

@@ -3,6 +3,7 @@
 // that a step's place is its identity. Fills source, session, ids and ordinals of facts.
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,11 +28,16 @@ class Trajectory {
   // what follows OnBranch(false) on the one that it kept. Before the first step only.
   void WithBranches(std::optional<int64_t> start_ns);
   void OnBranch(bool left) { left_ = left; }
+  // Which kept records the steps come from that follow.
+  void From(std::span<const KeptRecord> records) { sink_.FromKept(records); }
   // After the last step: the conversation is where it was kept, whatever ended last.
   void EndBranches(std::optional<int64_t> end_ns);
   void Session(SessionInfo info, std::optional<int64_t> start_ns = {}, std::optional<int64_t> end_ns = {});
   // Ids of user turns and calls without one of their own are their places: "user-3", "call-7".
   void User(std::string_view text, bool is_meta, std::optional<int64_t> time = {}, std::string id = {});
+  // Of which only the start is at hand; bytes: of the whole.
+  void UserStart(std::string_view start, int64_t bytes, bool is_meta, std::optional<int64_t> time,
+                 std::string id);
   // The call's id; later tools belong to it.
   std::string Call(LlmCall call, std::optional<int64_t> start_ns = {}, std::optional<int64_t> end_ns = {},
                    std::string id = {});

@@ -126,15 +126,8 @@ class Collector final : public OtlpVisitor {
     received_.facts.push_back(EncodeRecord(std::move(record)));
   }
 
-  // Under the ids that ResolveOtlp gives to the calls and tools.
-  static std::string IdOf(const SpanRecord& record) {
-    if (record.kind == Kind::kLlm) return record.response_id.empty() ? record.span_id : record.response_id;
-    if (record.kind == Kind::kTool) return record.call_id.empty() ? record.span_id : record.call_id;
-    return record.kind == Kind::kPrompt ? "prompt:" + record.span_id : "";
-  }
-
   void AddTexts(const SpanRecord& record, const OtlpAttributes& attributes, const OtlpValue* body) {
-    std::string id = IdOf(record);
+    std::string id = ResolvedId(record);
     if (id.empty()) return;
     auto add = [&](std::string part, std::string bytes) {
       received_.texts.push_back(

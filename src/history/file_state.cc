@@ -13,7 +13,8 @@
 namespace clawtrace::history {
 namespace {
 
-constexpr int64_t kVersion = 1;
+// Of a file that was read without and with the records of its facts.
+constexpr int64_t kFactsOnly = 1, kWithRecords = 2;
 constexpr uint64_t kHead = uint64_t{64} << 10, kTail = uint64_t{4} << 10;
 
 // Fixed width: hashes do not pack.
@@ -46,7 +47,7 @@ bool ReadRows(std::string_view bytes, size_t sessions, std::vector<Said>* list) 
 
 struct Packed {
   FileState state;
-  int64_t version = kVersion;
+  int64_t version = kFactsOnly;
   std::string said, dropped;
 };
 template <class A>
@@ -82,7 +83,7 @@ void FileState::Settle() {
 }
 
 std::string PackState(const FileState& state) {
-  Packed packed{state, kVersion, RowsOf(state.said), RowsOf(state.dropped)};
+  Packed packed{state, state.records ? kWithRecords : kFactsOnly, RowsOf(state.said), RowsOf(state.dropped)};
   std::string bytes;
   PackWriter(&bytes).Put(packed);
   return bytes;
@@ -92,8 +93,10 @@ std::optional<FileState> UnpackState(std::string_view bytes) {
   PackReader reader(bytes);
   Packed packed;
   reader.Get(packed);
-  if (!reader.good() || !reader.at_end() || packed.version != kVersion) return std::nullopt;
+  if (!reader.good() || !reader.at_end()) return std::nullopt;
+  if (packed.version != kFactsOnly && packed.version != kWithRecords) return std::nullopt;
   FileState& state = packed.state;
+  state.records = packed.version == kWithRecords;
   if (!ReadRows(packed.said, state.sessions.size(), &state.said) ||
       !ReadRows(packed.dropped, state.sessions.size(), &state.dropped))
     return std::nullopt;

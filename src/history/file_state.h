@@ -24,6 +24,7 @@ struct FileState {
   std::string importer;  // "": no log of a known client
   std::string unit_key;
   bool complete = false;  // read to its end, and all of it stored
+  bool records = false;   // with the records of facts that are cut
   bool database = false;
   int64_t changed_ns = 0;   // ctime
   uint64_t companions = 0;  // of sidecars, of a database's log: changes when they do

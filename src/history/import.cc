@@ -9,8 +9,11 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "capture/log_bytes.h"
+#include "capture/unzip.h"
 #include "history/file_state.h"
 #include "history/links.h"
+#include "history/records.h"
 #include "history/superseded.h"
 #include "model/fact_hash.h"
 
@@ -36,6 +39,13 @@ size_t BytesOf(const Fact& fact) {
   if (fact.tool) bytes += fact.tool->args.size() + sizeof(ToolUse);
   if (fact.result) bytes += fact.result->output.size() + sizeof(ToolResult);
   return bytes;
+}
+
+bool IsZipped(const std::string& path) {
+  constexpr size_t kMagic = 8;
+  auto log = capture::LogFile::Open(path);
+  auto head = log ? log->Head(kMagic) : std::unexpected(log.error());
+  return !head || capture::IsCompressedHead(*head);
 }
 
 uint64_t ThingOf(const Fact& fact) {
@@ -144,7 +154,12 @@ store::SourcePosition PositionOf(const std::string& path, const capture::LogStam
 class Loader final : public capture::FactSink {
  public:
   Loader(store::Store& store, const ImportOptions& options, KnownFiles* known, Imported* result)
-      : store_(store), options_(options), known_(*known), sayings_(*known), result_(*result) {
+      : store_(store),
+        options_(options),
+        known_(*known),
+        sayings_(*known),
+        result_(*result),
+        records_(options.redactor) {
     NewBatch();
   }
 
@@ -155,6 +170,7 @@ class Loader final : public capture::FactSink {
   // home: a session that places of files without facts go to; "" when none is known.
   Status EndUnit(const std::string& home);
   Status Flush();
+  Status Store(store::Batch batch);
   void AddPosition(store::SourcePosition position) { batch_.positions.push_back(std::move(position)); }
   const Status& status() const { return status_; }
   const std::string& unit_session() const { return unit_session_; }
@@ -169,6 +185,11 @@ class Loader final : public capture::FactSink {
     if (IsStorable(session_id) && IsStorable(other))
       batch_.links.push_back({std::string(session_id), std::string(other)});
   }
+  void FromRecord(std::string_view bytes, int64_t offset) override { records_.FromRecord(bytes, offset); }
+  void FromElement(Json element) override { records_.FromElement(element); }
+  capture::KeptRecord KeepRecord() override { return options_.keep_records ? records_.KeepRecord() : 0; }
+  using FactSink::FromKept;
+  void FromKept(std::span<const capture::KeptRecord> records) override { records_.FromKept(records); }
 
  private:
   struct Waiting {  // a file that gave no fact: its places belong to the unit's session
@@ -180,7 +201,7 @@ class Loader final : public capture::FactSink {
   void NewBatch() {
     batch_ = {};
     batch_.tenant = options_.tenant, batch_.now_ns = options_.now_ns;
-    bytes_ = 0;
+    bytes_ = payload_bytes_ = 0;
   }
   uint32_t IndexOf(const std::string& session);
   void Say(const std::string& session, bool place, uint64_t thing, uint64_t content) {
@@ -192,15 +213,17 @@ class Loader final : public capture::FactSink {
   void Mark(const std::string& session, const Said& said, bool holds);
   store::SourcePosition Position() const;
   void AddPartialPosition();
+  void KeepRecordsOf(const Fact& fact);
 
   store::Store& store_;
   const ImportOptions& options_;
   KnownFiles& known_;
   Sayings sayings_;
   Imported& result_;
+  RecordKeeper records_;
   Status status_;  // the first failure: nothing is stored after it
   store::Batch batch_;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0, payload_bytes_ = 0;
   bool together_ = false;
   std::string unit_session_;
   std::vector<Waiting> waiting_;
@@ -224,6 +247,8 @@ void Loader::StartFile(const capture::InputFile& file, const std::string& unit_k
   state_.companions = CompanionsOf(file);
   ends_ = file.path == "-" || file.database ? std::nullopt : EndsOf(file.path, file.stamp.size);
   if (ends_) state_.tail_hash = ends_->tail;
+  state_.records = options_.keep_records;
+  records_.StartFile(ends_ && !IsZipped(file.path) ? file.path : "");
 }
 
 uint32_t Loader::IndexOf(const std::string& session) {
@@ -237,6 +262,8 @@ void Loader::Add(Fact&& fact) {
     ++result_.unstorable;
     return;
   }
+  // Looked at as it was read: what is taken out changes its length.
+  if (options_.keep_records) KeepRecordsOf(fact);
   if (options_.redactor) options_.redactor->Apply(&fact);
   if (first_session_.empty()) first_session_ = fact.session_id;
   if (unit_session_.empty()) unit_session_ = fact.session_id;
@@ -246,6 +273,22 @@ void Loader::Add(Fact&& fact) {
   if (together_ || (bytes_ < kBatchBytes && batch_.facts.size() < kBatchFacts)) return;
   if (path_ != "-") AddPartialPosition();
   if (status_) status_ = Flush();
+}
+
+void Loader::KeepRecordsOf(const Fact& fact) {
+  bool cut = capture::IsCut(fact), telemetry = fact.kind == FactKind::kLink && fact.user;
+  if (!cut && !telemetry) return;
+  size_t bytes = 0;
+  if (!records_.Keep(fact, &batch_.payloads, &bytes) && cut) ++result_.records_left_out;
+  bytes_ += bytes, payload_bytes_ += bytes;
+  // Facts that are looked at together wait for each other; their records need not.
+  if (!together_ || payload_bytes_ < kBatchBytes) return;
+  store::Batch ahead;
+  ahead.tenant = batch_.tenant, ahead.now_ns = batch_.now_ns;
+  ahead.payloads = std::move(batch_.payloads);
+  batch_.payloads.clear();
+  bytes_ -= payload_bytes_, payload_bytes_ = 0;
+  if (status_) status_ = Store(std::move(ahead));
 }
 
 void Loader::AddPlace(const std::string& session, Skipped place) {
@@ -382,10 +425,16 @@ Status Loader::Flush() {
   std::ranges::move(LinksOf(batch_.facts), std::back_inserter(batch_.links));
   store::Batch batch = std::move(batch_);
   NewBatch();
+  return Store(std::move(batch));
+}
+
+Status Loader::Store(store::Batch batch) {
   auto appended = store::AppendAndWait(store_, std::move(batch));
   if (!appended) return std::unexpected(std::move(appended.error()));
   result_.facts_added += appended->facts_added;
   result_.facts_known += appended->facts_known;
+  result_.payloads_added += appended->payloads_added;
+  result_.payloads_known += appended->payloads_known;
   return {};
 }
 
@@ -443,9 +492,9 @@ class Run {
     return found == known_.end() ? nullptr : &found->second;
   }
 
-  static bool IsUnchanged(const capture::InputFile& file, const Known* earlier) {
-    return earlier && earlier->state.complete && file.path != "-" &&
-           earlier->state.importer == file.importer->name &&
+  bool IsUnchanged(const capture::InputFile& file, const Known* earlier) const {
+    return earlier && earlier->state.complete && (earlier->state.records || !options_.keep_records) &&
+           file.path != "-" && earlier->state.importer == file.importer->name &&
            StampOf(earlier->position, earlier->state) == file.stamp &&
            earlier->state.companions == CompanionsOf(file);
   }

@@ -1,15 +1,19 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "base/doc_writer.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "capture/gather.h"
 #include "capture/sqlite_reader.h"
 #include "cli/inputs.h"
 #include "cli/local_store.h"
+#include "cli/table.h"
 #include "compile/explain.h"
 #include "compile/reference_view.h"
+#include "history/records.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -24,10 +28,14 @@ constexpr Flag kFlags[] = {
      "reference: as the published reference compiler prints it, faults included", FlagKind::kValue},
     {"--explain", "STEP",
      "why this step (12, 3/7) is flagged or not: what it was compared with, with numbers", FlagKind::kValue},
+    {"--payload", "STEP|CALL",
+     "what the store keeps whole of this step or call id: records of its log, texts of its telemetry",
+     FlagKind::kValue},
 };
 
 struct CardFormat {
   std::string explain;  // step id; "" = the card
+  std::string payload;  // step or call id; "" = the card
   bool full = false;
   DocFormat format = DocFormat::kYaml;
   size_t max_bytes = 1536;
@@ -53,6 +61,11 @@ Result<CardFormat> FormatOf(const Arguments& arguments) {
   if (arguments.Has("--explain") && !IsStepPath(format.explain))
     return Fail(ErrorCode::kInvalidInput, fmt::format("--explain \"{}\" names no step", format.explain),
                 "12, or 3/7 below the spawn 3; clawtrace card --full shows the steps");
+  format.payload = arguments.Value("--payload");
+  if (arguments.Has("--payload") && (format.payload.empty() || arguments.Has("--explain")))
+    return Fail(ErrorCode::kInvalidInput,
+                format.payload.empty() ? "--payload \"\" names no step" : "--payload and --explain together",
+                "one of them: clawtrace card SESSION --payload STEP");
   format.full = arguments.Has("--full");
   format.format = arguments.Has("--json") ? DocFormat::kJson : DocFormat::kYaml;
   if (arguments.Has("--max-bytes")) {
@@ -125,6 +138,40 @@ Result<std::string> Target(const PricedSession& root, const TraceCard& card, con
 Error OneToExplain(size_t sessions) {
   return {ErrorCode::kInvalidInput, fmt::format("--explain needs one session, these are {}", sessions),
           "name it: clawtrace card SESSION PATH --explain STEP"};
+}
+
+// The bytes of every payload of a step's call, or of whatever else the id names.
+Status PrintPayloads(store::Store& store, const history::SessionView& view, const CardFormat& format,
+                     const World& world) {
+  std::string id = format.payload;
+  if (IsStepPath(id)) {
+    auto card = history::ReadCard(store, kLocalTenant, history::KeyOf(view));
+    if (!card) return std::unexpected(card.error());
+    auto step = std::ranges::find(card->steps, id, &CardStep::id);
+    if (step != card->steps.end()) id = step->call_id;
+  }
+  auto payloads = history::ReadPayloads(store, kLocalTenant, view.card.session_id, id);
+  if (!payloads) return std::unexpected(payloads.error());
+  if (payloads->empty())
+    return Fail(
+        ErrorCode::kNotFound, fmt::format("nothing of {} is kept whole", Printable(format.payload)),
+        "short texts stand in the facts: clawtrace export --format jsonl; ids are the steps' call_id");
+  if (format.format != DocFormat::kJson) {
+    for (const store::Payload& payload : *payloads)
+      *world.out << payload.bytes << (payload.bytes.ends_with('\n') ? "" : "\n");
+    return {};
+  }
+  DocWriter w(DocWriter::Format::kJson);
+  w.BeginArray();
+  for (const store::Payload& payload : *payloads) {
+    w.BeginObject();
+    w.Field("source", payload.source), w.Field("part", payload.part);
+    w.Field("bytes", static_cast<int64_t>(payload.bytes.size())), w.Field("text", payload.bytes);
+    w.EndObject();
+  }
+  w.EndArray();
+  *world.out << w.Take() << '\n';
+  return {};
 }
 
 int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book,
@@ -225,6 +272,14 @@ int PrintStored(const Selection& selection, const CardFormat& format, const Pric
   auto all = ReadStored(*local->store, names);
   if (!all) return Report(world, all.error());
   if (!format.explain.empty() && all->size() != 1) return Report(world, OneToExplain(all->size()));
+  if (!format.payload.empty()) {
+    if (all->size() != 1)
+      return Report(world, {ErrorCode::kInvalidInput,
+                            fmt::format("--payload needs one session, these are {}", all->size()),
+                            "name it: clawtrace card SESSION --payload STEP"});
+    Status printed = PrintPayloads(*local->store, all->front(), format, world);
+    return printed ? kDone : Report(world, printed.error());
+  }
   paths.resize(all->size());
   for (size_t i = 0; i < all->size(); ++i) {
     auto text = FromStore(*local->store, (*all)[i], paths[i], format, book);
@@ -282,6 +337,9 @@ int Run(const Arguments& arguments, const World& world) {
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
   if (!selection->store.empty()) return PrintStored(*selection, *format, *book, world);
+  if (!format->payload.empty())
+    return Report(world, {ErrorCode::kInvalidInput, "--payload prints what a store keeps, these are logs",
+                          "clawtrace import PATH, then clawtrace card SESSION --payload STEP"});
   if (selection->selectors.empty()) return PrintAll(*selection, *format, *book, world);
   return PrintSelected(*selection, *format, *book, world);
 }
@@ -295,7 +353,7 @@ const Command kCard = {
     .usage =
         "card [--full] [--json] [--max-bytes N] [--prices FILE] [--format tracecard|reference] [--explain "
         "STEP]\n"
-        "                      [--store FILE] [PATH|SESSION[/STEP]]...",
+        "                      [--payload STEP|CALL] [--store FILE] [PATH|SESSION[/STEP]]...",
     .details =
         "PATH is a log file, a folder, a glob or - for standard input; SESSION a full id, a unique prefix of "
         "6 characters or\n"

@@ -21,6 +21,8 @@ constexpr Flag kFlags[] = {
     {"--watch", "", "stay, and keep up with agents that are running; ends on Ctrl-C", FlagKind::kSwitch},
     kRedactFlag,
     kNoRedactionFlag,
+    {"--no-payloads", "", "keep only the first 2 KB of long texts, not the records they stand in",
+     FlagKind::kSwitch},
     kJsonFlag,
     kPricesFlag,
 };
@@ -36,6 +38,7 @@ struct Setting {
   std::unique_ptr<capture::Redactor> redactor;  // nullptr: nothing is redacted
   PriceBook book;
   std::vector<std::string> inputs;
+  bool keep_records = true;
 };
 
 Result<history::Imported> ImportOnce(const Setting& setting, const std::function<bool()>& stop) {
@@ -44,6 +47,7 @@ Result<history::Imported> ImportOnce(const Setting& setting, const std::function
   options.inputs = setting.inputs;
   options.now_ns = NowNs();
   options.redactor = setting.redactor.get();
+  options.keep_records = setting.keep_records;
   options.stop = stop;
   return history::Import(*setting.local.store, options);
 }
@@ -60,6 +64,9 @@ void TellProblems(const history::Imported& imported, const World& world) {
     *world.err << fmt::format("clawtrace: skipped {} more\n", imported.unusable.size() - kShown);
   if (imported.unstorable > 0)
     *world.err << fmt::format("clawtrace: {} records have ids that cannot be stored\n", imported.unstorable);
+  if (imported.records_left_out > 0)
+    *world.err << fmt::format("clawtrace: {} long texts are kept by their start alone\n",
+                              imported.records_left_out);
 }
 
 void Print(const history::Imported& imported, int64_t sessions, const std::string& store, bool json,
@@ -81,6 +88,8 @@ void Print(const history::Imported& imported, int64_t sessions, const std::strin
   w.Field("files_unrecognised", imported.unrecognised_files);
   w.Field("facts_added", imported.facts_added), w.Field("facts_known", imported.facts_known);
   w.Field("facts_superseded", imported.facts_superseded);
+  w.Field("payloads_added", imported.payloads_added), w.Field("payloads_known", imported.payloads_known);
+  w.Field("payloads_left_out", imported.records_left_out);
   w.Field("places_skipped", imported.places_skipped), w.Field("facts_unstorable", imported.unstorable);
   w.EndObject();
   out << w.Take() << '\n';
@@ -181,7 +190,8 @@ int Run(const Arguments& arguments, const World& world) {
   if (!local) return Report(world, local.error());
   auto redactor = RedactorOf(arguments, *local);
   if (!redactor) return Report(world, redactor.error());
-  Setting setting{std::move(*local), std::move(*redactor), std::move(*book), selection->inputs};
+  Setting setting{std::move(*local), std::move(*redactor), std::move(*book), selection->inputs,
+                  !arguments.Has("--no-payloads")};
   return watch ? RunWatch(setting, arguments, world, &*watch) : RunOnce(setting, arguments, world);
 }
 
@@ -192,10 +202,12 @@ const Command kImport = {
     .name = "import",
     .summary = "take logs into a store, and what is new since the last time",
     .usage =
-        "import [--store FILE] [--watch] [--redact FILE | --no-redaction] [--json] [--prices FILE] [PATH]...",
+        "import [--store FILE] [--watch] [--redact FILE | --no-redaction] [--no-payloads] [--json]\n"
+        "                        [--prices FILE] [PATH]...",
     .details =
-        "Reads logs as card does and keeps what they say: the sessions stay when the logs are gone. Files "
-        "that\n"
+        "Reads logs as card does and keeps what they say: the sessions stay when the logs are gone. Of long\n"
+        "texts the whole records are kept too (card --payload prints them), unless --no-payloads says no. "
+        "Files that\n"
         "have not changed are not opened again; a run that was cut off goes on where it was. Known secrets "
         "are\n"
         "taken out before anything is written (docs/redaction.md). Without PATH the folders of the known "

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "history/records.h"
 #include "serve/api/common.h"
 #include "serve/api/problem.h"
 
@@ -62,23 +63,8 @@ constexpr Param kPayloadParams[] = {
     {"source", ParamType::kString, "only as this source told it"},
 };
 
-// Of the named session, else of any of its family: a sub-agent's call, or one that a trace told.
-Result<std::vector<store::Payload>> PayloadsOf(const ApiRequest& request, Services& services) {
-  const std::string &session = request.parts[0], &call = request.parts[1];
-  auto own = services.store.ReadPayloads(request.tenant, session, call);
-  if (!own || !own->empty()) return own;
-  auto family = services.store.ReadFacts(request.tenant, session, store::Scope::kFamily,
-                                         [](const Fact&) { return false; });
-  if (!family) return std::unexpected(std::move(family.error()));
-  for (const std::string& id : family->session_ids) {
-    auto found = services.store.ReadPayloads(request.tenant, id, call);
-    if (!found || !found->empty()) return found;
-  }
-  return own;
-}
-
 ApiResponse Payloads(const ApiRequest& request, Services& services) {
-  auto all = PayloadsOf(request, services);
+  auto all = history::ReadPayloads(services.store, request.tenant, request.parts[0], request.parts[1]);
   if (!all) return ProblemOf(all.error());
   if (auto source = request.Query("source"))
     std::erase_if(*all, [&](const store::Payload& payload) { return payload.source != *source; });
@@ -89,6 +75,9 @@ ApiResponse Payloads(const ApiRequest& request, Services& services) {
                    "calls are named as in steps: call_id, and the full id of their own session");
   if (part) {
     ApiResponse response{200, "application/octet-stream", {}, std::move(all->front().bytes)};
+    // One a line: a call may stand in several records.
+    for (size_t i = 1; *part == history::kRecord && i < all->size(); ++i)
+      response.body.append("\n").append((*all)[i].bytes);
     response.headers.emplace_back("X-Content-Type-Options", "nosniff");
     return response;
   }

@@ -238,14 +238,29 @@ Status MergeText(Writer& writer) {
   });
 }
 
+// Of a name: no session and no day has it. Every model that a session spent on is in the day totals.
+constexpr std::string_view kUnusedName =
+    "id NOT IN (SELECT agent FROM day_total UNION SELECT model FROM day_total) AND "
+    "NOT EXISTS(SELECT 1 FROM tenant t JOIN summary y ON y.tenant = t.id AND y.agent = str.id)";
+
 // Names of agents, models and programs that nothing has any more: they may tell of a session that is gone.
-// Every model that a session spent on is in the day totals.
-Status DropNames(WriteScope& scope) {
-  scope.forget();
-  return scope.db.Execute(
-      "DELETE FROM str WHERE id NOT IN (SELECT agent FROM day_total UNION SELECT model FROM day_total) AND "
-      "NOT EXISTS(SELECT 1 FROM tenant t JOIN summary y ON y.tenant = t.id AND y.agent = str.id) AND "
-      "NOT EXISTS(SELECT 1 FROM family f WHERE f.made_by = str.id)");
+// All families are looked through for programs, while others write.
+Status DropNames(Readers& readers, Writer& writer) {
+  std::string unused;
+  {
+    auto lease = readers.Take();
+    if (!lease) return std::unexpected(lease.error());
+    Statement find =
+        lease->db().Prepare("SELECT id FROM str WHERE " + std::string(kUnusedName) +
+                            " AND id NOT IN (SELECT made_by FROM family WHERE made_by IS NOT NULL)");
+    while (find.Step()) unused += (unused.empty() ? "" : ",") + std::to_string(find.Int(0));
+    CT_RETURN_IF_ERROR(find.ok());
+  }
+  if (unused.empty()) return {};
+  return writer.Run([&](WriteScope& scope) {
+    scope.forget();
+    return scope.db.Execute("DELETE FROM str WHERE id IN (" + unused + ") AND " + std::string(kUnusedName));
+  });
 }
 
 Status DropHidden(Readers& readers, Writer& writer, int64_t* payloads) {
@@ -269,7 +284,7 @@ Status DropHidden(Readers& readers, Writer& writer, int64_t* payloads) {
     if (!dropped) return dropped;
   }
   CT_RETURN_IF_ERROR(Repeat(writer, FillHoles));
-  CT_RETURN_IF_ERROR(writer.Run(DropNames));
+  CT_RETURN_IF_ERROR(DropNames(readers, writer));
   CT_RETURN_IF_ERROR(MergeText(writer));
   return writer.RunAlone([](Database& db) -> Status {
     auto busy = db.Number("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -463,8 +478,8 @@ Status DropWords(WriteScope& scope) {
 
 }  // namespace
 
-Status GiveBack(Writer& writer) {
-  CT_RETURN_IF_ERROR(writer.Run(DropNames));
+Status GiveBack(Readers& readers, Writer& writer) {
+  CT_RETURN_IF_ERROR(DropNames(readers, writer));
   CT_RETURN_IF_ERROR(writer.Run(DropWords));
   CT_RETURN_IF_ERROR(Repeat(writer, FreePages));
   return writer.RunAlone([](Database& db) -> Status {

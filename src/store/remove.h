@@ -18,6 +18,6 @@ Status FinishRemoval(Readers& readers, Writer& writer);
 Result<int64_t> SealFamilies(Readers& readers, Writer& writer, int64_t unchanged_since_ns);
 
 // Gives what is free back to the file system and empties the log.
-Status GiveBack(Writer& writer);
+Status GiveBack(Readers& readers, Writer& writer);
 
 }  // namespace clawtrace::store

@@ -226,7 +226,7 @@ class SqliteStore final : public Store {
   Result<int64_t> Seal(int64_t unchanged_since_ns) override {
     return SealFamilies(readers_, writer_, unchanged_since_ns);
   }
-  Status Vacuum() override { return GiveBack(writer_); }
+  Status Vacuum() override { return GiveBack(readers_, writer_); }
 
  private:
   WriterOptions OptionsOf(const SqliteOptions& options) {

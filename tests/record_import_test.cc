@@ -325,52 +325,53 @@ pid_t Start(const fs::path& folder, const fs::path& store) {
 }
 
 // kill -9 at random points: whatever fact is there has its record, and the next run completes the rest.
-TEST_F(RecordImportTest, KilledAtAnyPoint) {
+class KilledImportTest : public RecordImportTest {
+ protected:
+  // How many facts there are.
+  size_t ExpectRecordsOfAll() {
+    store::SqliteOptions options;
+    options.path = path_;
+    auto opened = store::OpenSqliteStore(options);
+    EXPECT_TRUE(opened);
+    store_ = std::move(*opened);
+    size_t facts = 0;
+    std::vector<std::string> cut;
+    EXPECT_TRUE(store_->ReadFacts(kTenant, kOne, store::Scope::kFamily, [&](const Fact& fact) {
+      ++facts;
+      if (capture::IsCut(fact)) cut.push_back(fact.id);
+      return true;
+    }));
+    for (const std::string& id : cut) EXPECT_EQ(Records(id).size(), 1u) << id;
+    return facts;
+  }
+  fs::path path_ = fs::path(testing::TempDir()) / ("ct_killed_" + std::to_string(::getpid()) + ".db");
+};
+
+TEST_F(KilledImportTest, AtAnyPoint) {
   std::string text;
   for (int i = 0; i < 1500; ++i) {
     std::string id = std::to_string(i);
     text += ResultLine("t" + id, Long("out" + id, 30'000)) + "\n";
   }
   Write("a.jsonl", text);
-  fs::path path = root_ / "killed.db";
   std::mt19937 random(7);
-  auto open = [&] {
-    store::SqliteOptions options;
-    options.path = path;
-    auto opened = store::OpenSqliteStore(options);
-    EXPECT_TRUE(opened);
-    return std::move(*opened);
-  };
-  auto complete = [&](size_t* facts) {
-    *facts = 0;
-    std::vector<std::string> cut;
-    EXPECT_TRUE(store_->ReadFacts(kTenant, kOne, store::Scope::kFamily, [&](const Fact& fact) {
-      ++*facts;
-      if (capture::IsCut(fact)) cut.push_back(fact.id);
-      return true;
-    }));
-    for (const std::string& id : cut) EXPECT_EQ(Records(id).size(), 1u) << id;
-  };
-  size_t facts = 0;
   for (int round = 0; round < 6; ++round) {
-    pid_t child = Start(root_ / "logs", path);
+    pid_t child = Start(root_ / "logs", path_);
     std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 250));
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
-    if (!fs::exists(path)) continue;
-    store_ = open();
-    complete(&facts);
+    if (fs::exists(path_)) ExpectRecordsOfAll();
     store_.reset();
   }
   int code = 0;
-  ::waitpid(Start(root_ / "logs", path), &code, 0);
+  ::waitpid(Start(root_ / "logs", path_), &code, 0);
   EXPECT_EQ(code, 0);
-  store_ = open();
-  complete(&facts);
-  EXPECT_GE(facts, 1500u);
+  EXPECT_GE(ExpectRecordsOfAll(), 1500u);
   EXPECT_EQ(PayloadCount(), 1500);
   EXPECT_THAT(Records("t1499"), ElementsAre(ResultLine("t1499", Long("out1499", 30'000))));
+  store_.reset();
+  for (const char* suffix : {"", "-wal", "-shm", ".secret"}) fs::remove(path_.string() + suffix);
 }
 
 }  // namespace

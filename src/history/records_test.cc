@@ -81,7 +81,7 @@ TEST_F(RecordKeeperTest, WhatIsReferredToLaterIsReadAgainWhereItStands) {
   keeper_.StartFile(file_);
   std::vector<KeptRecord> ids;
   int64_t offset = 3;
-  for (std::string line : {first, second}) {
+  for (const std::string& line : {first, second}) {
     keeper_.FromRecord(line, offset);
     ids.push_back(keeper_.KeepRecord());
     EXPECT_EQ(keeper_.KeepRecord(), ids.back());

@@ -29,7 +29,7 @@ class PayloadTest : public testing::Test {
         store::OpenSqliteStore({.path = (folder_ / "s.db").string(), .secret = "0123456789abcdef0123"});
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
-    services_.reset(new Services{*store_, book_, "test", "1.2.3", refusals_});
+    services_ = std::make_unique<Services>(*store_, book_, "test", "1.2.3", refusals_);
   }
   void TearDown() override {
     services_.reset(), store_.reset();
@@ -49,7 +49,7 @@ class PayloadTest : public testing::Test {
     ASSERT_TRUE(history::Import(*store_, options));
   }
 
-  ApiResponse Get(std::string path, const std::string& tenant = "a") {
+  ApiResponse Get(const std::string& path, const std::string& tenant = "a") {
     ApiRequest request;
     request.method = "GET", request.tenant = tenant, request.now_ns = 1;
     size_t question = std::min(path.find('?'), path.size());

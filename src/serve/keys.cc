@@ -61,20 +61,6 @@ Result<KeyInfo> Decode(std::string_view id, Json json) {
 
 }  // namespace
 
-std::string_view NameOf(Role role) {
-  switch (role) {
-    case Role::kNone:
-      return "none";
-    case Role::kIngest:
-      return "ingest";
-    case Role::kRead:
-      return "read";
-    case Role::kAdmin:
-      return "admin";
-  }
-  return "none";
-}
-
 std::optional<Role> ParseRole(std::string_view name) {
   for (Role role : {Role::kIngest, Role::kRead, Role::kAdmin}) {
     if (NameOf(role) == name) return role;

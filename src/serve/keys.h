@@ -19,7 +19,7 @@ namespace clawtrace::serve {
 // What a key may do, and whether that is enough: serve/api/message.h.
 using api::Allows;
 using api::Role;
-std::string_view NameOf(Role role);
+using api::NameOf;
 std::optional<Role> ParseRole(std::string_view name);  // "ingest", "read", "admin"
 
 // Of whoever comes without a key, where none is asked for.

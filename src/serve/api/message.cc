@@ -42,6 +42,20 @@ std::optional<std::string_view> Find(const std::vector<std::pair<std::string, st
 
 }  // namespace
 
+std::string_view NameOf(Role role) {
+  switch (role) {
+    case Role::kNone:
+      return "none";
+    case Role::kIngest:
+      return "ingest";
+    case Role::kRead:
+      return "read";
+    case Role::kAdmin:
+      return "admin";
+  }
+  return "none";
+}
+
 bool Allows(Role held, Role needed) {
   return needed == Role::kNone || held == Role::kAdmin || held == needed;
 }

@@ -11,6 +11,7 @@ namespace clawtrace::serve::api {
 
 // What a key may do: kIngest only adds, kRead only looks, kAdmin does both and deletes.
 enum class Role { kNone, kIngest, kRead, kAdmin };
+std::string_view NameOf(Role role);  // "ingest"
 
 // Is a request that needs `needed` allowed to a holder of `held`? kNone needs nothing.
 bool Allows(Role held, Role needed);

@@ -82,20 +82,6 @@ void Parameters(const Route& route, DocWriter* w) {
   w->EndArray();
 }
 
-std::string_view NameOf(Role role) {
-  switch (role) {
-    case Role::kNone:
-      return "none";
-    case Role::kIngest:
-      return "ingest";
-    case Role::kRead:
-      return "read";
-    case Role::kAdmin:
-      return "admin";
-  }
-  return "";
-}
-
 constexpr int kDone = 200;
 constexpr std::string_view kProblem = R"({"$ref":"#/components/schemas/Problem"})";
 constexpr std::string_view kProblemSchema =

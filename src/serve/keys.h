@@ -18,8 +18,8 @@ namespace clawtrace::serve {
 
 // What a key may do, and whether that is enough: serve/api/message.h.
 using api::Allows;
-using api::Role;
 using api::NameOf;
+using api::Role;
 std::optional<Role> ParseRole(std::string_view name);  // "ingest", "read", "admin"
 
 // Of whoever comes without a key, where none is asked for.

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "capture/redact.h"
+#include "capture/redact_record.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -30,6 +31,14 @@ void TestOne(std::string_view input) {
     text = std::string(input) + " " + key + " " + std::string(input);
     (void)usual.Text(&text, cut);
     CT_CHECK(text.find(key) == std::string::npos);
+  }
+  // A record stays as it is, or loses what it must; a key in a string within it never stays.
+  std::string record(input);
+  (void)RedactRecord(usual, &record);
+  if (input.find_first_of("\"\\") == std::string_view::npos) {
+    record = "{\"a\":\"\\n" + std::string(input) + " \\u0073" + key.substr(1) + "\"}";
+    (void)RedactRecord(usual, &record);
+    CT_CHECK(record.find(key.substr(1)) == std::string::npos);
   }
   std::string once(input);
   (void)usual.Text(&once);

@@ -207,7 +207,9 @@ TEST_P(ReceiverTest, RequestsOfNothingItKnowsAreTakenWithAWarning) {
 TEST_P(ReceiverTest, WhatIsNoRequestIsRefusedWhole) {
   for (std::string_view body :
        {"{", "[1]", "7", "\"x\"", "{\"resourceSpans\":7,\"resourceLogs\":7,\"resourceMetrics\":7}", "nul",
-        "{\"a\":1}}"}) {
+        "{\"a\":1}}",
+        "\x0b"
+        "4"}) {
     auto received = receiver().receive(Encoding::kJson, body);
     if (received && receiver().source != "otlp") {
       EXPECT_EQ(received->rejected_items(), received->items) << body;

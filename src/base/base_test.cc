@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "base/value.h"
 
@@ -139,6 +140,13 @@ TEST(FileTest, AtomicWriteAndLimit) {
 TEST(HashTest, Stable) {
   EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(HexOf(255), "00000000000000ff");
+}
+
+TEST(MemoryTest, FreedTextsHoldNothing) {
+  std::string text(1 << 20, 'x');
+  FreeText(&text);
+  EXPECT_EQ(text, "");
+  EXPECT_LT(text.capacity(), 64u);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/memory.h"
 #include "base/text.h"
 
 namespace clawtrace::capture {
@@ -27,7 +28,7 @@ class LinesOrDocumentReader final : public LogReader {
     bytes.remove_prefix(start_.size() - had);
     chosen_->Feed(start_);
     if (!bytes.empty()) chosen_->Feed(bytes);
-    start_ = std::string();
+    FreeText(&start_);
   }
 
   void Finish() override {
@@ -69,7 +70,7 @@ void JsonDocumentReader::Feed(std::string_view bytes) {
   if (dropping_) return;
   if (pending_.size() + bytes.size() > kMaxDocumentBytes) {
     dropping_ = true;
-    pending_ = std::string();
+    FreeText(&pending_);
     return Skip("too-large");
   }
   pending_.append(bytes);
@@ -82,7 +83,7 @@ void JsonDocumentReader::Finish() {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   text = Trim(text);
   if (!text.empty()) ReadDocument(text);
-  pending_ = std::string();
+  FreeText(&pending_);
 }
 
 void JsonDocumentReader::ReadDocument(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 namespace clawtrace::capture {
@@ -17,7 +18,7 @@ void JsonLineReader::Feed(std::string_view bytes) {
       next_offset_ += static_cast<int64_t>(pending_.size());
       offset_ = next_offset_ - static_cast<int64_t>(pending_.size());
       sink_->Skip(line_ + 1, offset_, "line-too-long");
-      pending_ = std::string();
+      FreeText(&pending_);
     }
     if (dropping_) {
       next_offset_ += static_cast<int64_t>(part.size());

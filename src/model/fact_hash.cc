@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 namespace clawtrace {
 namespace {
@@ -82,7 +83,7 @@ uint64_t HashOf(const Fact& fact) {
   Describe(archive, const_cast<Fact&>(fact));
   uint64_t hash = Hash64(bytes);
   constexpr size_t kKeep = size_t{1} << 20;
-  if (bytes.capacity() > kKeep) bytes = std::string();
+  if (bytes.capacity() > kKeep) FreeText(&bytes);
   return hash;
 }
 

@@ -105,7 +105,7 @@ void Store(Call call, const Receiver& receiver, Encoding encoding, Received rece
   outcome.rejected = received.rejected, outcome.warnings = received.warnings;
   std::string body = EncodeExport(receiver, outcome, encoding);
   bool nothing = received.facts.empty();
-  call.request.body = std::string();  // before its texts are copied once more
+  FreeText(&call.request.body);  // before its texts are copied once more
   store::Batch batch = BatchOf(service, call.caller.tenant, std::move(received));
   auto waiting =
       std::make_shared<Waiting>(Waiting{service, std::move(call.request), receiver, std::move(outcome),
@@ -341,7 +341,7 @@ void TakeEvents(Call call, Reply reply) {
         ProblemOf({ErrorCode::kInvalidInput, "the body is neither an envelope nor a list of them", ""}));
   if (envelopes.empty() && Trim(*body) != "[]")
     return refuse(ProblemOf({ErrorCode::kInvalidInput, "the body is no JSON", ""}));
-  call.request.body = std::string();
+  FreeText(&call.request.body);
   auto events = std::make_shared<Events>(call.service, std::move(call.request), std::move(reply), list);
   events->answers.resize(envelopes.size());
   // One more than there are, so that the answer waits for all to be handed in.

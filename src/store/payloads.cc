@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/memory.h"
 #include "base/sha256.h"
 #include "store/squeeze.h"
 
@@ -56,7 +57,7 @@ PreparedPayload Prepare(Payload& payload, std::string_view salt, const SeenTexts
   if (std::ranges::none_of(prepared.texts, [](const PreparedText& text) { return text.squeezed.empty(); })) {
     for (PreparedText& text : prepared.texts) text.text = {};
     prepared.pieces = {};
-    payload.bytes = std::string();
+    FreeText(&payload.bytes);
   }
   return prepared;
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "capture/importers/log_text.h"
 #include "capture/line_reader.h"
@@ -166,7 +167,7 @@ class Chat {
       std::string args = "{\"command\":";
       AppendJsonString(Trim(run), &args);
       AddTool("run", args + "}", "");
-      output_ = std::string();
+      FreeText(&output_);
     } else if (!text.empty()) {
       if (prompt_.empty() && !text.starts_with('/')) prompt_ = text;
       Fact fact = Base(FactKind::kUser, "user-" + std::to_string(next_));
@@ -318,7 +319,7 @@ class AiderReader final : public LogReader {
         dropping_ = true;
         sink_.Skip(line_ + 1, offset_, "line-too-long");
         offset_ += static_cast<int64_t>(pending_.size());
-        pending_ = std::string();
+        FreeText(&pending_);
       }
       if (dropping_)
         offset_ += static_cast<int64_t>(part.size());

@@ -2,6 +2,7 @@
 // request a line as the collector's file exporter writes). Format notes: docs/formats/otlp.md.
 #include <algorithm>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "capture/importer.h"
 #include "capture/lenient_json.h"
@@ -55,7 +56,7 @@ class OtlpReader final : public LogReader, OtlpVisitor {
       line_ = 0;
       if (!ReadOtlpProtobuf(pending_, this)) sink_->Skip(0, offset_, "not-otlp");
     }
-    pending_ = std::string();
+    FreeText(&pending_);
   }
 
  private:
@@ -85,7 +86,7 @@ class OtlpReader final : public LogReader, OtlpVisitor {
   void GiveUp() {
     sink_->Skip(mode_ == Mode::kJson ? line_ : 0, offset_, TooLongReason(several_lines_));
     offset_ += static_cast<int64_t>(pending_.size());
-    pending_ = std::string();
+    FreeText(&pending_);
     splitter_.Reset();
     dropping_ = true;
     // Inside of a pretty-printed document no line begins anything.

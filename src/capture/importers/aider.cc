@@ -167,7 +167,7 @@ class Chat {
       std::string args = "{\"command\":";
       AppendJsonString(Trim(run), &args);
       AddTool("run", args + "}", "");
-      FreeText(&output_);
+      output_ = std::string();
     } else if (!text.empty()) {
       if (prompt_.empty() && !text.starts_with('/')) prompt_ = text;
       Fact fact = Base(FactKind::kUser, "user-" + std::to_string(next_));

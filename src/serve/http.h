@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory.h"
 #include "serve/budget.h"
 
 namespace clawtrace::serve {
@@ -24,7 +25,7 @@ struct Request {
   Charge charge;            // what the body takes of the memory budget
 
   // Gives back what the body took. Before the answer is sent: who has it may send as much again at once.
-  void Release() { body = std::string(), charge = Charge(); }
+  void Release() { FreeText(&body), charge = Charge(); }
   // All headers of this name (lower case), which mean the same as one with a list; "" when absent.
   std::string List(std::string_view name) const;
   // The first header of this name (lower case); "" when absent.

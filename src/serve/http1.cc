@@ -53,7 +53,7 @@ class Connection1 final : public ConnectionBase {
 
   void NextRequest() {
     state_ = State::kHead;
-    request_ = Request();
+    Forget();
     chunks_ = ChunkDecoder(host.options.max_body);
     searched_ = 0;
     if (last_ && size_ == 0) return Close();
@@ -63,12 +63,11 @@ class Connection1 final : public ConnectionBase {
   }
 
   void ReadHeadBytes() {
-    pipe->Read(in_.data() + size_, in_.size() - size_, Pending([this](bool ok, size_t bytes) {
-                 if (!ok || state_ != State::kHead) return ok ? void() : Close();
-                 if (size_ == 0 && !first_) SetDeadline(host.options.head_ms);
-                 size_ += bytes;
-                 OnHeadBytes();
-               }));
+    Read(in_.data() + size_, in_.size() - size_, [this](size_t bytes) {
+      if (size_ == 0 && !first_) SetDeadline(host.options.head_ms);
+      size_ += bytes;
+      OnHeadBytes();
+    });
   }
 
   void OnHeadBytes() {
@@ -122,13 +121,10 @@ class Connection1 final : public ConnectionBase {
 
   void ReadRest() {
     if (received_ == request_.body.size()) return Dispatch();
-    pipe->Read(request_.body.data() + received_, request_.body.size() - received_,
-               Pending([this](bool ok, size_t bytes) {
-                 if (!ok) return Close();
-                 if (state_ != State::kBody) return;
-                 received_ += bytes;
-                 ReadRest();
-               }));
+    Read(request_.body.data() + received_, request_.body.size() - received_, [this](size_t bytes) {
+      received_ += bytes;
+      ReadRest();
+    });
   }
 
   void ReadChunks() {
@@ -140,10 +136,7 @@ class Connection1 final : public ConnectionBase {
       Consume(size_ - rest.size());
     } else {
       room_.resize(kChunkRoom);
-      pipe->Read(room_.data(), room_.size(), Pending([this](bool ok, size_t bytes) {
-                   if (!ok) return Close();
-                   if (state_ == State::kBody) OnChunkBytes(bytes);
-                 }));
+      Read(room_.data(), room_.size(), [this](size_t bytes) { OnChunkBytes(bytes); });
     }
   }
 
@@ -176,7 +169,7 @@ class Connection1 final : public ConnectionBase {
   void Dispatch() {
     state_ = State::kHandling;
     NoDeadline();
-    room_ = std::string();
+    FreeText(&room_);
     method_is_head_ = request_.method == "HEAD";
     request_.received_ns = SteadyNs();
     host.handler->Handle(std::move(request_), host.ReplyTo(id, ++number_));
@@ -185,8 +178,31 @@ class Connection1 final : public ConnectionBase {
   void Refuse(Refusal why) {
     last_ = true;
     Response response = host.handler->Refuse(request_, why);
-    request_ = Request();
+    if (!reading_) Forget();
+    if (head_.chunked) request_.Release();
     Send(std::move(response));
+  }
+
+  // One at a time. Where the bytes go must stay until it is back, whatever became of the request.
+  template <class F>
+  void Read(char* into, size_t size, F then) {
+    reading_ = true;
+    pipe->Read(into, size, Pending([this, during = state_, then](bool ok, size_t bytes) {
+                 reading_ = false;
+                 if (state_ != during) return OnLateBytes(ok);
+                 return ok ? then(bytes) : Close();
+               }));
+  }
+  // Of a request that was refused while it was read.
+  void OnLateBytes(bool ok) {
+    Forget();
+    ended_ = !ok;
+    if (state_ == State::kLingering) Discard();
+  }
+  void Forget() {
+    request_.Release();
+    request_ = Request();
+    FreeText(&room_);
   }
 
   void Send(Response response) {
@@ -206,6 +222,7 @@ class Connection1 final : public ConnectionBase {
     pipe->Write(out_, response_.body, Pending([this](bool ok, size_t) {
                   writing_ = false;
                   if (!ok) return Close();
+                  FreeText(&response_.body);
                   response_ = Response();
                   return last_ ? Linger() : NextRequest();
                 }));
@@ -218,16 +235,17 @@ class Connection1 final : public ConnectionBase {
     pipe->EndWrites();
     begun_ns_ = SteadyNs();
     dropped_ = 0;
-    Discard();
+    SetDeadline(kLingerIdleMs);
+    if (!reading_) Discard();
   }
   void Discard() {
     int64_t left_ms = kLingerMs - (SteadyNs() - begun_ns_) / 1'000'000;
-    if (left_ms <= 0 || dropped_ > kLingerBytes) return Close();
+    if (ended_ || left_ms <= 0 || dropped_ > kLingerBytes) return Close();
     SetDeadline(std::min(left_ms, kLingerIdleMs));
-    pipe->Read(in_.data(), in_.size(), Pending([this](bool ok, size_t bytes) {
-                 dropped_ += bytes;
-                 return ok ? Discard() : Close();
-               }));
+    Read(in_.data(), in_.size(), [this](size_t bytes) {
+      dropped_ += bytes;
+      Discard();
+    });
   }
 
   void Upgrade() {
@@ -249,10 +267,11 @@ class Connection1 final : public ConnectionBase {
 
   State state_ = State::kHead;
   std::array<char, kMaxHead> in_;
-  size_t size_ = 0;      // bytes in it
-  size_t searched_ = 0;  // of them, for the end of the head
-  bool first_ = true;    // no request was read yet
-  bool last_ = false;    // the connection ends with this request
+  size_t size_ = 0;                       // bytes in it
+  size_t searched_ = 0;                   // of them, for the end of the head
+  bool first_ = true;                     // no request was read yet
+  bool last_ = false;                     // the connection ends with this request
+  bool reading_ = false, ended_ = false;  // by the client
   bool writing_ = false, upgrading_ = false, method_is_head_ = false;
   Head head_;
   Request request_;

@@ -115,8 +115,7 @@ class Connection2 final : public ConnectionBase {
   void OnEnd(int32_t stream);
   void Refuse(int32_t stream, Exchange* exchange, Refusal why) {
     Response response = host.handler->Refuse(exchange->request, why);
-    exchange->request.body = std::string();
-    exchange->request.charge = Charge();
+    exchange->request.Release();
     Submit(stream, exchange, std::move(response));
   }
   void Submit(int32_t stream, Exchange* exchange, Response response);

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "serve/http_head.h"
 #include "serve/live_server.h"
 
@@ -11,6 +13,22 @@ namespace {
 using test::HttpClient;
 using test::LiveServer;
 using testing::HasSubstr;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// Memory of this process.
+int64_t ResidentMb() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * sysconf(_SC_PAGESIZE) >> 20;
+}
 
 std::string Post(std::string_view body, const test::HttpHeaders& more = {}) {
   test::HttpHeaders headers = {{"Content-Type", "application/json"},
@@ -132,6 +150,43 @@ TEST(Hostile, ALengthThatNeverComesCostsNothingForLong) {
   EXPECT_TRUE(test::Eventually([&] {
     return live.Post("/v1/traces", "application/json", "{}").status == 200 && live.budget().used() < 900'000;
   }));
+}
+
+// A read into the body is under way when the time is over: the body goes when it is back, not before.
+TEST(Hostile, BytesBehindATimeoutHarmNothing) {
+  LiveServer live({.body_ms = 200});
+  HttpClient client(live.port());
+  ASSERT_TRUE(
+      client.Send("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                  "application/json\r\nContent-Length: 60000\r\n\r\n{"));
+  EXPECT_EQ(client.Read().status, 408);
+  EXPECT_EQ(live.budget().used(), 60'000u);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(client.Send(std::string(1500, 'A')));
+    EXPECT_TRUE(test::Eventually([&] { return live.budget().used() == 0; }));
+  }
+  EXPECT_TRUE(client.Closed(6'000));
+  EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 200);
+}
+
+// The connections of refused requests stay for a while, what they sent does not.
+TEST(Hostile, RefusedBodiesLeaveNoMemoryBehind) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer keeps freed memory";
+  LiveServer live;
+  const std::string chunk = "100000\r\n" + std::string(size_t{1} << 20, 'a') + "\r\n";
+  std::vector<std::unique_ptr<HttpClient>> refused;
+  int64_t before = ResidentMb();
+  for (int i = 0; i < 12; ++i) {
+    refused.push_back(std::make_unique<HttpClient>(live.port()));
+    ASSERT_TRUE(
+        refused.back()->Send("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                             "application/json\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    for (int j = 0; j < 20; ++j) ASSERT_TRUE(refused.back()->Send(chunk));
+    ASSERT_TRUE(refused.back()->Send("zz\r\n"));
+    EXPECT_EQ(refused.back()->Read().status, 400);
+    EXPECT_EQ(live.budget().used(), 0u);
+  }
+  EXPECT_LT(ResidentMb() - before, 100);
 }
 
 TEST(Hostile, ConnectionsHaveALimit) {

@@ -62,7 +62,8 @@ Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist, int6
   std::error_code error;
   bool there = fs::exists(path, error);
   if (must_exist && !there)
-    return Fail(ErrorCode::kNotFound, fmt::format("there is no store {}", path), "clawtrace import makes it");
+    return Fail(ErrorCode::kNotFound, fmt::format("there is no store {}", path),
+                "clawtrace import, serve and key add make one");
   fs::path folder = fs::path(path).parent_path();
   if (!there && !folder.empty() && fs::create_directories(folder, error))
     fs::permissions(folder, fs::perms::owner_all, error);
@@ -82,7 +83,10 @@ Result<LocalStore> OpenLocalStore(const std::string& path, bool must_exist, int6
 }
 
 Result<std::unique_ptr<capture::Redactor>> RedactorOf(const Arguments& arguments, const LocalStore& store) {
-  if (arguments.Has("--no-redaction")) return nullptr;
+  if (arguments.Has("--no-redaction")) {
+    if (!arguments.Has("--redact")) return nullptr;
+    return Fail(ErrorCode::kInvalidInput, "--redact and --no-redaction together", "one of them");
+  }
   capture::RedactionRules rules = capture::DefaultRedactionRules();
   if (arguments.Has("--redact")) {
     auto text = ReadFile(arguments.Value("--redact"));

@@ -78,6 +78,18 @@ void Refuse(Request* request, const Problem& problem, const Reply& reply) {
   reply(ProblemFor(*request, problem));
 }
 
+// What cannot be stored at all says nothing of the store.
+bool SaysWell(const Result<store::Appended>& appended) {
+  return appended.has_value() || appended.error().code == ErrorCode::kInvalidInput;
+}
+
+// Of what was received the counts.
+Received CountsOf(const Received& received) {
+  Received counts;
+  counts.items = received.items, counts.rejected = received.rejected, counts.warnings = received.warnings;
+  return counts;
+}
+
 // What is remembered of a request until the store has spoken.
 struct Waiting {
   Service& service;
@@ -89,9 +101,14 @@ struct Waiting {
   Reply reply;
 
   void Done(const Result<store::Appended>& appended) {
-    service.store_well = appended.has_value() || appended.error().code == ErrorCode::kInvalidInput;
+    service.store_well = SaysWell(appended);
     request.Release();
     if (!appended) return reply(ProblemFor(request, ProblemOf(appended.error())));
+    Answer();
+  }
+  // The store was not asked where there was nothing to store.
+  void Answer() {
+    request.Release();
     Count(service, receiver, outcome);
     service.metrics().AcknowledgedAfter(service.options().steady_ns() - request.received_ns);
     reply(IsGrpc(request) ? GrpcReply(body) : ExportReply(std::move(body), encoding));
@@ -100,9 +117,7 @@ struct Waiting {
 
 void Store(Call call, const Receiver& receiver, Encoding encoding, Received received, Reply reply) {
   Service& service = call.service;
-  Received outcome;
-  outcome.items = received.items;
-  outcome.rejected = received.rejected, outcome.warnings = received.warnings;
+  Received outcome = CountsOf(received);
   std::string body = EncodeExport(receiver, outcome, encoding);
   bool nothing = received.facts.empty();
   FreeText(&call.request.body);  // before its texts are copied once more
@@ -110,7 +125,7 @@ void Store(Call call, const Receiver& receiver, Encoding encoding, Received rece
   auto waiting =
       std::make_shared<Waiting>(Waiting{service, std::move(call.request), receiver, std::move(outcome),
                                         std::move(body), encoding, std::move(reply)});
-  if (nothing) return waiting->Done(store::Appended());
+  if (nothing) return waiting->Answer();
   service.options().store->Append(
       std::move(batch), [waiting](const Result<store::Appended>& appended) { waiting->Done(appended); });
 }
@@ -224,6 +239,20 @@ struct Events {
     return out + ",\"rawObjectPath\":null}";
   }
 
+  // Event i was given to the store.
+  void Stored(size_t i, const Result<store::Appended>& appended) {
+    service.store_well = SaysWell(appended);
+    if (appended) {
+      answers[i].duplicate = appended->facts_added == 0;
+    } else if (SaysWell(appended)) {
+      answers[i].refused = appended.error().message;
+      service.CountRejected("openclaw-events", "unusable-id", 1);
+    } else {
+      std::lock_guard lock(mutex);
+      failed = appended.error();
+    }
+  }
+
   void Done() {
     if (--left > 0) return;
     request.Release();
@@ -295,26 +324,21 @@ void StoreEvents(const std::shared_ptr<Events>& events, const std::vector<std::s
     auto received = receiver.receive(Encoding::kJson, envelopes[i]);
     if (!received) {
       answer.refused = received.error().message;
-    } else {
-      Count(service, receiver, *received);
-      if (received->rejected_items() > 0)
-        answer.refused = received->rejected.begin()->first;
-      else if (answer.id.empty())
-        answer.refused = "missing:eventId";
+    } else if (received->rejected_items() > 0) {
+      answer.refused = received->rejected.begin()->first;
+    } else if (answer.id.empty()) {
+      answer.refused = "missing:eventId";
     }
     if (!answer.refused.empty()) {
+      if (received) Count(service, receiver, *received);
       events->Done();
       continue;
     }
+    Received outcome = CountsOf(*received);
     service.options().store->Append(BatchOf(service, tenant, std::move(*received)),
-                                    [events, i](const Result<store::Appended>& appended) {
-                                      events->service.store_well = appended.has_value();
-                                      if (appended) {
-                                        events->answers[i].duplicate = appended->facts_added == 0;
-                                      } else {
-                                        std::lock_guard lock(events->mutex);
-                                        events->failed = appended.error();
-                                      }
+                                    [events, i, outcome, &receiver](const Result<store::Appended>& appended) {
+                                      events->Stored(i, appended);
+                                      if (appended) Count(events->service, receiver, outcome);
                                       events->Done();
                                     });
   }

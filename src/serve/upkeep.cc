@@ -11,7 +11,8 @@ namespace clawtrace::serve {
 namespace {
 
 constexpr int64_t kFamiliesAtOnce = 16;
-constexpr int64_t kTextsAtOnce = 1'000;  // a commit that acknowledgements wait for
+constexpr int64_t kTextsAtOnce = 1'000, kTextsWhileBusy = 200;  // a commit
+constexpr std::chrono::seconds kTurn{1};
 constexpr int64_t kMayBeBehindNs = 10'000'000'000;
 constexpr int64_t kTidyNs = 600'000'000'000;
 
@@ -38,7 +39,8 @@ Upkeep::~Upkeep() {
 void Upkeep::Loop() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
-    wake_.wait_for(lock, std::chrono::milliseconds(options_.every_ms), [this] { return stop_.load(); });
+    std::chrono::milliseconds pause(behind_ ? 0 : options_.every_ms);
+    wake_.wait_for(lock, pause, [this] { return stop_.load(); });
     if (stop_) return;
     lock.unlock();
     Status status = RunOnce();
@@ -58,6 +60,8 @@ Status Upkeep::RunOnce() {
   auto note = [&](Status status) {
     if (!status && !first) first = std::move(status.error());
   };
+  // Whether what failed works again is not for clients to find out: they may be waiting for just that.
+  if (options_.store_well && !*options_.store_well && ProbeStore()) *options_.store_well = true;
   for (const std::string& tenant : *tenants) note(Compile(tenant));
   note(Index());
   int64_t now = options_.now_ns();
@@ -67,6 +71,11 @@ Status Upkeep::RunOnce() {
   }
   if (first) return std::unexpected(std::move(*first));
   return {};
+}
+
+bool Upkeep::ProbeStore() {
+  return options_.store->PutDocument(kLocalTenant, "serve", "probe", std::to_string(options_.now_ns()))
+      .has_value();
 }
 
 Status Upkeep::Compile(const std::string& tenant) {
@@ -80,8 +89,14 @@ Status Upkeep::Compile(const std::string& tenant) {
   return {};
 }
 
+// Acknowledgements wait for the commit of a slice, and sessions to be compiled for this thread: both get
+// their turn in between.
 Status Upkeep::Index() {
+  using Clock = std::chrono::steady_clock;
+  auto until = Clock::now() + kTurn;
+  behind_ = false;
   while (!stop_) {
+    auto begun = Clock::now();
     auto load = options_.store->Load();
     if (!load) return std::unexpected(std::move(load.error()));
     bool busy = std::exchange(appends_, load->appends) != load->appends;
@@ -89,8 +104,12 @@ Status Upkeep::Index() {
     int64_t now = options_.now_ns();
     if (!behind_since_ns_) behind_since_ns_ = now;
     if (busy && now - *behind_since_ns_ < kMayBeBehindNs) return {};
-    auto left = options_.store->IndexText(kTextsAtOnce);
+    auto left = options_.store->IndexText(busy ? kTextsWhileBusy : kTextsAtOnce);
     if (!left) return std::unexpected(std::move(left.error()));
+    auto ended = Clock::now();
+    if (ended >= until) return behind_ = true, Status();
+    std::unique_lock lock(mutex_);
+    if (busy) wake_.wait_for(lock, ended - begun, [this] { return stop_.load(); });
   }
   return {};
 }

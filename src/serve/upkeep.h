@@ -27,6 +27,7 @@ struct UpkeepOptions {
   int64_t keep_ns = 0;                  // families older than this are removed; 0: never
   int64_t every_ms = 2'000;
   Log* log = nullptr;
+  std::atomic<bool>* store_well = nullptr;  // set when a store that took nothing takes something again
 };
 
 class Upkeep {
@@ -43,6 +44,7 @@ class Upkeep {
   void Loop();
   Status Compile(const std::string& tenant);
   Status Index();
+  bool ProbeStore();
   Status Tidy(const std::vector<std::string>& tenants);
 
   UpkeepOptions options_;
@@ -50,6 +52,7 @@ class Upkeep {
   std::condition_variable wake_;
   std::atomic<bool> stop_{false};
   int64_t tidied_ns_ = 0;
+  bool behind_ = false;                     // the index has more to do at once
   int64_t appends_ = 0;                     // when it was last looked
   std::optional<int64_t> behind_since_ns_;  // the full-text index
   std::string complaint_;                   // last thing said, so that it is not said again and again

@@ -90,6 +90,10 @@ CREATE VIRTUAL TABLE text USING fts5(words, content='', detail=none, columnsize=
 INSERT INTO meta VALUES('sequence', 0), ('indexed', 0);
 )sql";
 
+// To 2: the word that stands for a tenant in the index is another, so everything is indexed anew.
+constexpr const char* kSteps[] = {
+    "INSERT INTO text(text) VALUES('delete-all'); UPDATE meta SET value = 0 WHERE name = 'indexed';"};
+
 Status Upgrade(Database& db, std::string_view secret, const Schema& schema) {
   CT_RETURN_IF_ERROR(db.Execute("BEGIN IMMEDIATE"));
   // Another process may have been faster.
@@ -110,7 +114,7 @@ Status Upgrade(Database& db, std::string_view secret, const Schema& schema) {
 }  // namespace
 
 const Schema& PresentSchema() {
-  static const Schema schema{.version = kSchemaVersion, .tables = kFirst};
+  static const Schema schema{.version = kSchemaVersion, .tables = kFirst, .steps = kSteps};
   return schema;
 }
 

@@ -10,7 +10,7 @@
 
 namespace clawtrace::store {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // How a file of any version comes to be of the present one.
 struct Schema {

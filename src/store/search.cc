@@ -44,8 +44,9 @@ void ForEachWord(std::string_view text, F&& visit) {
   }
 }
 
-// Narrows the index to one tenant. Whether a fact is the tenant's is decided by its row, not by this.
-std::string TenantWord(int64_t tenant) { return "zqtenantzq" + std::to_string(tenant); }
+// Narrows the index to one tenant. Longer than any word of a text, so that none can be taken for it. Whether
+// a fact is the tenant's is decided by its row, not by this.
+std::string TenantWord(int64_t tenant) { return std::string(kMaxWord, 'z') + std::to_string(tenant); }
 
 std::string TextOf(const Fact& fact) {
   std::string text;
@@ -136,7 +137,7 @@ Result<Unindexed> FindUnindexed(Database& db, int64_t limit) {
   if (!indexed) return std::unexpected(indexed.error());
   found.indexed = indexed->value_or(0);
   Statement rows = db.Prepare(
-      "SELECT f.id, f.hash, s.tenant, f.kind, f.body FROM fact f JOIN session s ON s.id = f.session "
+      "SELECT f.id, f.hash, s.owner, f.kind, f.body FROM fact f JOIN session s ON s.id = f.session "
       "WHERE f.id > ? ORDER BY f.id LIMIT ?");
   rows.Bind(found.indexed).Bind(limit);
   while (rows.Step()) {

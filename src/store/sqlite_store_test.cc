@@ -78,20 +78,38 @@ TEST_F(SqliteStoreTest, AnOlderFileIsBroughtForwardAsAWholeOrNotAtAll) {
     ASSERT_TRUE(store);
     ASSERT_TRUE(AppendAndWait(**store, One("s")));
   }
-  const char* const broken[] = {"CREATE TABLE extra(x); INSERT INTO extra VALUES(1)",
+  // The first step was made when the file was.
+  const char* const broken[] = {"", "CREATE TABLE extra(x); INSERT INTO extra VALUES(1)",
                                 "INSERT INTO no_such VALUES(1)"};
-  const char* const sound[] = {broken[0], "ALTER TABLE extra ADD COLUMN y"};
+  const char* const sound[] = {"", broken[1], "ALTER TABLE extra ADD COLUMN y"};
   auto db = Database::Open(options_.path, "", OpenAs::kWriter);
   ASSERT_TRUE(db);
-  EXPECT_FALSE(PrepareSchema(*db, "", {.version = 3, .steps = broken}));
-  EXPECT_EQ(db->Number("PRAGMA user_version").value(), 1);
+  EXPECT_FALSE(PrepareSchema(*db, "", {.version = 4, .steps = broken}));
+  EXPECT_EQ(db->Number("PRAGMA user_version").value(), kSchemaVersion);
   EXPECT_EQ(db->Number("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").value(), 0);
   EXPECT_FALSE(db->in_transaction());
-  ASSERT_TRUE(PrepareSchema(*db, "", {.version = 3, .steps = sound}));
-  EXPECT_EQ(db->Number("PRAGMA user_version").value(), 3);
+  ASSERT_TRUE(PrepareSchema(*db, "", {.version = 4, .steps = sound}));
+  EXPECT_EQ(db->Number("PRAGMA user_version").value(), 4);
   EXPECT_EQ(db->Number("SELECT count(y IS NULL) FROM extra").value(), 1);
   EXPECT_EQ(db->Number("SELECT count(*) FROM fact").value(), 1);
   EXPECT_EQ(Open().error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(SqliteStoreTest, TheIndexOfTheFirstVersionIsMadeAnew) {
+  {
+    auto store = Open();
+    ASSERT_TRUE(store);
+    ASSERT_TRUE(AppendAndWait(**store, One("s")));
+  }
+  Run("INSERT INTO text(rowid, words) VALUES(1, 'zqtenantzq1 old'); UPDATE meta SET value = 1 WHERE name = "
+      "'indexed'; PRAGMA user_version = 1");
+  auto store = Open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ((*store)->Load()->text_behind, 1);
+  store->reset();
+  auto db = Database::Open(options_.path, "", OpenAs::kWriter);
+  ASSERT_TRUE(db);
+  EXPECT_EQ(db->Number("SELECT count(*) FROM text WHERE text MATCH 'old'").value(), 0);
 }
 
 TEST_F(SqliteStoreTest, AnotherProgramsDatabaseIsRefused) {

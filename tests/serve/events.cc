@@ -86,5 +86,29 @@ TEST(PluginEvents, AStoreThatRefusesMakesTheClientTryAgain) {
   EXPECT_EQ(response.Header("retry-after"), "1");
 }
 
+TEST(PluginEvents, OneThatCannotBeStoredHarmsNoOther) {
+  LiveServer live;
+  std::string odd = Event("e2", "span_end");
+  odd.replace(odd.find("t-1"), 3, "t\\u0000");
+  auto response =
+      live.Post("/v1/traces/events", kJson,
+                "[" + Event("e1", "span_start") + "," + odd + "," + Event("e3", "span_end") + "]");
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_THAT(response.body, HasSubstr(R"("accepted":2,"duplicates":0,"rejected":1)"));
+  auto alone = live.Post("/v1/traces/events", kJson, odd);
+  EXPECT_EQ(alone.status, 422);
+  EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 200) << "the store is well";
+  EXPECT_THAT(test::Call(live.port(), "GET", "/metrics", {}).body,
+              HasSubstr("clawtrace_items_accepted_total{receiver=\"openclaw-events\"} 2\n"));
+}
+
+TEST(PluginEvents, WhatIsNotDurableIsNotCountedAsAccepted) {
+  LiveServer live;
+  live.store().Refuse(Error{ErrorCode::kUnavailable, "the disk is full", ""});
+  EXPECT_EQ(live.Post("/v1/traces/events", kJson, Event("e1", "span_start")).status, 503);
+  EXPECT_THAT(test::Call(live.port(), "GET", "/metrics", {}).body,
+              testing::Not(HasSubstr("clawtrace_items_accepted_total{receiver=\"openclaw-events\"}")));
+}
+
 }  // namespace
 }  // namespace clawtrace

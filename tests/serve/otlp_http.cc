@@ -285,6 +285,8 @@ TEST(OtlpHttp, BackPressureOfTheStoreIs503WithRetryAfter) {
     EXPECT_THAT(response.body, HasSubstr("google.rpc.RetryInfo"));
   }
   EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 503);
+  EXPECT_EQ(live.Post("/v1/traces", kJson, "{}").status, 200);
+  EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 503) << "the store was not asked";
   live.store().Refuse(std::nullopt);
   EXPECT_EQ(live.Post("/v1/traces", kProtobuf, SpanProtobuf()).status, 200);
   EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 200);

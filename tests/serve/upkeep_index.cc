@@ -23,6 +23,7 @@ class UpkeepIndex : public testing::Test {
     options.store = store_.get(), options.book = &book_, options.made_by = "test";
     options.now_ns = [this] { return now_ns_.load(); };
     options.every_ms = 3'600'000;  // this test asks for each round
+    options.store_well = &store_well_;
     upkeep_.emplace(std::move(options));
   }
   ~UpkeepIndex() override {
@@ -46,6 +47,7 @@ class UpkeepIndex : public testing::Test {
   PriceBook book_;
   std::unique_ptr<store::Store> store_;
   std::atomic<int64_t> now_ns_{1'800'000'000 * kSecond};
+  std::atomic<bool> store_well_{true};
   std::optional<serve::Upkeep> upkeep_;
 };
 
@@ -55,6 +57,12 @@ TEST_F(UpkeepIndex, WaitsWhileSomethingComesIn) {
   EXPECT_FALSE(Finds("one")) << "it came since the last round";
   ASSERT_TRUE(upkeep_->RunOnce());
   EXPECT_TRUE(Finds("one"));
+}
+
+TEST_F(UpkeepIndex, AStoreThatWorksAgainIsWellWithoutAnyClient) {
+  store_well_ = false;
+  ASSERT_TRUE(upkeep_->RunOnce());
+  EXPECT_TRUE(store_well_);
 }
 
 TEST_F(UpkeepIndex, IsNeverFarBehind) {

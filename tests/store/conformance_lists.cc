@@ -249,6 +249,23 @@ TEST_P(StoreConformance, CopiedCallsConnectFamilies) {
   EXPECT_THAT(Changed(store(), "t"), ElementsAre("b"));
 }
 
+TEST_P(StoreConformance, NobodyCrowdsTheSearchOfOthers) {
+  auto saying = [](const std::string& tenant, int n, const std::string& text) {
+    Batch batch = SampleBatch(tenant, "s", n * 6, 1);
+    batch.facts[0].kind = FactKind::kUser, batch.facts[0].id = std::to_string(n);
+    batch.facts[0].user = UserTurn{.text = text, .text_bytes = std::ssize(text)};
+    return batch;
+  };
+  Append(store(), saying("t", 0, "needle"));
+  // Words that might stand for a tenant in an index.
+  std::string words = "needle";
+  for (int number : {1, 2, 3})
+    words += fmt::format(" zqtenantzq{0} {1}{0} {2}{0}", number, std::string(64, 'z'), std::string(60, 'z'));
+  for (int n = 1; n <= 120; ++n) Append(store(), saying("u", n, words));
+  IndexAll(store());
+  EXPECT_EQ(Must(store().Search("t", {.text = "needle", .limit = 1})).hits.size(), 1u);
+}
+
 TEST_P(StoreConformance, SearchFindsWordsOfTheTenantsFacts) {
   Append(store(), SampleBatch("t", "s", 0, 12));
   Append(store(), SampleBatch("u", "s", 0, 12));

@@ -72,6 +72,10 @@ Result<Settings> SettingsOf(const Arguments& arguments) {
   for (const auto* number : {&port, &grpc, &memory, &quiet, &keep}) {
     if (!*number) return std::unexpected(number->error());
   }
+  if (!arguments.positional.empty())
+    return Fail(ErrorCode::kInvalidInput,
+                fmt::format("\"{}\" is no flag of serve", arguments.positional.front()),
+                "the store is named by --store FILE");
   Settings settings;
   if (arguments.Has("--host")) settings.server.host = arguments.Value("--host");
   settings.server.ports = {static_cast<uint16_t>(*port), static_cast<uint16_t>(*grpc)};
@@ -135,7 +139,7 @@ int Serve(const Settings& settings, const LocalStore& local, const capture::Reda
   upkeep.store = local.store.get(), upkeep.book = &book,
   upkeep.made_by = HistoryOptionsOf(world, book).made_by;
   upkeep.now_ns = NowNs, upkeep.quiet_ns = settings.quiet_ns, upkeep.keep_ns = settings.keep_ns,
-  upkeep.log = &log;
+  upkeep.log = &log, upkeep.store_well = &service.store_well;
   SayWhere(settings, **server, world);
   log.Say(serve::Level::kInfo, "started",
           {{"store", local.path}, {"keys", settings.key_required ? "required" : "optional"}});
@@ -157,6 +161,7 @@ int Run(const Arguments& arguments, const World& world) {
   sigset_t signals;
   sigemptyset(&signals), sigaddset(&signals, SIGTERM), sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is a full disk
   GiveMemoryBackSoon();
   auto settings = SettingsOf(arguments);
   if (!settings) return Report(world, settings.error());

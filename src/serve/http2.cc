@@ -14,7 +14,8 @@ namespace {
 
 constexpr uint32_t kMaxStreams = 100;
 constexpr int32_t kWindow = 1 << 20;
-constexpr size_t kReadRoom = size_t{64} << 10;
+constexpr size_t kReadRoom = size_t{16} << 10;  // each connection has it as long as it is open
+constexpr size_t kBodyStep = size_t{64} << 10;
 constexpr size_t kWriteRoom = size_t{256} << 10;
 constexpr size_t kMaxStreamHead = 16384;
 constexpr int64_t kNever = INT64_MAX;
@@ -221,6 +222,7 @@ void Connection2::Flush() {
     out_ += View(bytes, static_cast<size_t>(size));
   }
   if (out_.empty()) {
+    FreeText(&out_);
     bool over = !nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_);
     if (over || (draining_ && exchanges_.empty())) Close();
     return;
@@ -268,7 +270,7 @@ int Connection2::OnData(int32_t stream, std::string_view bytes) {
     return 0;
   }
   if (size > request.charge.bytes() &&
-      !request.charge.Grow(host.budget, std::max(kReadRoom, size - request.charge.bytes()))) {
+      !request.charge.Grow(host.budget, std::max(kBodyStep, size - request.charge.bytes()))) {
     Refuse(stream, &exchange, Refusal::kOverloaded);
     return 0;
   }

@@ -68,10 +68,9 @@ class ConnectionBase : public Connection {
   uint64_t deadline_ = 0;
 };
 
-// How long a body of this size may take.
+// How long a body of this size may take, to come or to go.
 inline int64_t BodyMs(const ServerOptions& options, size_t bytes) {
-  constexpr size_t kPerSecond = size_t{64} << 10;
-  return options.body_ms + static_cast<int64_t>(bytes / kPerSecond) * 1000;
+  return options.body_ms + static_cast<int64_t>(bytes / options.slowest) * 1000;
 }
 
 }  // namespace clawtrace::serve

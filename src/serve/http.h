@@ -39,6 +39,7 @@ struct Response {
   std::string body;
   Headers trailers;    // HTTP/2 only; with an empty body they are the last header block
   bool close = false;  // the connection is of no use afterwards
+  Charge charge;       // what a large body takes of the memory for answers
 };
 
 // Why a request was not even read.

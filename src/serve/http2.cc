@@ -49,7 +49,7 @@ struct Exchange {
   Request request;
   size_t head_size = 0, headers = 0;
   int64_t begun_ns = 0;
-  int64_t deadline_ns = kNever;
+  int64_t deadline_ns = kNever;  // until it is received; of the answer, until it is sent
   bool handed_out = false, answered = false, remote_done = false;
   Response response;
   size_t sent = 0;
@@ -89,6 +89,7 @@ class Connection2 final : public ConnectionBase {
     auto found = exchanges_.find(static_cast<int32_t>(request));
     if (gone || found == exchanges_.end() || found->second.answered) return;
     Submit(found->first, &found->second, std::move(response));
+    SetNextDeadline();
     Flush();
   }
 
@@ -98,9 +99,16 @@ class Connection2 final : public ConnectionBase {
     int64_t now = SteadyNs();
     if (exchanges_.empty() && now - used_ns_ >= host.options.idle_ms * 1'000'000) return Close();
     for (auto& [stream, exchange] : exchanges_) {
-      if (exchange.answered || exchange.deadline_ns > now) continue;
+      if (exchange.deadline_ns > now) continue;
       ++host.timeouts;
-      Refuse(stream, &exchange, Refusal::kTimeout);
+      if (!exchange.answered) {
+        Refuse(stream, &exchange, Refusal::kTimeout);
+        continue;
+      }
+      // Who takes no bytes at all would not take the end of the stream either.
+      if (writing_) return Close();
+      exchange.deadline_ns = kNever;
+      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
     }
     SetNextDeadline();
     Flush();
@@ -124,9 +132,7 @@ class Connection2 final : public ConnectionBase {
 
   void SetNextDeadline() {
     int64_t now = SteadyNs(), next = now + host.options.idle_ms * 1'000'000;
-    for (auto& [stream, exchange] : exchanges_) {
-      if (!exchange.answered) next = std::min(next, exchange.deadline_ns);
-    }
+    for (auto& [stream, exchange] : exchanges_) next = std::min(next, exchange.deadline_ns);
     SetDeadline(std::max<int64_t>(1, (next - now) / 1'000'000 + 1));
   }
 
@@ -323,6 +329,14 @@ ssize_t Connection2::Provide(int32_t stream, uint8_t* into, size_t size, uint32_
 void Connection2::Submit(int32_t stream, Exchange* exchange, Response response) {
   exchange->answered = true;
   exchange->response = std::move(response);
+  // It has the time of all that is still to be sent on this connection, and takes some of the others'.
+  size_t unsent = 0, more = exchange->response.body.size();
+  for (auto& [other, each] : exchanges_) {
+    unsent += each.response.body.size() - each.sent;
+    if (each.answered && each.deadline_ns != kNever)
+      each.deadline_ns += (BodyMs(host.options, more) - BodyMs(host.options, 0)) * 1'000'000;
+  }
+  exchange->deadline_ns = SteadyNs() + BodyMs(host.options, unsent) * 1'000'000;
   const Response& answer = exchange->response;
   bool trailers_only = answer.body.empty() && !answer.trailers.empty();
   Headers headers = {{":status", fmt::format("{}", answer.status)}};

@@ -3,7 +3,7 @@
 // over TLS. One thread of its own; no handler may block it. Wraps Asio, nghttp2 and OpenSSL.
 //
 // Deadlines are absolute: a head has 10 seconds, a body 10 more and one for each 64 KiB, whatever trickles
-// in; a connection may idle for two minutes.
+// in, and an answer as much to be taken; a connection may idle for two minutes.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,7 +21,8 @@ struct ServerOptions {
   size_t max_body = size_t{64} << 20;
   size_t max_connections = 4096;
   int64_t head_ms = 10'000, body_ms = 10'000, idle_ms = 120'000;
-  int64_t drain_ms = 10'000;  // how long Stop waits for what is under way
+  size_t slowest = size_t{64} << 10;  // bytes of a body for each second beyond body_ms
+  int64_t drain_ms = 10'000;          // how long Stop waits for what is under way
 };
 
 struct ServerCounts {

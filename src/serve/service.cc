@@ -31,6 +31,7 @@ std::string_view KeyOf(const Request& request) {
 }
 
 constexpr std::string_view kApi = "/api/";
+constexpr size_t kLargeAnswer = size_t{64} << 10;
 
 Response FromApi(api::ApiResponse from) {
   Response response;
@@ -193,14 +194,24 @@ void Service::Run(Call call, Reply reply) {
   call.route.take(std::move(call), counted);
 }
 
+Response Service::Counted(std::string_view pattern, api::ApiResponse from) {
+  Charge charge;
+  size_t size = from.body.capacity();
+  if (size > kLargeAnswer && options_.answers && !charge.Grow(options_.answers, size))
+    from = api::Problem(503, "too many large answers are being sent", "read those that were asked for");
+  metrics_.Request(pattern, from.status);
+  Response response = FromApi(std::move(from));
+  response.charge = std::move(charge);
+  return response;
+}
+
 Response Service::Ask(Request* from) {
   Request& request = *from;
   api::ApiRequest ask;
   ask.method = request.method, ask.path = request.path, ask.headers = request.headers;
   ask.now_ns = options_.now_ns();
   auto answer = [&](std::string_view pattern, api::ApiResponse response) {
-    metrics_.Request(pattern, response.status);
-    return FromApi(std::move(response));
+    return Counted(pattern, std::move(response));
   };
   api::Routed routed = api::FindRoute(&ask);
   if (!routed.route) return answer(kApi, std::move(routed.refusal));

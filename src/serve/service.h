@@ -19,6 +19,8 @@ struct ServiceOptions {
   store::Store* store = nullptr;
   const capture::Redactor* redactor = nullptr;  // nullptr: nothing is redacted
   Budget* budget = nullptr;
+  // What large answers take until their clients have taken them; must outlive the server. nullptr: no limit.
+  Budget* answers = nullptr;
   const PriceBook* book = nullptr;
   std::string made_by;  // history::HistoryOptions::made_by
   std::string version;  // of the program
@@ -52,6 +54,8 @@ class Service final : public Handler {
   void Run(Call call, Reply reply);
   // /api/v1
   Response Ask(Request* request);
+  // As it is sent, counted; another one when too much is being sent.
+  Response Counted(std::string_view pattern, api::ApiResponse from);
   // Who asks, when that is enough for the role.
   std::expected<Caller, Problem> Admit(const Request& request, Role needed);
   // Errors: who may not, or what the store could not say.

@@ -20,16 +20,19 @@ namespace clawtrace::test {
 struct LiveOptions {
   size_t max_body = size_t{64} << 20;
   size_t budget = size_t{256} << 20;
+  size_t answers = size_t{256} << 20;
   size_t max_connections = 4096;
   bool key_required = false;
   int64_t head_ms = 10'000, body_ms = 10'000;
+  size_t slowest = size_t{64} << 10;
   std::string tls_cert, tls_key;
   std::function<int64_t()> now_ns;  // time of day; the real one when empty
 };
 
 class LiveServer {
  public:
-  explicit LiveServer(const LiveOptions& options = {}) : budget_(options.budget), log_(nullptr, Now) {
+  explicit LiveServer(const LiveOptions& options = {})
+      : budget_(options.budget), answers_(options.answers), log_(nullptr, Now) {
     folder_ = std::filesystem::path(testing::TempDir()) /
               ("ct_serve_" + std::to_string(getpid()) + "_" + std::to_string(counter_++));
     std::filesystem::create_directories(folder_);
@@ -41,6 +44,7 @@ class LiveServer {
     redactor_ = std::make_unique<capture::Redactor>(std::move(*redactor));
     serve::ServiceOptions with;
     with.store = store_.get(), with.redactor = redactor_.get(), with.budget = &budget_, with.log = &log_;
+    with.answers = &answers_;
     with.book = &book_, with.made_by = "test", with.version = "0";
     with.now_ns = options.now_ns ? options.now_ns : Now, with.steady_ns = Steady;
     with.key_required = options.key_required, with.max_body = options.max_body;
@@ -49,6 +53,7 @@ class LiveServer {
     network.ports = {0, 0};
     network.max_body = options.max_body, network.max_connections = options.max_connections;
     network.head_ms = options.head_ms, network.body_ms = options.body_ms;
+    network.slowest = options.slowest;
     network.tls_cert = options.tls_cert, network.tls_key = options.tls_key;
     auto started = serve::Server::Start(network, &budget_, service_.get());
     CT_CHECK(started.has_value());
@@ -67,6 +72,7 @@ class LiveServer {
   serve::Service& service() { return *service_; }
   serve::Server& server() { return *server_; }
   serve::Budget& budget() { return budget_; }
+  serve::Budget& answers() { return answers_; }
   const PriceBook& book() const { return book_; }
   // Where all of the store's files are.
   const std::filesystem::path& folder() const { return folder_; }
@@ -107,7 +113,7 @@ class LiveServer {
  private:
   static inline int counter_ = 0;
   std::filesystem::path folder_;
-  serve::Budget budget_;
+  serve::Budget budget_, answers_;
   serve::Log log_;
   PriceBook book_;
   std::unique_ptr<GatedStore> store_;

@@ -31,7 +31,9 @@ struct HttpResponse {
 
 class HttpClient {
  public:
-  explicit HttpClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  // room: bytes that wait here before they are read; 0: what the system thinks right.
+  explicit HttpClient(uint16_t port, int room = 0) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    if (room > 0) (void)setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

@@ -121,11 +121,11 @@ void SayWhere(const Settings& settings, const serve::Server& server, const World
 
 int Serve(const Settings& settings, const LocalStore& local, const capture::Redactor* redactor,
           const PriceBook& book, const World& world) {
-  serve::Budget budget(settings.memory);
+  serve::Budget budget(settings.memory), answers(settings.memory);
   serve::Log log(world.err, NowNs);
   serve::ServiceOptions options;
   options.store = local.store.get(), options.redactor = redactor, options.budget = &budget,
-  options.log = &log;
+  options.log = &log, options.answers = &answers;
   options.book = &book, options.made_by = HistoryOptionsOf(world, book).made_by;
   options.version = CLAWTRACE_VERSION;
   options.now_ns = NowNs, options.steady_ns = SteadyNow;

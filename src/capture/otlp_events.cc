@@ -78,7 +78,7 @@ void ReadResponseText(const Event& e) {
   if (json && json->is_array()) {
     answer = ReadGeminiAnswer(*json);
     std::string_view id = json->at(0)["responseId"].text();
-    if (e.record->response_id.empty()) e.record->response_id = Cut(id, kMaxOtlpName);
+    if (e.record->response_id.empty()) e.record->response_id = OtlpName(id);
   } else {
     answer.text = Cut(text, kMaxText);
     answer.text_bytes = static_cast<int64_t>(text.size());
@@ -185,8 +185,7 @@ bool ReadCodex(const Event& e) {
   std::string_view output = TextOf(e.a, "output");
   // The child's id stands in the parent's result.
   if (e.record->tool->name == "spawn_agent") {
-    if (auto json = e.parser->Parse(output))
-      result.child_session = Cut((*json)["agent_id"].text(), kMaxOtlpName);
+    if (auto json = e.parser->Parse(output)) result.child_session = OtlpName((*json)["agent_id"].text());
   }
   output = StripCodexWrapper(output, &result.exit_code);
   SetOutput(output, &result);
@@ -213,9 +212,9 @@ void SetAgentByPrompt(const Event& e) {
     if (agent.empty() || rest.starts_with('#')) return;
     if (!name.empty() && agent.size() > name.size() + 1 && agent.starts_with(name) &&
         agent[name.size()] == '-')
-      e.record->spawned_by = Cut(agent.substr(name.size() + 1), kMaxOtlpName);
+      e.record->spawned_by = OtlpName(agent.substr(name.size() + 1));
   }
-  e.record->agent_id = Cut(agent, kMaxOtlpName);
+  e.record->agent_id = OtlpName(agent);
 }
 
 bool ReadGemini(const Event& e) {

@@ -82,6 +82,9 @@ std::optional<SpanRecord> ReadPoint(const OtlpAttributes& resource, const OtlpSc
 
 // Shared by the readers of the signals. The first of these keys that holds a text, cut to a name's size.
 inline constexpr size_t kMaxOtlpName = 200;
+// An id or name as it is kept: of a longer one the start and a hash of all, so that two stay two; a zero
+// byte, which no store takes, as U+FFFD.
+std::string OtlpName(std::string_view text);
 std::string FirstText(const OtlpAttributes& attributes, std::initializer_list<std::string_view> keys);
 // Which conversation the record belongs to, by its own attributes or its resource's.
 std::string ConversationOf(const OtlpAttributes& resource, const OtlpAttributes& attributes);

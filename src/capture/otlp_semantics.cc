@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "capture/line_reader.h"
 #include "capture/otlp_messages.h"
@@ -186,7 +187,7 @@ void ReadTool(const OtlpSpan& span, JsonParser* parser, SpanRecord* record) {
   } else if (result.status == ToolStatus::kUnknown && span.end_ns) {
     result.status = ToolStatus::kOk;
   }
-  if (record->call_id.size() > kMaxName) record->call_id = Cut(record->call_id, kMaxName);
+  record->call_id = OtlpName(record->call_id);
   record->tool = std::move(use);
   record->result = std::move(result);
 }
@@ -256,7 +257,7 @@ bool IsAuxiliarySpan(const OtlpSpan& span) {
 std::string FirstText(const OtlpAttributes& attributes, std::initializer_list<std::string_view> keys) {
   for (std::string_view key : keys) {
     std::string_view text = TextOf(attributes, key);
-    if (!text.empty()) return Cut(text, kMaxOtlpName);
+    if (!text.empty()) return OtlpName(text);
   }
   return {};
 }
@@ -267,15 +268,26 @@ bool IsAuxiliary(const OtlpAttributes& attributes) {
          ContainsIgnoreCase(TextOf(attributes, "ai.telemetry.functionId"), "title");
 }
 
+std::string OtlpName(std::string_view text) {
+  constexpr size_t kHash = 17;
+  if (text.size() <= kMaxOtlpName && text.find('\0') == std::string_view::npos) return std::string(text);
+  std::string name = text.size() <= kMaxOtlpName
+                         ? std::string(text)
+                         : Cut(text, kMaxOtlpName - kHash) + "-" + HexOf(Hash64(text));
+  for (size_t at = name.find('\0'); at != std::string::npos; at = name.find('\0', at))
+    name.replace(at, 1, "\xEF\xBF\xBD");
+  return name;
+}
+
 std::string ConversationOf(const OtlpAttributes& resource, const OtlpAttributes& attributes) {
   for (std::string_view key :
        {"gen_ai.conversation.id", "conversation.id", "session.id", "langfuse.session.id",
         "traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId",
         "lmnr.association.properties.session_id", "workflow.session_id"}) {
     std::string_view id = TextOf(attributes, key);
-    if (!id.empty()) return Cut(id, kMaxName);
+    if (!id.empty()) return OtlpName(id);
   }
-  return Cut(TextOf(resource, "session.id"), kMaxName);
+  return OtlpName(TextOf(resource, "session.id"));
 }
 
 std::string UserOf(const OtlpAttributes& resource, const OtlpAttributes& attributes) {

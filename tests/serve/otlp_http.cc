@@ -1,4 +1,5 @@
 // The rules of OTLP/HTTP, one test a line of the table in docs/collector.md.
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -272,6 +273,27 @@ TEST(OtlpHttp, UndecodableIs400InTheEncodingOfTheRequest) {
   for (const char* bad : {"{", "[]", "null", "7", "{\"resourceSpans\":{}}"})
     ExpectProblem(live.Post("/v1/traces", kJson, bad), 400, 3, kJson);
   EXPECT_TRUE(live.Facts(kTrace).empty());
+}
+
+TEST(OtlpHttp, OddNamesHarmNobodyAndStayApart) {
+  LiveServer live;
+  auto span = [](int n, const std::string& conversation) {
+    return fmt::format(
+        R"({{"traceId":"{:032x}","spanId":"{:016x}","name":"chat","attributes":[{{"key":"gen_ai.operation.name",)"
+        R"("value":{{"stringValue":"chat"}}}},{{"key":"gen_ai.conversation.id","value":{{"stringValue":"{}"}}}}]}})",
+        n, n, conversation);
+  };
+  std::string body = R"({"resourceSpans":[{"scopeSpans":[{"spans":[)" + span(1, "a\\u0000b") + "," +
+                     span(2, "good") + "," + span(3, std::string(300, 'L')) + "," +
+                     span(4, std::string(250, 'L')) + "]}]}]}";
+  EXPECT_EQ(live.Post("/v1/traces", kJson, body).body, "{}");
+  auto list = test::Call(live.port(), "GET", "/api/v1/sessions/good", {});
+  EXPECT_EQ(list.status, 200) << list.body;
+  std::set<std::string> conversations;
+  for (const char* trace : {"1", "2", "3", "4"}) {
+    for (const Fact& fact : live.Facts(std::string(31, '0') + trace)) conversations.insert(fact.user->text);
+  }
+  EXPECT_EQ(conversations.size(), 4u);
 }
 
 TEST(OtlpHttp, BackPressureOfTheStoreIs503WithRetryAfter) {

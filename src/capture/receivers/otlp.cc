@@ -165,7 +165,7 @@ class Collector final : public OtlpVisitor {
     if (!rest.empty()) add("attributes", rest + '}');
   }
 
-  static std::string Part(std::string_view key) { return std::string(PrefixUtf8(key, kMaxOtlpName)); }
+  static std::string Part(std::string_view key) { return OtlpName(key); }
 
   Received received_;
   Nesting nesting_;

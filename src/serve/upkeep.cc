@@ -14,6 +14,7 @@ constexpr int64_t kFamiliesAtOnce = 16;
 constexpr int64_t kTextsAtOnce = 1'000, kTextsWhileBusy = 200;  // a commit
 constexpr std::chrono::seconds kTurn{1};
 constexpr int64_t kMayBeBehindNs = 10'000'000'000;
+constexpr int64_t kCommitsAtOnce = 20;  // of removal; then others have their turn
 constexpr int64_t kTidyNs = 600'000'000'000;
 
 Result<std::vector<std::string>> TenantsOf(store::Store& store) {
@@ -69,6 +70,7 @@ Status Upkeep::RunOnce() {
     tidied_ns_ = now;
     note(Tidy(*tenants));
   }
+  note(FinishRemovals());
   if (first) return std::unexpected(std::move(*first));
   return {};
 }
@@ -114,11 +116,20 @@ Status Upkeep::Index() {
   return {};
 }
 
+Status Upkeep::FinishRemovals() {
+  if (stop_) return {};
+  auto left = options_.store->FinishRemovals(kCommitsAtOnce);
+  if (!left) return std::unexpected(std::move(left.error()));
+  if (*left) behind_ = true;
+  return {};
+}
+
 Status Upkeep::Tidy(const std::vector<std::string>& tenants) {
   int64_t now = options_.now_ns();
   for (const std::string& tenant : tenants) {
     if (options_.keep_ns <= 0 || stop_) break;
-    auto removed = options_.store->Remove(tenant, {.before_ns = now - options_.keep_ns});
+    auto removed =
+        options_.store->Remove(tenant, {.before_ns = now - options_.keep_ns, .from_disk_later = true});
     if (!removed) return std::unexpected(removed.error());
     if (removed->families > 0 && options_.log)
       options_.log->Say(Level::kInfo, "removed by age",

@@ -37,7 +37,8 @@ class Upkeep {
   Upkeep(const Upkeep&) = delete;
   Upkeep& operator=(const Upkeep&) = delete;
 
-  // All that is due now, on the caller's thread: Status tells the first thing that went wrong.
+  // What is due now, in turns of about a second, on the caller's thread: Status tells the first thing that
+  // went wrong.
   Status RunOnce();
 
  private:
@@ -46,13 +47,14 @@ class Upkeep {
   Status Index();
   bool ProbeStore();
   Status Tidy(const std::vector<std::string>& tenants);
+  Status FinishRemovals();  // some of it
 
   UpkeepOptions options_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::atomic<bool> stop_{false};
   int64_t tidied_ns_ = 0;
-  bool behind_ = false;                     // the index has more to do at once
+  bool behind_ = false;                     // the index or a removal has more to do at once
   int64_t appends_ = 0;                     // when it was last looked
   std::optional<int64_t> behind_since_ns_;  // the full-text index
   std::string complaint_;                   // last thing said, so that it is not said again and again

@@ -12,12 +12,13 @@ namespace clawtrace::store {
 
 Result<Removed> RemoveFamilies(Readers& readers, Writer& writer, std::string_view tenant,
                                const RemoveRequest& request);
-// The rest of a removal that was interrupted.
-Status FinishRemoval(Readers& readers, Writer& writer);
+// The rest of removals that were to be finished later, or were interrupted, in about so many commits. True
+// when something is left.
+Result<bool> FinishRemovals(Readers& readers, Writer& writer, int64_t commits);
 
 Result<int64_t> SealFamilies(Readers& readers, Writer& writer, int64_t unchanged_since_ns);
 
-// Gives what is free back to the file system and empties the log.
+// Finishes removals, gives what is free back to the file system and empties the log.
 Status GiveBack(Readers& readers, Writer& writer);
 
 }  // namespace clawtrace::store

@@ -36,8 +36,6 @@ class SqliteStore final : public Store {
         readers_(options.path, options.vfs),
         writer_(std::move(writer), OptionsOf(options)) {}
 
-  Status FinishOpening() { return FinishRemoval(readers_, writer_); }
-
   void Append(Batch batch, OnAppended done) override {
     std::string salt = SaltOf(batch.tenant);
     auto count = [this, done = std::move(done)](Result<Appended> result) {
@@ -217,6 +215,9 @@ class SqliteStore final : public Store {
   Result<Removed> Remove(std::string_view tenant, const RemoveRequest& request) override {
     return RemoveFamilies(readers_, writer_, tenant, request);
   }
+  Result<bool> FinishRemovals(int64_t commits) override {
+    return store::FinishRemovals(readers_, writer_, commits);
+  }
   Result<CheckReport> Check() override {
     return ReadAny([&](Database& db) { return CheckRows(db); });
   }
@@ -375,9 +376,7 @@ Result<std::unique_ptr<Store>> OpenSqliteStore(const SqliteOptions& options) {
     if (find.Step()) secret = find.Blob(0);
     CT_RETURN_IF_ERROR(find.ok());
   }
-  auto store = std::make_unique<SqliteStore>(std::move(*db), options, std::move(secret));
-  CT_RETURN_IF_ERROR(store->FinishOpening());
-  return store;
+  return std::make_unique<SqliteStore>(std::move(*db), options, std::move(secret));
 }
 
 Result<Appended> AppendAndWait(Store& store, Batch batch) {

@@ -96,8 +96,11 @@ class Store {
 
   // Takes families out: at once for every reader, and before it returns from the disk as well, with texts and
   // payloads that nothing else needs. Positions stay, so that what is removed is not imported again; those of
-  // a tenant that is removed whole go, and its documents.
+  // a tenant that is removed whole go, and its documents. Does not wait for what others removed.
   virtual Result<Removed> Remove(std::string_view tenant, const RemoveRequest& request) = 0;
+  // Takes from the disk what was to go later, or was being removed when a process died, of all tenants, in
+  // about so many short commits. Returns whether something is left; call again until false.
+  virtual Result<bool> FinishRemovals(int64_t commits) = 0;
 
   // Reads everything and compares it with what it must be.
   virtual Result<CheckReport> Check() = 0;
@@ -110,7 +113,7 @@ class Store {
   // Packs the payloads of families that did not change since. Returns how many texts were packed; call again
   // until 0.
   virtual Result<int64_t> Seal(int64_t unchanged_since_ns) = 0;
-  // Gives free space back to the file system.
+  // Finishes removals and gives free space back to the file system.
   virtual Status Vacuum() = 0;
 };
 

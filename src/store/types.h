@@ -168,11 +168,12 @@ struct SearchResult {
   int64_t behind = 0;  // facts of the store that are not indexed yet
 };
 
-// What is to be removed, of one tenant. Exactly one of the members is set.
+// What is to be removed, of one tenant. Exactly one of the first three is set.
 struct RemoveRequest {
   std::optional<std::string> session_id;  // with its whole family
   std::optional<int64_t> before_ns;       // families whose last fact (else arrival) is older
   bool everything = false;
+  bool from_disk_later = false;  // hide only: Store::FinishRemovals does the rest
 };
 struct Removed {
   int64_t families = 0, sessions = 0, facts = 0, payloads = 0;

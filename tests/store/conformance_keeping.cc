@@ -16,6 +16,35 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::UnorderedElementsAreArray;
 
+namespace {
+
+int FilesWith(const std::string& folder, std::string_view text) {
+  auto lower = [](std::string bytes) {
+    for (char& c : bytes) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return bytes;
+  };
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::stringstream bytes;
+    bytes << in.rdbuf();
+    found += lower(bytes.str()).find(lower(std::string(text))) != std::string::npos;
+  }
+  return found;
+}
+
+void AppendSessions(Store& store, const std::string& tenant, int count) {
+  Batch batch{.tenant = tenant};
+  for (int i = 0; i < count; ++i) {
+    std::string id = fmt::format("{}-{}", tenant, i);
+    batch.facts.push_back(SampleFact(id, i));
+    batch.payloads.push_back({"x", id, "call", "input", SamplePrompt(i % 5, id)});
+  }
+  Append(store, batch);
+}
+
+}  // namespace
+
 TEST_P(StoreConformance, WhatIsStoredIsThereAgain) {
   if (!GetParam().keeps) GTEST_SKIP() << "this engine keeps nothing";
   Batch batch = SampleBatch("t", "s", 0, 20);
@@ -145,25 +174,86 @@ TEST_P(StoreConformance, WhatIsRemovedIsInNoFile) {
   session.pages = {std::string(kPlanted)};
   PutSessions(store(), "t", "a", {session});
   IndexAll(store());
-  auto files_with = [&](std::string_view text) {
-    int found = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      std::ifstream in(entry.path(), std::ios::binary);
-      std::stringstream bytes;
-      bytes << in.rdbuf();
-      std::string lower = bytes.str();
-      for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      std::string wanted(text);
-      for (char& c : wanted) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      found += lower.find(wanted) != std::string::npos;
-    }
-    return found;
-  };
-  EXPECT_GT(files_with(kPlanted), 0);
+  EXPECT_GT(FilesWith(folder_, kPlanted), 0);
   ASSERT_TRUE(store().Remove("t", {.session_id = "a"}));
-  EXPECT_EQ(files_with(kPlanted), 0);
+  EXPECT_EQ(FilesWith(folder_, kPlanted), 0);
   // An index of words may keep them without what they share with their neighbours.
-  EXPECT_EQ(files_with(kPlanted.substr(4)), 0);
+  EXPECT_EQ(FilesWith(folder_, kPlanted.substr(4)), 0);
+}
+
+TEST_P(StoreConformance, ManySessionsGoInFewCommitsAndALargeOneInSeveral) {
+  if (!GetParam().has_files) GTEST_SKIP() << "this engine has no files";
+  constexpr int kMany = 1'000;
+  AppendSessions(store(), "t", kMany);
+  IndexAll(store());
+  int64_t before = Must(store().Load()).commits;
+  auto removed = store().Remove("t", {.before_ns = INT64_MAX});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->families, kMany);
+  EXPECT_EQ(removed->payloads, kMany);
+  EXPECT_LE(Must(store().Load()).commits - before, kMany / 20);
+  EXPECT_EQ(Must(store().Stats()).facts, 0);
+  // Nobody waits for the whole of it.
+  Append(store(), SampleBatch("t", "large", 0, 10'000));
+  before = Must(store().Load()).commits;
+  ASSERT_TRUE(store().Remove("t", {.session_id = "large"}));
+  EXPECT_GE(Must(store().Load()).commits - before, 5);
+}
+
+TEST_P(StoreConformance, WhatGoesFromTheDiskLaterIsSeenNoMore) {
+  if (!GetParam().has_files) GTEST_SKIP() << "this engine has no files";
+  constexpr std::string_view kPlanted = "Zq7PlantedString";
+  constexpr int kMany = 1'500;
+  AppendSessions(store(), "t", kMany);
+  Fact fact = SampleFact("t-0", 0);
+  fact.user->text = kPlanted;
+  Append(store(), {.tenant = "t", .facts = {fact}});
+  PutSessions(store(), "t", "t-1", {SampleSession("t-1", 3)});
+  // Half of it: the index comes to the rest when that is removed already.
+  ASSERT_TRUE(store().IndexText(kMany / 2));
+  auto removed = store().Remove("t", {.before_ns = INT64_MAX, .from_disk_later = true});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->facts, kMany + 1);
+  EXPECT_EQ(removed->payloads, kMany);
+  EXPECT_GT(FilesWith(folder_, kPlanted), 0);
+  EXPECT_EQ(Append(store(), SampleBatch("t", "t-1", 0, 5)).facts_added, 5);
+  auto look = [&] {
+    IndexAll(store());
+    EXPECT_THAT(Must(store().Check()).problems, IsEmpty());
+    EXPECT_THAT(ReadAll(store(), "t", "t-0").facts, IsEmpty());
+    EXPECT_THAT(ReadAll(store(), "t", "t-1").facts, SizeIs(5));
+    EXPECT_THAT(Must(store().ReadPayloads("t", "t-1", "call")), IsEmpty());
+    EXPECT_THAT(Must(store().ListSessions("t", {})).sessions, IsEmpty());
+    EXPECT_THAT(Must(store().DayTotals("t", 0, 100000)), IsEmpty());
+    EXPECT_THAT(Find(store(), "t", std::string(kPlanted)), IsEmpty());
+    EXPECT_THAT(Find(store(), "t", "zebra3"), ElementsAre("t-1/id-3"));
+  };
+  look();
+  int rounds = 0;
+  for (bool left = true; left && rounds < 1'000; ++rounds) {
+    left = Must(store().FinishRemovals(1));
+    if (rounds % 2 == 0) Reopen();
+    look();
+  }
+  EXPECT_GT(rounds, 3);
+  EXPECT_EQ(Must(store().Stats()).facts, 5);
+  EXPECT_EQ(FilesWith(folder_, kPlanted), 0);
+  EXPECT_EQ(FilesWith(folder_, kPlanted.substr(4)), 0);
+}
+
+TEST_P(StoreConformance, ARemovalCountsAndAwaitsOnlyItsOwn) {
+  AppendSessions(store(), "busy", 300);
+  AppendSessions(store(), "t", 2);
+  ASSERT_TRUE(store().Remove("busy", {.everything = true, .from_disk_later = true}));
+  auto removed = store().Remove("t", {.session_id = "t-0"});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(removed->families, 1);
+  EXPECT_EQ(removed->facts, 1);
+  EXPECT_EQ(removed->payloads, 1);
+  EXPECT_EQ(Must(store().Stats()).facts, GetParam().has_files ? 301 : 1);
+  ASSERT_FALSE(Must(store().FinishRemovals(INT64_MAX)));
+  EXPECT_EQ(Must(store().Stats()).facts, 1);
+  EXPECT_THAT(Must(store().Check()).problems, IsEmpty());
 }
 
 TEST_P(StoreConformance, SealedPayloadsReadTheSame) {

@@ -412,6 +412,7 @@ class MemoryStore final : public Store {
     return removed;
   }
 
+  Result<bool> FinishRemovals(int64_t) override { return false; }
   Result<CheckReport> Check() override { return CheckReport{}; }
   Status Backup(const std::string&) override { return Fail(ErrorCode::kUnsupported, "there is no file"); }
   Result<StoreStats> Stats() override {

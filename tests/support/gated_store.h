@@ -124,6 +124,7 @@ class GatedStore final : public store::Store {
   Result<store::Removed> Remove(std::string_view tenant, const store::RemoveRequest& request) override {
     return inner_->Remove(tenant, request);
   }
+  Result<bool> FinishRemovals(int64_t commits) override { return inner_->FinishRemovals(commits); }
   Result<store::CheckReport> Check() override { return inner_->Check(); }
   Status Backup(const std::string& path) override { return inner_->Backup(path); }
   Result<store::StoreStats> Stats() override { return inner_->Stats(); }

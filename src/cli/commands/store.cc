@@ -189,6 +189,11 @@ int Delete(LocalStore& local, const Arguments& arguments, const World& world) {
     sum.families += removed->families, sum.sessions += removed->sessions;
     sum.facts += removed->facts, sum.payloads += removed->payloads;
   }
+  // Of removals that were interrupted.
+  for (Result<bool> left = true; *left;) {
+    left = local.store->FinishRemovals(INT64_MAX);
+    if (!left) return Report(world, left.error());
+  }
   PrintFigures({{"families_removed", sum.families},
                 {"session_ids_removed", sum.sessions},
                 {"facts_removed", sum.facts},

@@ -141,14 +141,23 @@ ChunkDecoder::State ChunkDecoder::Take(char c) {
     case Part::kContent:
       return State::kBad;  // not taken byte by byte
     case Part::kContentEnd:
-      if (c == '\n') part_ = Part::kSize;
-      return c == '\r' || c == '\n' ? State::kNeedMore : State::kBad;
+      part_ = Part::kContentLf;
+      return c == '\r' ? State::kNeedMore : State::kBad;
+    case Part::kContentLf:
+      part_ = Part::kSize;
+      return c == '\n' ? State::kNeedMore : State::kBad;
     case Part::kTrailer:
-      if (++trailers_ > kMaxHead) return State::kBad;
-      if (c == '\r') return State::kNeedMore;
-      done_ = c == '\n' && line_ == 0;
-      line_ = c == '\n' ? 0 : line_ + 1;
+      if (++trailers_ > kMaxHead || c == '\n') return State::kBad;
+      if (c == '\r')
+        part_ = Part::kTrailerLf;
+      else
+        ++line_;
       return State::kNeedMore;
+    case Part::kTrailerLf:
+      part_ = Part::kTrailer;
+      done_ = line_ == 0;
+      line_ = 0;
+      return c == '\n' ? State::kNeedMore : State::kBad;
   }
   return State::kBad;
 }

@@ -38,7 +38,7 @@ class ChunkDecoder {
   State Feed(std::string_view* input, std::string* body);
 
  private:
-  enum class Part { kSize, kExtension, kSizeEnd, kContent, kContentEnd, kTrailer };
+  enum class Part { kSize, kExtension, kSizeEnd, kContent, kContentEnd, kContentLf, kTrailer, kTrailerLf };
   State TakeSize(char c);
   State Take(char c);
 

@@ -15,10 +15,15 @@ namespace {
 
 using capture::Encoding;
 
-// "localhost:4318" -> "localhost", "[::1]:4318" -> "::1"
+// "localhost:4318" -> "localhost", "[::1]:4318" -> "::1"; "" for what is no host.
 std::string HostName(std::string_view host) {
-  if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
-  return std::string(host.substr(0, host.find(':')));
+  bool six = host.starts_with('[');
+  size_t end = std::min(host.find(six ? ']' : ':'), host.size());
+  std::string_view name = host.substr(six, end - six), port = host.substr(end);
+  if (six && !port.empty()) port.remove_prefix(1);
+  bool digits = std::ranges::all_of(port.substr(!port.empty()), [](char c) { return c >= '0' && c <= '9'; });
+  bool whole = (!six || end < host.size()) && (port.empty() || port.front() == ':') && digits;
+  return whole ? std::string(name) : "";
 }
 
 // "Bearer KEY" or x-api-key; "" when there is none.
@@ -104,7 +109,9 @@ bool Service::OriginAllowed(const Request& request) const {
   std::string_view host = request.Header("host"), origin = request.Header("origin");
   // A name that was made to point at this machine is not ours: a page behind it must not get in without a
   // key.
-  if (!options_.key_required && !host.empty() && !IsLoopback(HostName(host))) return false;
+  bool named =
+      std::ranges::any_of(request.headers, [](const auto& header) { return header.first == "host"; });
+  if (!options_.key_required && named && !IsLoopback(HostName(host))) return false;
   if (origin.empty() || std::ranges::find(options_.origins, origin) != options_.origins.end()) return true;
   size_t scheme = origin.find("://");
   return scheme != std::string_view::npos && origin.substr(scheme + 3) == host;

@@ -118,8 +118,9 @@ TEST(Hostile, TwoLengthsAreRefused) {
 
 TEST(Hostile, BrokenChunksAre400) {
   LiveServer live;
-  for (const char* chunks :
-       {"x\r\n", "\r\n", "5\n{}", "ffffffffff\r\n", "2\r\n{}x\r\n0\r\n\r\n", "2;a\nb\r\n"}) {
+  for (const char* chunks : {"x\r\n", "\r\n", "5\n{}", "ffffffffff\r\n", "2\r\n{}x\r\n0\r\n\r\n",
+                             "2;a\nb\r\n", "2\r\n{}\n0\r\n\r\n", "2\r\n{}\r\r\n0\r\n\r\n",
+                             "2\r\n{}\r\n0\r\n\n", "2\r\n{}\r\n0\r\nA: b\n\r\n", "2\r\n{}\r\n0\r\n\r\r\n"}) {
     HttpClient client(live.port());
     ASSERT_TRUE(client.Send(std::string("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                                         "application/json\r\nTransfer-Encoding: chunked\r\n\r\n") +
@@ -214,6 +215,17 @@ TEST(Hostile, PagesOfOtherOriginsAreRefused) {
   ASSERT_TRUE(
       rebound.Send(Post("{}", {{"Host", "evil.example:4318"}, {"Origin", "http://evil.example:4318"}})));
   EXPECT_EQ(rebound.Read().status, 403);
+  for (const char* name : {"", "localhost:x@evil.example", "localhost:4318@evil.example", "localhost:43x",
+                           "[::1", "[::1]evil.example", "[::1]:x", "127.0.0.1.evil.example"}) {
+    HttpClient odd(live.port());
+    ASSERT_TRUE(odd.Send(Post("{}", {{"Host", name}})));
+    EXPECT_EQ(odd.Read().status, 403) << name;
+  }
+  for (const char* name : {"localhost", "localhost:4318", "127.0.0.1:1", "[::1]", "[::1]:4318"}) {
+    HttpClient good(live.port());
+    ASSERT_TRUE(good.Send(Post("{}", {{"Host", name}})));
+    EXPECT_EQ(good.Read().status, 200) << name;
+  }
 }
 
 TEST(Hostile, PathsNameRoutesAndNothingElse) {

@@ -223,16 +223,34 @@ class Corpus {
     return std::ranges::find(notes, "no_usable_record") == notes.end();
   }
 
-  // Units that speak of one session are read again, together.
-  void JoinSessions() {
-    // By source and id, and by agent and id: a log and its telemetry.
-    std::map<std::tuple<bool, std::string_view, std::string_view>, const Held*> by_id;
-    std::vector<size_t> above(plan_.units.size());
-    std::iota(above.begin(), above.end(), size_t{0});
-    auto root = [&](size_t at) {
-      while (above[at] != at) at = above[at] = above[above[at]];
+  // Which units belong together so far.
+  class UnitGroups {
+   public:
+    explicit UnitGroups(size_t units) : above_(units) { std::iota(above_.begin(), above_.end(), size_t{0}); }
+    size_t Root(size_t at) {
+      while (above_[at] != at) at = above_[at] = above_[above_[at]];
       return at;
-    };
+    }
+    void Join(const Held& one, const Held& other) {
+      size_t a = Root(one.units.front()), b = Root(other.units.front());
+      above_[std::max(a, b)] = std::min(a, b);
+    }
+    std::map<size_t, UnitSet> OfSeveral() {
+      std::map<size_t, UnitSet> groups;
+      for (size_t i = 0; i < above_.size(); ++i) groups[Root(i)].push_back(i);
+      std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });
+      return groups;
+    }
+
+   private:
+    std::vector<size_t> above_;
+  };
+  // By agent (true) or source, its name, and the session's id.
+  using HeldById = std::map<std::tuple<bool, std::string_view, std::string_view>, const Held*>;
+
+  // By source and id, and by agent and id: a log and its telemetry.
+  HeldById JoinEqualIds(UnitGroups* units) {
+    HeldById by_id;
     for (const Held& held : held_) {
       if (!HasRecords(held)) continue;
       for (bool by_agent : {false, true}) {
@@ -240,31 +258,36 @@ class Corpus {
         if (by_agent && name.empty()) continue;
         auto [first, fresh] =
             by_id.emplace(std::tuple(by_agent, name, std::string_view(held.calls.id)), &held);
-        if (fresh) continue;
-        size_t a = root(first->second->units.front()), b = root(held.units.front());
-        above[std::max(a, b)] = std::min(a, b);
+        if (!fresh) units->Join(*first->second, held);
       }
     }
-    // Sub-agents that other files hold than the session that spawned them.
+    return by_id;
+  }
+
+  // Sub-agents that other files hold than the session that spawned them.
+  void JoinSubAgents(HeldById* by_id, UnitGroups* units) {
     for (const Held& held : held_) {
       for (const std::string& id : held.calls.below)
-        by_id.emplace(std::tuple(false, std::string_view(held.item.source), std::string_view(id)), &held);
+        by_id->emplace(std::tuple(false, std::string_view(held.item.source), std::string_view(id)), &held);
     }
     auto join = [&](const Held& held, std::string_view other) {
-      auto found = other.empty() ? by_id.end() : by_id.find({false, held.item.source, other});
-      if (found == by_id.end()) return;
-      size_t a = root(found->second->units.front()), b = root(held.units.front());
-      above[std::max(a, b)] = std::min(a, b);
+      auto found = other.empty() ? by_id->end() : by_id->find({false, held.item.source, other});
+      if (found != by_id->end()) units->Join(*found->second, held);
     };
     for (const Held& held : held_) {
       join(held, held.calls.parent);
       for (const std::string& id : held.calls.missing) join(held, id);
     }
-    std::map<size_t, UnitSet> groups;
-    for (size_t i = 0; i < above.size(); ++i) groups[root(i)].push_back(i);
-    std::erase_if(groups, [](const auto& group) { return group.second.size() < 2; });
+  }
+
+  // Units that speak of one session are read again, together.
+  void JoinSessions() {
+    UnitGroups units(plan_.units.size());
+    HeldById by_id = JoinEqualIds(&units);
+    JoinSubAgents(&by_id, &units);
+    std::map<size_t, UnitSet> groups = units.OfSeveral();
     if (groups.empty()) return;
-    std::erase_if(held_, [&](const Held& held) { return groups.contains(root(held.units.front())); });
+    std::erase_if(held_, [&](const Held& held) { return groups.contains(units.Root(held.units.front())); });
     std::vector<UnitSet> jobs;
     for (auto& [first, set] : groups) jobs.push_back(std::move(set));
     Run(jobs, {});

@@ -73,13 +73,16 @@ class Maker {
       prompt += fresh;
       bool last = turn + 1 == turns;
       std::string call = last ? "" : fmt::format("call_{}", Id(key + " tool"));
-      Call(key, parent, prompt, cached, output, call);
+      Call(key, parent, {prompt, cached, output}, call);
       cached = prompt, prompt += output;
       if (!last) Tool(who, key, parent, turn, call);
     }
   }
 
-  void Call(const std::string& key, const std::string& parent, int64_t input, int64_t cached, int64_t output,
+  struct Tokens {
+    int64_t input = 0, cached = 0, output = 0;
+  };
+  void Call(const std::string& key, const std::string& parent, const Tokens& tokens,
             const std::string& asks) {
     Span span{Id(key), parent, fmt::format("chat {}", kModel), now_, 0, false, {}};
     span.end_ns = Pass(Pick(key + " ms", 5, 900));
@@ -93,9 +96,9 @@ class Maker {
         Text("gen_ai.request.model", std::string(kModel)),
         Text("gen_ai.response.model", std::string(kModel)),
         Text("gen_ai.response.id", "resp_" + Id(key + " response")),
-        Number("gen_ai.usage.input_tokens", input),
-        Number("gen_ai.usage.cache_read.input_tokens", cached),
-        Number("gen_ai.usage.output_tokens", output),
+        Number("gen_ai.usage.input_tokens", tokens.input),
+        Number("gen_ai.usage.cache_read.input_tokens", tokens.cached),
+        Number("gen_ai.usage.output_tokens", tokens.output),
         Text("gen_ai.input.messages",
              fmt::format(R"([{{"role":"user","parts":[{{"type":"text","content":"Check {}"}}]}}])", name_)),
         Text("gen_ai.output.messages", fmt::format(R"([{{"role":"assistant","parts":[{}]}}])", parts)),

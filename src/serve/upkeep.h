@@ -54,7 +54,7 @@ class Upkeep {
   std::condition_variable wake_;
   std::atomic<bool> stop_{false};
   int64_t tidied_ns_ = 0;
-  bool behind_ = false;                     // the index or a removal has more to do at once
+  std::atomic<bool> behind_{false};         // the index or a removal has more to do at once
   int64_t appends_ = 0;                     // when it was last looked
   std::optional<int64_t> behind_since_ns_;  // the full-text index
   std::string complaint_;                   // last thing said, so that it is not said again and again

@@ -47,14 +47,15 @@ class Store:
         assert self.server.wait(30) == 0
         self.server = None
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, key=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        connection.request(method, path, body, headers | ({"x-api-key": key} if key else {}))
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
-    def run(self, *arguments):
-        done = subprocess.run([self.program, "store", *arguments], capture_output=True, text=True, timeout=60)
+    def run(self, *arguments, command="store"):
+        done = subprocess.run([self.program, command, *arguments], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         return done.stdout
 
@@ -93,6 +94,15 @@ def delete_all(store):
         store.plant(trace, word, LONG_AGO_NS if trace == age else NOW_NS,
                     key=word + ".of.an.attribute" if trace == key else "other")
     store.settle(words)
+
+    theirs, word = "9" * 32, "Wolverine"
+    tenant = store.run("add", "--tenant", "team-a", "--store", store.path, command="key").strip()
+    assert store.ask("POST", "/v1/traces", span(theirs, word, NOW_NS), tenant) == (200, "{}")
+    assert store.files_with(word)
+    store.run("delete", "--everything", "--tenant", "team-b", "--store", store.path)
+    assert store.files_with(word), "another tenant's"
+    store.run("delete", "--everything", "--tenant", "team-a", "--store", store.path)
+    store.expect_gone(theirs, word, "a whole tenant")
 
     store.run("delete", command + "-conversation", "--store", store.path)
     store.expect_gone(command, words[command], "the command, beside a running server")

@@ -10,6 +10,7 @@
 #include "cli/inputs.h"
 #include "cli/local_store.h"
 #include "cli/table.h"
+#include "history/history.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -18,6 +19,7 @@ constexpr Flag kFlags[] = {
     kStoreFlag,
     {"--older-than", "AGE", "delete: sessions whose last record is older: 30d, 12h", FlagKind::kValue},
     {"--everything", "", "delete: all sessions", FlagKind::kSwitch},
+    {"--tenant", "NAME", "delete: of this tenant (default: local)", FlagKind::kValue},
     {"--dry-run", "", "delete: say what would go", FlagKind::kSwitch},
     kJsonFlag,
 };
@@ -123,6 +125,10 @@ Result<int64_t> AgeOf(std::string_view text) {
   return *count * unit;
 }
 
+std::string TenantOf(const Arguments& arguments) {
+  return arguments.Has("--tenant") ? arguments.Value("--tenant") : std::string(kLocalTenant);
+}
+
 Result<std::vector<store::RemoveRequest>> RequestsOf(store::Store& store, const Arguments& arguments) {
   std::vector<std::string> names(arguments.positional.begin() + 1, arguments.positional.end());
   int ways = static_cast<int>(!names.empty()) + static_cast<int>(arguments.Has("--older-than")) +
@@ -139,25 +145,26 @@ Result<std::vector<store::RemoveRequest>> RequestsOf(store::Store& store, const 
   }
   for (const std::string& name : names) {
     // A full id is enough, whether or not the session was compiled already.
-    if (store.IsChanged(kLocalTenant, name)) {
+    if (store.IsChanged(TenantOf(arguments), name)) {
       requests.emplace_back().session_id = name;
       continue;
     }
-    auto chosen = ReadStored(store, {name});
+    auto chosen = history::FindSession(store, TenantOf(arguments), name);
     if (!chosen) return std::unexpected(chosen.error());
-    for (const Compiled& item : *chosen) requests.emplace_back().session_id = item.card.session_id;
+    requests.emplace_back().session_id = chosen->card.session_id;
   }
   return requests;
 }
 
 // Which sessions a request would take out.
-Result<int64_t> CountSessions(store::Store& store, const store::RemoveRequest& request) {
+Result<int64_t> CountSessions(store::Store& store, const std::string& tenant,
+                              const store::RemoveRequest& request) {
   if (request.session_id) return 1;
   int64_t count = 0;
   store::ListRequest list;
   list.limit = store::kMaxPage;
   do {
-    auto page = store.ListSessions(kLocalTenant, list);
+    auto page = store.ListSessions(tenant, list);
     if (!page) return std::unexpected(page.error());
     count += std::ranges::count_if(page->sessions, [&](const store::SessionSummary& session) {
       auto last = session.end_ns ? session.end_ns : session.start_ns;
@@ -175,7 +182,7 @@ int Delete(LocalStore& local, const Arguments& arguments, const World& world) {
   if (arguments.Has("--dry-run")) {
     int64_t sessions = 0;
     for (const store::RemoveRequest& request : *requests) {
-      auto count = CountSessions(*local.store, request);
+      auto count = CountSessions(*local.store, TenantOf(arguments), request);
       if (!count) return Report(world, count.error());
       sessions += *count;
     }
@@ -184,7 +191,7 @@ int Delete(LocalStore& local, const Arguments& arguments, const World& world) {
   }
   store::Removed sum;
   for (const store::RemoveRequest& request : *requests) {
-    auto removed = local.store->Remove(kLocalTenant, request);
+    auto removed = local.store->Remove(TenantOf(arguments), request);
     if (!removed) return Report(world, removed.error());
     sum.families += removed->families, sum.sessions += removed->sessions;
     sum.facts += removed->facts, sum.payloads += removed->payloads;
@@ -241,14 +248,16 @@ const Command kStore = {
     .usage =
         "store stats|check|vacuum [FILE] [--json]\n"
         "       clawtrace store backup TARGET [--store FILE]\n"
-        "       clawtrace store delete SESSION...|--older-than AGE|--everything [--dry-run] [--store FILE]",
+        "       clawtrace store delete SESSION...|--older-than AGE|--everything [--tenant NAME] [--dry-run] "
+        "[--store FILE]",
     .details =
         "stats counts; check reads everything and compares it with what it must be (exit code 1: something\n"
         "is wrong); vacuum gives free space back to the file system; backup writes a copy as of one moment\n"
         "while others read and write. delete takes sessions out with everything that only they need: facts,\n"
         "texts, payloads, words of the index, copies in the write-ahead log. What is deleted is not "
         "imported\n"
-        "again, unless its file changes or everything was deleted. Backups hold what they held.",
+        "again, unless its file changes or everything was deleted. Backups hold what they held. What a\n"
+        "server took with the key of a tenant is the tenant's: --tenant.",
     .flags = kFlags,
     .run = Run,
 };

@@ -31,7 +31,8 @@ missing_packages() {
 build_preset() {
   local preset=$1
   shift
-  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
+  # Again when the presets have changed: what was configured before keeps its old settings.
+  [ "build/$preset/build.ninja" -nt CMakePresets.json ] || cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
     cat "build/$preset.log" >&2
     die "cannot configure preset $preset"
   }

@@ -102,8 +102,7 @@ struct Waiting {
 
   void Done(const Result<store::Appended>& appended) {
     service.store_well = SaysWell(appended);
-    request.Release();
-    if (!appended) return reply(ProblemFor(request, ProblemOf(appended.error())));
+    if (!appended) return Refuse(&request, ProblemOf(appended.error()), reply);
     Answer();
   }
   // The store was not asked where there was nothing to store.

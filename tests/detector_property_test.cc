@@ -21,7 +21,7 @@ TEST(DetectorPropertyTest, LawsHoldInGeneratedSessions) {
     for (char& byte : bytes) byte = static_cast<char>(random());
     Session session = test::ToolSessionMaker(bytes).Make();
     test::CheckDetectors(session, book);
-    auto meanings = compile::MeaningsOf(session);
+    auto meanings = tools::MeaningsOf(session);
     compile::Scene scene(session, meanings);
     for (const compile::Detector* detector : compile::Detectors())
       findings[detector->name] += detector->find(scene).size();

@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/value.h"
-#include "compile/python_text.h"
 #include "support/data.h"
+#include "tools/python_text.h"
 
 namespace clawtrace {
 namespace {
@@ -71,14 +71,14 @@ TEST(ReferenceViewTest, BrokenLogsGiveACardWhereTheReferenceStops) {
 TEST(PythonTextTest, SpellsLikePython) {
   JsonParser parser;
   Json value = *parser.Parse(R"({"b":[1,1.0,-0.5,1e-7,1e300,true,null],"a":"\"é\n\u0001\\","c":{}})");
-  EXPECT_EQ(compile::PythonDumps(value),
+  EXPECT_EQ(tools::PythonDumps(value),
             "{\"a\": \"\\\"é\\n\\u0001\\\\\", \"b\": [1, 1.0, -0.5, 1e-07, 1e+300, true, null], \"c\": {}}");
-  EXPECT_EQ(compile::PythonStr(value),
+  EXPECT_EQ(tools::PythonStr(value),
             "{'b': [1, 1.0, -0.5, 1e-07, 1e+300, True, None], 'a': '\"é\\n\\x01\\\\', 'c': {}}");
-  EXPECT_EQ(compile::PythonRound(2.675, 2), "2.67") << "halves go by the binary value, as in Python";
-  EXPECT_EQ(compile::PythonRound(2, 4), "2.0");
-  EXPECT_EQ(compile::FirstCharacters("aé漢b", 3), "aé漢");
-  EXPECT_EQ(compile::LastCharacters("aé漢b", 2), "漢b");
+  EXPECT_EQ(tools::PythonRound(2.675, 2), "2.67") << "halves go by the binary value, as in Python";
+  EXPECT_EQ(tools::PythonRound(2, 4), "2.0");
+  EXPECT_EQ(tools::FirstCharacters("aé漢b", 3), "aé漢");
+  EXPECT_EQ(tools::LastCharacters("aé漢b", 2), "漢b");
 }
 
 }  // namespace

@@ -7,12 +7,18 @@
 #include <string_view>
 #include <vector>
 
-#include "compile/tool_meaning.h"
-#include "compile/write_index.h"
 #include "model/session.h"
 #include "pricing/attribution.h"
+#include "tools/tool_meaning.h"
+#include "tools/write_index.h"
 
 namespace clawtrace::compile {
+
+using tools::MeaningOf;
+using tools::MeaningsOf;
+using tools::ToolClass;
+using tools::ToolMeaning;
+using tools::WriteIndex;
 
 // What detectors of observations look at besides.
 struct SceneMoney {

@@ -168,12 +168,12 @@ TEST(FailuresTest, UnrelatedSuccessDoesNotRepair) {
 }
 
 TEST(PathTest, Normalise) {
-  EXPECT_EQ(NormalisePath("./a//b/../c", "/w"), "a/c");
-  EXPECT_EQ(NormalisePath("/w/a", "/w/"), "a");
-  EXPECT_EQ(NormalisePath("/w", "/w"), ".");
-  EXPECT_EQ(NormalisePath("../x", "/w"), "../x");
-  EXPECT_EQ(NormalisePath("/../x", "/w"), "/x");
-  EXPECT_EQ(NormalisePath("/wider/a", "/w"), "/wider/a");
+  EXPECT_EQ(tools::NormalisePath("./a//b/../c", "/w"), "a/c");
+  EXPECT_EQ(tools::NormalisePath("/w/a", "/w/"), "a");
+  EXPECT_EQ(tools::NormalisePath("/w", "/w"), ".");
+  EXPECT_EQ(tools::NormalisePath("../x", "/w"), "../x");
+  EXPECT_EQ(tools::NormalisePath("/../x", "/w"), "/x");
+  EXPECT_EQ(tools::NormalisePath("/wider/a", "/w"), "/wider/a");
 }
 
 }  // namespace

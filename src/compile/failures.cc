@@ -152,8 +152,9 @@ bool Repairs(const Scene& scene, const Failure& failure, size_t later) {
     constexpr std::string_view kMissing = "missing_command:";
     if (failure.error_class.starts_with(kMissing)) {
       std::string_view missing = std::string_view(failure.error_class).substr(kMissing.size());
-      return std::any_of(now.shell.parts.begin(), now.shell.parts.end(),
-                         [&](const SimpleCommand& part) { return IsVariantOf(missing, part.program); });
+      return std::any_of(
+          now.shell.parts.begin(), now.shell.parts.end(),
+          [&](const tools::SimpleCommand& part) { return IsVariantOf(missing, part.program); });
     }
     return was.shell.program() == now.shell.program() && !now.shell.program().empty() &&
            AreAlike(was.command, now.command);
@@ -245,7 +246,7 @@ class Prospects {
         if (!name.empty()) by_path_[name].push_back(i);
       }
       std::set<std::string> programs;
-      for (const SimpleCommand& part : meaning.shell.parts) programs.insert(part.program);
+      for (const tools::SimpleCommand& part : meaning.shell.parts) programs.insert(part.program);
       for (const std::string& program : programs) {
         if (!program.empty()) by_program_[program.substr(0, kPrefix)].push_back(i);
       }

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "compile/near_groups.h"
-#include "compile/python_text.h"
+#include "tools/python_text.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -58,7 +58,7 @@ int64_t IntOf(Json value) {
 
 Json FirstTrue(Json item, std::initializer_list<std::string_view> keys) {
   for (std::string_view key : keys) {
-    if (Json value = item[key]; PythonTruth(value)) return value;
+    if (Json value = item[key]; tools::PythonTruth(value)) return value;
   }
   return {};
 }
@@ -67,10 +67,10 @@ Call CallOf(Json item) {
   Call call;
   if (Json name = FirstTrue(item, {"name", "toolName", "tool"}); name.is_string()) call.name = name.text();
   Json args = FirstTrue(item, {"arguments", "partialJson", "input", "args", "params"});
-  call.args = PythonDumps(args);
+  call.args = tools::PythonDumps(args);
   if (args.is_string()) {
     JsonParser parser;
-    if (auto parsed = parser.Parse(args.text())) call.args = PythonDumps(*parsed);
+    if (auto parsed = parser.Parse(args.text())) call.args = tools::PythonDumps(*parsed);
   }
   return call;
 }
@@ -102,14 +102,14 @@ void AddResult(Json message, size_t record, Log* log) {
   if (!message["content"].is_array()) return;
   message["content"].ForEachItem([&](Json item) {
     Json error = item["error"];
-    if (!PythonTruth(error) && PythonTruth(item["isError"])) error = item["text"];
-    if (PythonTruth(error)) {
+    if (!tools::PythonTruth(error) && tools::PythonTruth(item["isError"])) error = item["text"];
+    if (tools::PythonTruth(error)) {
       std::string id(FirstTrue(item, {"toolCallId", "id"}).text());
       log->failures.push_back(
-          {record, std::move(id), std::string(FirstCharacters(PythonStr(error), kErrorText))});
+          {record, std::move(id), std::string(tools::FirstCharacters(tools::PythonStr(error), kErrorText))});
     }
     if (std::string_view text = item["text"].text(); !text.empty() && !log->result_texts.contains(record))
-      log->result_texts[record] = LastCharacters(text, kChildTail);
+      log->result_texts[record] = tools::LastCharacters(text, kChildTail);
   });
 }
 
@@ -124,7 +124,7 @@ Log ReadLog(std::string_view text) {
     if (!parsed || !parsed->is_object()) continue;
     std::string_view type = (*parsed)["type"].text();
     if (type == "model_change" && !log.model)
-      log.model = PythonStr((*parsed)["provider"]) + "/" + PythonStr((*parsed)["modelId"]);
+      log.model = tools::PythonStr((*parsed)["provider"]) + "/" + tools::PythonStr((*parsed)["modelId"]);
     Json message = (*parsed)["message"];
     if (type != "message" || !message.is_object()) continue;
     if (message["role"].text() == "assistant") AddAssistant(message, record, &log);
@@ -197,7 +197,7 @@ std::set<std::string> WordsOf(std::string_view text) {
       finish(), ++i;
       continue;
     }
-    size_t bytes = FirstCharacters(std::string_view(lower).substr(i), 1).size();
+    size_t bytes = tools::FirstCharacters(std::string_view(lower).substr(i), 1).size();
     uint32_t code = static_cast<uint8_t>(lower[i]);
     if (bytes > 1) code &= 0x7FU >> bytes;
     for (size_t k = 1; k < bytes; ++k) code = code << 6 | (static_cast<uint8_t>(lower[i + k]) & 0x3F);
@@ -235,7 +235,7 @@ class Printer {
       out_.BeginObject();
       out_.Field("span_id", "llm_" + std::to_string(span->record));
       out_.Field("model", log_.model.value_or("unknown"));
-      out_.Key("cost_usd"), out_.Number(PythonRound(span->cost, 5));
+      out_.Key("cost_usd"), out_.Number(tools::PythonRound(span->cost, 5));
       Tokens("tokens", span->tokens);
       out_.Field("role_hint", span->role);
       out_.Key("tool_calls_in_turn"), out_.BeginArray();
@@ -266,7 +266,7 @@ class Printer {
       for (const std::vector<size_t>& group : AnchoredGroups(args)) {
         out_.BeginObject();
         out_.Field("tool", name), out_.Field("count", static_cast<int64_t>(group.size()));
-        out_.Field("args_sample", FirstCharacters(args[group.front()], kArgsSample));
+        out_.Field("args_sample", tools::FirstCharacters(args[group.front()], kArgsSample));
         out_.EndObject();
       }
     }
@@ -285,9 +285,9 @@ class Printer {
         out_.BeginObject();
         Field("tool", call.name);
         out_.Key("output_used_in_final_heuristic");
-        out_.Number(PythonRound(near ? Overlap(text->second, final_message) : 0, 2));
+        out_.Number(tools::PythonRound(near ? Overlap(text->second, final_message) : 0, 2));
         out_.Field("_note", "heuristic: Jaccard overlap; not authoritative");
-        out_.Field("args_sample", FirstCharacters(call.args, kSpawnSample));
+        out_.Field("args_sample", tools::FirstCharacters(call.args, kSpawnSample));
         out_.EndObject();
       }
     }
@@ -307,7 +307,7 @@ class Printer {
   }
 
  private:
-  static double Rounded(double cost) { return std::stod(PythonRound(cost, 5)); }
+  static double Rounded(double cost) { return std::stod(tools::PythonRound(cost, 5)); }
   void Name(const std::optional<std::string>& name) {
     if (name)
       out_.String(*name);
@@ -331,14 +331,15 @@ std::string ReferenceCard(const ReferenceInput& input, bool json) {
     cost += span.cost, calls += static_cast<int64_t>(span.calls.size());
     for (size_t k = 0; k < tokens.size(); ++k) tokens[k] += span.tokens[k];
   }
-  std::string_view final_message =
-      input.final_message.empty() ? FirstCharacters(log.last_text, kFinalMessage) : input.final_message;
+  std::string_view final_message = input.final_message.empty()
+                                       ? tools::FirstCharacters(log.last_text, kFinalMessage)
+                                       : input.final_message;
   DocWriter out(json ? DocWriter::Format::kJson : DocWriter::Format::kYaml);
   Printer printer(log, &out);
   out.BeginObject();
   out.Field("task_id", input.task_id);
   out.Field("model", log.model.value_or("unknown"));
-  out.Key("total_cost_usd"), out.Number(PythonRound(cost, 4));
+  out.Key("total_cost_usd"), out.Number(tools::PythonRound(cost, 4));
   printer.Tokens("total_tokens", tokens);
   out.Field("llm_call_count", static_cast<int64_t>(log.spans.size()));
   out.Field("tool_call_count", calls);

@@ -21,10 +21,10 @@ inline bool Touches(std::string_view written, std::string_view read) {
 
 inline bool NamesAWriteTo(const compile::Scene& scene, size_t writer, size_t reader) {
   const Step& step = scene.session.steps[writer];
-  const compile::ToolMeaning& meaning = scene.meanings[writer];
+  const tools::ToolMeaning& meaning = scene.meanings[writer];
   if (step.kind == StepKind::kLlmCall || meaning.read_only || step.abandoned) return false;
   bool file_tool =
-      meaning.tool_class == compile::ToolClass::kEdit || meaning.tool_class == compile::ToolClass::kWrite;
+      meaning.tool_class == tools::ToolClass::kEdit || meaning.tool_class == tools::ToolClass::kWrite;
   if (step.result.status == ToolStatus::kError && !meaning.writes_unknown && !file_tool) return false;
   return std::ranges::any_of(meaning.writes, [&](const std::string& written) {
     return std::ranges::any_of(scene.meanings[reader].reads,
@@ -65,7 +65,7 @@ inline void CheckWriteIndex(const compile::Scene& scene) {
 }
 
 inline void CheckDetectors(const Session& session, const PriceBook& book) {
-  auto meanings = compile::MeaningsOf(session);
+  auto meanings = tools::MeaningsOf(session);
   compile::Scene scene(session, meanings);
   for (const compile::Detector* detector : compile::Detectors()) {
     for (const compile::Finding& finding : detector->find(scene)) CheckFinding(scene, *detector, finding);

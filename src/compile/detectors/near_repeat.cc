@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "compile/detector.h"
 #include "compile/near_groups.h"
-#include "compile/read_range.h"
+#include "tools/read_range.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -22,7 +22,7 @@ constexpr size_t kBlock = 2048;
 std::string ResourceOfCommand(const ToolMeaning& meaning) {
   if (meaning.reads.empty()) return {};
   std::string key;
-  for (const SimpleCommand& part : meaning.shell.parts) key += part.program + "|";
+  for (const tools::SimpleCommand& part : meaning.shell.parts) key += part.program + "|";
   for (const std::string& path : meaning.reads) key += path + "|";
   return key;
 }
@@ -42,7 +42,7 @@ std::string ResourceOf(const Step& step, const ToolMeaning& meaning) {
   if (!meaning.read_only || step.tool.args_bytes > static_cast<int64_t>(step.tool.args.size())) return {};
   switch (meaning.tool_class) {
     case ToolClass::kExec:
-      return RangeOf(step, meaning) ? std::string() : ResourceOfCommand(meaning);
+      return tools::RangeOf(step, meaning) ? std::string() : ResourceOfCommand(meaning);
     case ToolClass::kSearch:
       return ResourceOfSearch(step, meaning);
     case ToolClass::kList:

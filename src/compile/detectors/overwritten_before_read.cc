@@ -12,7 +12,7 @@
 namespace clawtrace::compile {
 namespace {
 
-bool OnlyPrints(const SimpleCommand& part) {
+bool OnlyPrints(const tools::SimpleCommand& part) {
   return part.program == "echo" || part.program == "printf" || part.program == "cat" || part.program.empty();
 }
 
@@ -39,7 +39,7 @@ bool OnlyShowsNamed(const ToolMeaning& meaning) {
   bool plain = meaning.read_only && !meaning.shell.parts.empty() && !meaning.command.contains('<');
   return plain &&
          std::ranges::all_of(meaning.shell.parts,
-                             [&](const SimpleCommand& part) {
+                             [&](const tools::SimpleCommand& part) {
                                return std::ranges::find(kShows, part.program) != kShows.end();
                              }) &&
          std::ranges::all_of(meaning.reads, [](const std::string& path) {

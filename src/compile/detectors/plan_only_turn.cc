@@ -13,10 +13,10 @@ namespace {
 
 // "echo done": no file, no variable, nothing run.
 bool OnlyPrintsItself(const ToolMeaning& meaning) {
-  const ShellCommand& shell = meaning.shell;
+  const tools::ShellCommand& shell = meaning.shell;
   return meaning.tool_class == ToolClass::kExec && meaning.read_only && !shell.parts.empty() &&
          meaning.command.find_first_of("$`*?~") == std::string::npos && meaning.reads.empty() &&
-         std::ranges::all_of(shell.parts, [](const SimpleCommand& part) {
+         std::ranges::all_of(shell.parts, [](const tools::SimpleCommand& part) {
            return part.program == "echo" || part.program == "printf" || part.program == ":" ||
                   part.program == "true";
          });

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "compile/detector.h"
-#include "compile/read_range.h"
+#include "tools/read_range.h"
 
 namespace clawtrace::compile {
 namespace {
@@ -32,8 +32,8 @@ bool Contains(const ToolResult& earlier, const ToolResult& later) {
 
 // A head of what was shown: from the same line on, as long as it was kept, and shorter. What a client cuts it
 // cuts at the end.
-bool IsHead(const ToolResult& earlier, const ReadRange& had, const ToolResult& later,
-            const ReadRange& wants) {
+bool IsHead(const ToolResult& earlier, const tools::ReadRange& had, const ToolResult& later,
+            const tools::ReadRange& wants) {
   constexpr size_t kEnough = 512;
   if (had.first != wants.first || later.output_bytes > earlier.output_bytes) return false;
   size_t kept = std::min(earlier.output.size(), later.output.size());
@@ -42,7 +42,8 @@ bool IsHead(const ToolResult& earlier, const ReadRange& had, const ToolResult& l
   return kept >= kEnough && earlier.output.compare(0, kept, later.output, 0, kept) == 0;
 }
 
-bool Shows(const Scene& scene, size_t earlier, const ReadRange& had, size_t later, const ReadRange& wants) {
+bool Shows(const Scene& scene, size_t earlier, const tools::ReadRange& had, size_t later,
+           const tools::ReadRange& wants) {
   const Step &old = scene.session.steps[earlier], &step = scene.session.steps[later];
   if (old.tool.name == step.tool.name && old.tool.args_hash == step.tool.args_hash) return false;
   if (SameResult(old.result, step.result) || Contains(old.result, step.result)) return true;
@@ -54,7 +55,7 @@ bool Shows(const Scene& scene, size_t earlier, const ReadRange& had, size_t late
 std::vector<Finding> Find(const Scene& scene) {
   struct Shown {
     size_t step;
-    ReadRange range;
+    tools::ReadRange range;
   };
   constexpr size_t kLookBack = 8;                   // readings of one file
   std::map<std::string, std::vector<Shown>> shown;  // by path
@@ -62,7 +63,7 @@ std::vector<Finding> Find(const Scene& scene) {
   for (size_t i = 0; i < scene.session.steps.size(); ++i) {
     const Step& step = scene.session.steps[i];
     if (!MayRepeat(step, scene.meanings[i]) || step.result.output_bytes < kShortest) continue;
-    auto range = RangeOf(step, scene.meanings[i]);
+    auto range = tools::RangeOf(step, scene.meanings[i]);
     if (!range) continue;
     std::vector<Shown>& before = shown[range->path];
     std::optional<size_t> superset;

@@ -15,7 +15,7 @@ bool OnlyLists(const ToolMeaning& meaning) {
   if (meaning.tool_class == ToolClass::kList) return true;
   const auto& parts = meaning.shell.parts;
   return meaning.tool_class == ToolClass::kExec && !parts.empty() &&
-         std::ranges::all_of(parts, [](const SimpleCommand& part) {
+         std::ranges::all_of(parts, [](const tools::SimpleCommand& part) {
            return part.program == "ls" || part.program == "find" || part.program == "tree" ||
                   part.program == "fd" || part.program == "cd" || part.program == "pwd" ||
                   part.program == "head";

@@ -1,4 +1,4 @@
-#include "compile/python_text.h"
+#include "tools/python_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 namespace {
 
 // repr(float): shortest digits that read back, exponent below 1e-4 and from 1e16 on.
@@ -190,4 +190,4 @@ std::string_view LastCharacters(std::string_view text, size_t count) {
   return text;
 }
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -1,8 +1,8 @@
-#include "compile/write_index.h"
+#include "tools/write_index.h"
 
 #include <algorithm>
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 namespace {
 
 // Deeper paths come from nobody's disk; what is below that depth is lumped together.
@@ -76,4 +76,4 @@ std::optional<size_t> WriteIndex::Unnamed(size_t from, size_t to) const {
 }
 std::optional<size_t> WriteIndex::Any(size_t from, size_t to) const { return Between(any_, from, to); }
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

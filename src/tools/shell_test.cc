@@ -1,9 +1,9 @@
-#include "compile/shell.h"
+#include "tools/shell.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 namespace {
 
 TEST(ShellTest, ReadOnlyNeedsEveryPartOnTheList) {
@@ -56,4 +56,4 @@ TEST(ShellTest, AnyBytesAreSafe) {
 }
 
 }  // namespace
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "compile/shell.h"
 #include "model/session.h"
+#include "tools/shell.h"
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 
 enum class ToolClass { kRead, kList, kSearch, kFetch, kWrite, kEdit, kExec, kPlan, kSpawn, kOther };
 
@@ -36,4 +36,4 @@ std::string_view WordOf(ToolClass tool_class);  // "read", "list", "search", "fe
 // One meaning a step, computed once; LLM steps hold a default.
 std::vector<ToolMeaning> MeaningsOf(const Session& session);
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

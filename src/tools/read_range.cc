@@ -1,4 +1,4 @@
-#include "compile/read_range.h"
+#include "tools/read_range.h"
 
 #include <algorithm>
 #include <set>
@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 namespace {
 
 constexpr int64_t kDefaultLines = 2000;
@@ -89,4 +89,4 @@ std::optional<ReadRange> RangeOf(const Step& step, const ToolMeaning& meaning) {
   return std::nullopt;
 }
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

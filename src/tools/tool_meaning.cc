@@ -1,4 +1,4 @@
-#include "compile/tool_meaning.h"
+#include "tools/tool_meaning.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 namespace {
 
 struct KnownTool {
@@ -282,4 +282,4 @@ std::vector<ToolMeaning> MeaningsOf(const Session& session) {
   return meanings;
 }
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "compile/tool_meaning.h"
 #include "model/session.h"
+#include "tools/tool_meaning.h"
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 
 class WriteIndex {
  public:
@@ -37,4 +37,4 @@ class WriteIndex {
   std::unordered_map<std::string, Places> below_;  // by folder above a path written
 };
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "compile/tool_meaning.h"
 #include "model/session.h"
+#include "tools/tool_meaning.h"
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 
 struct ReadRange {
   std::string path;  // normalised
@@ -20,4 +20,4 @@ struct ReadRange {
 // reads kDefaultLines lines in most clients.
 std::optional<ReadRange> RangeOf(const Step& step, const ToolMeaning& meaning);
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 
 struct SimpleCommand {
   std::string program;  // without folder; "" for a lone redirection
@@ -29,4 +29,4 @@ struct ShellCommand {
 // Never fails: text that is not well-formed shell gives what can be told of it.
 ShellCommand ParseShell(std::string_view line);
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -1,9 +1,9 @@
-#include "compile/shell.h"
+#include "tools/shell.h"
 
 #include <algorithm>
 #include <array>
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 namespace {
 
 template <size_t N>
@@ -320,4 +320,4 @@ ShellCommand ParseShell(std::string_view line) {
   return command;
 }
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

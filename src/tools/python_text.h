@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 
-namespace clawtrace::compile {
+namespace clawtrace::tools {
 
 bool PythonTruth(Json value);                       // bool(value); a missing value is None
 std::string PythonDumps(Json value);                // json.dumps(value, sort_keys=True, ensure_ascii=False)
@@ -17,4 +17,4 @@ std::string PythonRound(double value, int digits);  // repr(round(value, digits)
 std::string_view FirstCharacters(std::string_view text, size_t count);
 std::string_view LastCharacters(std::string_view text, size_t count);
 
-}  // namespace clawtrace::compile
+}  // namespace clawtrace::tools

@@ -133,6 +133,7 @@ TEST(SweReportTest, FormsOfReports) {
   EXPECT_EQ(verdict(R"({"resolved_ids":["a__b-2"],"unresolved_ids":["a__b-1"]})"), Verdict::kFailure);
   EXPECT_EQ(verdict(R"({"resolved":["a__b-1"],"applied":["a__b-1"]})"), Verdict::kSuccess);
   EXPECT_EQ(verdict(R"({"resolved_ids":["a__b-2"]})"), Verdict::kUnknown);
+  EXPECT_EQ(verdict(R"({"submitted_ids":["a__b-1"],"error_ids":["a__b-1"]})"), Verdict::kError);
   EXPECT_EQ(verdict("[1"), Verdict::kUnknown);
   EXPECT_EQ(ReportPaths("runs/x/x.traj"),
             "runs/x/report.json\nruns/x/results.json\nruns/report.json\nruns/results.json");

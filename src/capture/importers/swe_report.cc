@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "capture/importers/log_text.h"
 #include "capture/importers/trajectory.h"
+#include "model/benchmarks.h"
 
 namespace clawtrace::capture {
 
@@ -29,23 +30,13 @@ std::optional<Outcome> OutcomeInReport(std::string_view report, std::string_view
   JsonParser parser;
   auto root = parser.Parse(report);
   if (!root) return std::nullopt;
-  std::optional<bool> resolved;
-  if (Json own = (*root)[instance]; own.is_object()) resolved = own["resolved"].boolean();
-  if (!resolved && (*root)["instance_id"].text() == instance) resolved = (*root)["resolved"].boolean();
-  auto listed = [&](std::string_view key) {
-    bool found = false;
-    (*root)[key].ForEachItem([&](Json item) { found = found || item.text() == instance; });
-    return found;
-  };
-  for (std::string_view key : {"resolved", "resolved_ids", "resolved_instances"}) {
-    if (!resolved && listed(key)) resolved = true;
+  for (const InstanceVerdict& verdict : SweVerdicts(*root)) {
+    if (verdict.instance != instance) continue;
+    Outcome outcome = OutcomeOfReward(verdict.verdict == Verdict::kSuccess ? 1 : 0, "swe-bench");
+    outcome.verdict = verdict.verdict;
+    return outcome;
   }
-  for (std::string_view key : {"unresolved", "unresolved_ids", "submitted_ids", "completed_ids", "generated",
-                               "no_generation", "empty_patch_ids", "error_ids", "applied"}) {
-    if (!resolved && listed(key)) resolved = false;
-  }
-  if (!resolved) return std::nullopt;
-  return OutcomeOfReward(*resolved ? 1 : 0, "swe-bench");
+  return std::nullopt;
 }
 
 std::string_view InstanceOfPath(std::string_view path) {

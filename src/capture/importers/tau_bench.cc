@@ -1,23 +1,13 @@
 // tau-bench trajectories: a task, its reward and the conversation as OpenAI chat messages; one document, or
 // an array of them. docs/formats/tau-bench.md says what is read.
-#include "base/hash.h"
 #include "base/text.h"
 #include "capture/document_reader.h"
 #include "capture/importers/log_text.h"
 #include "capture/importers/trajectory.h"
+#include "model/benchmarks.h"
 
 namespace clawtrace::capture {
 namespace {
-
-bool IsRun(Json run) {
-  return run["task_id"] && run["reward"] && (run["traj"].is_array() || run["info"]["task"].is_object());
-}
-
-// "0", "retail-12": tau-bench numbers its tasks.
-std::string NameOf(Json id) {
-  if (auto number = id.integer()) return std::to_string(*number);
-  return Cut(id.text(), 64);
-}
 
 class Reader final : public JsonDocumentReader {
  public:
@@ -32,17 +22,13 @@ class Reader final : public JsonDocumentReader {
  private:
   void OnRun(Json run) {
     if (!run.is_object()) return Skip("not-an-object");
-    if (!IsRun(run)) return Skip("missing:traj");
-    std::string task = NameOf(run["task_id"]), trial = NameOf(run["trial"]);
-    if (task.empty()) return Skip("wrong-type:task_id");
-    // Two domains number their tasks alike; what is asked tells them apart.
-    std::string asked = HexOf(Hash64(run["info"]["task"].Canonical())).substr(0, 8);
-    std::string whole = HexOf(Hash64(run.Canonical())).substr(0, 8);
-    Trajectory out("tau-bench", "task-" + task + "-trial-" + (trial.empty() ? "0" : trial) + "-" + whole,
-                   &sink());
+    if (!IsTauRun(run)) return Skip("missing:traj");
+    auto names = NamesOfTauRun(run);
+    if (!names) return Skip("wrong-type:task_id");
+    Trajectory out("tau-bench", names->session, &sink());
     SessionInfo info;
     info.agent = "tau-bench";
-    info.task_id = "tau-bench-" + task + "-" + asked;
+    info.task_id = names->task;
     info.notes = {"model_not_logged", "usage_not_logged"};
     out.Session(std::move(info));
     if (!run["traj"].is_array()) Skip("missing:traj");
@@ -95,7 +81,7 @@ bool Sniff(std::string_view head) {
     return false;
   JsonParser parser;
   Json document = HeadDocument(head, &parser);
-  return IsRun(document.is_array() ? document.at(0) : document);
+  return IsTauRun(document.is_array() ? document.at(0) : document);
 }
 
 std::unique_ptr<LogReader> Open(const FileContext&, FactSink* sink) { return std::make_unique<Reader>(sink); }

@@ -15,6 +15,8 @@ WRAPPED = {
     "cmark": ["skill/"],
     "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc", "store/sqlite.cc"],
     "zstd.h": ["capture/unzip.cc", "store/squeeze.cc"],
+    "archive": ["replay/unpack.cc"],
+    "pugixml.hpp": ["replay/verdict_readers/junit.cc"],
     "zlib.h": ["capture/unzip.cc"],
     "boost/beast/": ["serve/http_head.cc"],
     "boost/": ["serve/net.h", "serve/connection.h", "serve/server.cc", "serve/stream.cc"],

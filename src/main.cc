@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "replay/sandbox/program.h"
 
 namespace {
 
@@ -64,6 +65,7 @@ void FindFolders(clawtrace::cli::World* world) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (auto code = clawtrace::replay::RunAsWorkplaceProcess(argc, argv)) return *code;
   std::ios::sync_with_stdio(false);
   clawtrace::cli::World world;
   world.home = Environment("HOME");
@@ -74,6 +76,8 @@ int main(int argc, char** argv) {
   world.threads = std::max(1u, std::thread::hardware_concurrency());
   FindData(&world);
   world.program = FindProgram();
+  std::error_code error;
+  world.self_path = fs::read_symlink("/proc/self/exe", error).string();
   FindFolders(&world);
   int code = clawtrace::cli::Main(argc, argv, world);
   std::cout.flush();

@@ -22,6 +22,9 @@ WRAPPED = {
     "boost/": ["serve/net.h", "serve/connection.h", "serve/server.cc", "serve/stream.cc"],
     "nghttp2/": ["serve/http2.cc"],
     "libdeflate": ["serve/gzip.cc"],
+    "seccomp.h": ["replay/sandbox/deny_calls.cc"],
+    "linux/": ["replay/sandbox/isolate.cc"],
+    "net/if.h": ["replay/sandbox/isolate.cc"],
 }
 # Free to use everywhere: formatting, and what a test needs.
 EVERYWHERE = ("fmt/",)

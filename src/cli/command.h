@@ -21,6 +21,7 @@ struct World {
   std::string store_path;  // CLAWTRACE_STORE, else below the user's data folder; "" = none
   std::string program;     // what identifies this build: caches of another are not used
   std::string data_hint;   // where was looked
+  std::string self_path;   // of this very file, to be started again; "" when not known
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
   bool err_is_terminal = false;

@@ -17,7 +17,7 @@ namespace clawtrace::replay {
 struct Limits {
   int64_t wall_ms = 60'000;                 // of one command
   int64_t cpu_s = 60;                       // of one process
-  int64_t memory_bytes = int64_t{2} << 30;  // of one process, and of all where control groups allow it
+  int64_t memory_bytes = int64_t{2} << 30;  // of all processes together; looked at every 20 ms
   int64_t processes = 256;                  // at once
   int64_t file_bytes = int64_t{256} << 20;  // of one file
   int64_t disk_bytes = int64_t{1} << 30;    // of all that is written
@@ -56,8 +56,8 @@ struct CommandResult {
   int64_t output_bytes = 0;  // of the whole; more than output.size() when it was cut
   std::string final_cwd;     // shell commands: where the shell stood at its end; "" when not known
   int64_t left_running = 0;  // processes that it left behind (they live until the workplace is closed)
-  std::string limit;         // the limit that ended it: "wall", "cpu", "memory", "processes", "disk"; "" none
-  std::string error;         // kNotStarted: why
+  std::string limit;  // that ended it or that it ran into: "wall", "cpu", "memory", "processes", "disk"
+  std::string error;  // kNotStarted: why
   int64_t wall_ns = 0;
 };
 

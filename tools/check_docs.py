@@ -11,6 +11,7 @@ import sys
 # List -> what the document is expected to say the name of.
 LISTS = {
     "src/capture/importers.def": "importer",
+    "src/replay/agents.def": "agent",
     "src/compile/detectors.def": "detector",
     "src/distill/analysts.def": "analyst",
     "src/cli/commands.def": "command",

@@ -27,18 +27,22 @@ enum class ActionKind {
   kUnsupported,  // cannot be done again: reason
 };
 
-// How a client looks for the text that it is to replace.
+// How a client looks for the text that it is to replace, each after those before it.
 enum class Leniency {
   kExact,       // bytes
-  kLineEnds,    // CRLF in the file counts as LF, and is kept
-  kTypography,  // then trailing white space, curly quotes, dashes and odd spaces are levelled
-  kIndent,      // then lines are compared without white space at both ends
+  kLineEnds,    // CRLF in the file counts as LF, and stays
+  kQuotes,      // then curly quotes count as straight ones
+  kTypography,  // then white space at line ends, quotes, dashes and odd spaces are levelled, in the whole
+                // file
+  kIndent,      // then lines are compared without the white space at both ends
+  kReindent,    // the same, and the new lines get the indentation of the line that was found
 };
 
 struct Replacement {
   std::string old_text, new_text;
-  bool all = false;                 // every place; else exactly `expected` places
-  std::optional<int64_t> expected;  // nullopt: 1
+  bool all = false;                 // every place
+  bool first = false;               // the first place, however many there are
+  std::optional<int64_t> expected;  // else: exactly as many places as this says, 1 when it says nothing
   bool operator==(const Replacement&) const = default;
 };
 
@@ -89,6 +93,11 @@ struct RecordedAgent {
   std::string_view name;                         // of its file, for people
   std::span<const std::string_view> answers_to;  // SessionInfo::agent, else Session::source
   ShellKind shell = ShellKind::kPerCall;
+  // What its results begin with, near enough, when it refused a call before the tool did anything: no
+  // permission, a file not read before it is changed.
+  std::span<const std::string_view> refusals;
+  // Refuses to change a file that the session has neither read nor written.
+  bool reads_first = false;
   // Total. args: parsed arguments, missing when they are not JSON.
   Action (*action_of)(const ToolUse& tool, Json args) = nullptr;
   // What the tool itself said, without the client's own remarks around it (headers, notes on truncation, line

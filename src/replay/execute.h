@@ -20,8 +20,9 @@ struct StepRun {
   int exit_code = -1;  // commands; -1 for others
   std::string output;  // what it said, as executed: commands; the lines that a reading tool shows
   Match match = Match::kNotComparable;
-  bool partial = false;              // kMatched or kDiffers by the part of the result that was kept
-  std::string difference;            // kDiffers: the first difference, one line of at most 200 bytes
+  bool exact = false;      // kMatched by every byte but white space at line ends: nothing was normalised
+  bool partial = false;    // kMatched or kDiffers by the part of the result that was kept
+  std::string difference;  // kDiffers: the first difference, one line of at most 200 bytes
   std::vector<std::string> changed;  // ExecuteOptions::effects: paths below the workspace that are other now
   bool unsupported = false;  // cannot be executed: what it did to the workspace is missing from here on
   std::string why;           // not ran, unsupported or not comparable: the reason
@@ -57,8 +58,9 @@ struct ExecuteOptions {
 Result<Execution> Execute(std::span<const Moment> timeline, const std::vector<bool>& keep, Workplace& place,
                           const ExecuteOptions& options);
 
-// Two executions of one step came out alike: both ran and succeeded or failed alike, with the same exit code
-// and, after normalising (normalise.h), the same output.
-bool SameOutcome(const StepRun& a, const StepRun& b);
+// Two executions of one step came out alike: both ran or neither did, both succeeded or failed, with the same
+// exit code and the same output. Outputs are normalised (normalise.h) only where the baseline's own did not
+// match the recording exactly: what was repeated to the letter once must be so again.
+bool SameOutcome(const StepRun& baseline, const StepRun& other);
 
 }  // namespace clawtrace::replay

@@ -6,7 +6,7 @@
 
 namespace clawtrace::replay {
 
-// Idempotent. Each changing thing becomes a word in angle brackets ("<time>", "<id>"); white space at line
+// Each changing thing becomes a word in angle brackets ("<time>", "<id>"); white space at line
 // ends goes.
 std::string NormaliseOutput(std::string_view text);
 
@@ -18,8 +18,9 @@ struct OutputPair {
 
 struct OutputMatch {
   bool same = false;
-  bool partial = false;    // equal as far as the recorded one was kept: the client or the log cut it
-  std::string difference;  // first difference, one line of at most 200 bytes
+  bool partial = false;       // equal as far as the recorded one was kept: the client or the log cut it
+  bool nothing_kept = false;  // partial, and there is nothing to compare
+  std::string difference;     // first difference, one line of at most 200 bytes
 };
 
 // Lines in the same order, else the same lines in another one. Where the recorded text says that its middle

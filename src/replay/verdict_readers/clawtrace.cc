@@ -70,7 +70,9 @@ Judgement ReadOne(Json run) {
   if (passed) judgement.status = *passed ? OracleStatus::kPass : OracleStatus::kFail;
   if (passed && !judgement.score_ppm) judgement.score_ppm = *passed ? kWhole : 0;
   if (status) judgement.status = *status;
-  if (run["message"]) judgement.message = MessageOf(run["message"]);
+  judgement.message = MessageOf(run["message"]);
+  if (judgement.status == OracleStatus::kError && judgement.message.empty())
+    judgement.message = by_checks ? "no test was executed" : "the judge says error";
   return judgement;
 }
 

@@ -88,6 +88,7 @@ std::string TakeVerdict(const Columns& columns, const Row& row, JudgedRun* run) 
   auto status = StatusOf(word);
   if (!status) return fmt::format("{} is no verdict", BoundedText(word, 40));
   run->judgement.status = *status;
+  if (*status == OracleStatus::kError) run->judgement.message = "the table says error";
   if (ToLower(word) == "partial") {
     constexpr int64_t kWhole = 1'000'000;
     int64_t score = run->judgement.score_ppm.value_or(0);

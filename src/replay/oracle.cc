@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kTests = "/tests", kLogs = "/logs";
+constexpr std::string_view kTests = "/tests", kLogs = "/logs", kApp = "/app";
 // Of a folder with test.sh: as Harbor runs it.
 constexpr std::string_view kTestScript = R"(bash "$TESTS/test.sh")";
 
@@ -151,6 +151,33 @@ Judgement Joined(const std::vector<Asked>& all) {
   return agree ? all.front().judgement : Flaky(all);
 }
 
+// What one asking sees; out: for what it says, its own.
+WorkplaceOptions OptionsOf(const OracleSpec& spec, const OracleSite& site, const std::string& out) {
+  WorkplaceOptions options{.workspace = site.workspace, .at = site.at, .limits = site.limits};
+  auto show = [&](std::string_view at, const std::string& from, bool writable) {
+    if (site.walls) options.mounts.push_back({.from = from, .at = std::string(at), .writable = writable});
+    return site.walls ? std::string(at) : from;
+  };
+  std::string logs = show(kLogs, out, true);
+  options.environment = {{"WORKSPACE", site.at}, {"LOGS", logs}, {"CLAWTRACE_ORACLE_OUT", logs}};
+  if (!spec.tests.empty()) options.environment.emplace_back("TESTS", show(kTests, spec.tests, false));
+  if (site.walls && site.at != kApp) options.also_at.emplace_back(kApp);
+  return options;
+}
+
+Result<Asked> AskOnce(const OracleSpec& spec, const OracleSite& site) {
+  auto out = ScratchFolder::Make(site.scratch, "oracle");
+  if (!out) return std::unexpected(out.error());
+  // Harbor makes this folder, so that its scripts write into it without looking.
+  std::error_code error;
+  fs::create_directory(fs::path(out->path()) / "verifier", error);
+  auto place = site.open(OptionsOf(spec, site, out->path()));
+  if (!place) return std::unexpected(place.error());
+  auto result = (*place)->Run({.shell = spec.command, .wall_ms = spec.wall_ms});
+  if (!result) return std::unexpected(result.error());
+  return VerdictOf(*result, spec, out->path());
+}
+
 }  // namespace
 
 Result<OracleSpec> OracleNamed(const std::string& oracle, const std::string& tests) {
@@ -172,32 +199,6 @@ Result<OracleSpec> OracleNamed(const std::string& oracle, const std::string& tes
   return spec;
 }
 
-std::vector<Mount> MountsOf(const OracleSpec& spec, const std::string& out_folder) {
-  std::vector<Mount> mounts;
-  if (!spec.tests.empty()) mounts.push_back({.from = spec.tests, .at = std::string(kTests)});
-  mounts.push_back({.from = out_folder, .at = std::string(kLogs), .writable = true});
-  return mounts;
-}
-
-std::vector<std::pair<std::string, std::string>> EnvironmentOf(const OracleSpec& spec, std::string_view at) {
-  std::vector<std::pair<std::string, std::string>> environment = {
-      {"WORKSPACE", std::string(at)},
-      {"LOGS", std::string(kLogs)},
-      {"CLAWTRACE_ORACLE_OUT", std::string(kLogs)}};
-  if (!spec.tests.empty()) environment.emplace_back("TESTS", kTests);
-  return environment;
-}
-
-Result<Asked> AskOracle(Workplace& place, const OracleSpec& spec, const std::string& out_folder) {
-  // Harbor makes this folder, so that its scripts write into it without looking.
-  std::error_code error;
-  fs::create_directories(fs::path(out_folder) / "verifier", error);
-  if (error) return Fail(ErrorCode::kIo, fmt::format("cannot make {}/verifier", out_folder));
-  auto result = place.Run({.shell = spec.command, .wall_ms = spec.wall_ms});
-  if (!result) return std::unexpected(result.error());
-  return VerdictOf(*result, spec, out_folder);
-}
-
 Result<OracleResult> RunOracle(const OracleSpec& spec, const OracleSite& site) {
   OracleResult result;
   result.oracle = spec.name;
@@ -206,16 +207,7 @@ Result<OracleResult> RunOracle(const OracleSpec& spec, const OracleSite& site) {
   result.sha256 = std::move(*hash);
   std::vector<Asked> all;
   for (int64_t i = 0; i < std::max<int64_t>(spec.repeat, 1); ++i) {
-    auto out = ScratchFolder::Make(site.scratch, "oracle");
-    if (!out) return std::unexpected(out.error());
-    WorkplaceOptions options{.workspace = site.workspace,
-                             .at = site.at,
-                             .mounts = MountsOf(spec, out->path()),
-                             .environment = EnvironmentOf(spec, site.at),
-                             .limits = site.limits};
-    auto place = site.open(options);
-    if (!place) return std::unexpected(place.error());
-    auto asked = AskOracle(**place, spec, out->path());
+    auto asked = AskOnce(spec, site);
     if (!asked) return std::unexpected(asked.error());
     result.runs.push_back(asked->run);
     all.push_back(std::move(*asked));

@@ -55,25 +55,13 @@ struct OracleResult {
   int64_t entropy_ppm = 0;  // of the askings' verdicts, in millionths of a bit
 };
 
-// --- In a workplace that the caller opens
-// What WorkplaceOptions need for this oracle. out_folder: empty, for this asking alone.
-std::vector<Mount> MountsOf(const OracleSpec& spec, const std::string& out_folder);
-std::vector<std::pair<std::string, std::string>> EnvironmentOf(const OracleSpec& spec, std::string_view at);
-// Asks once; spec.repeat is not looked at. Reads what it left in out_folder: never through links, only plain
-// files, each up to a limit. An error means that the workplace is broken.
-struct Asked {
-  OracleRun run;
-  Judgement judgement;
-};
-Result<Asked> AskOracle(Workplace& place, const OracleSpec& spec, const std::string& out_folder);
-
-// --- As a whole
 using WorkplaceOpener = std::function<Result<std::unique_ptr<Workplace>>(const WorkplaceOptions&)>;
 struct OracleSite {
   std::string workspace;  // folder with the state to be judged; never changed
   std::string at;         // where the session had it, absolute
   std::string scratch;    // existing folder, for what oracles say; left as it was
   Limits limits;
+  bool walls = true;  // false: workplaces show no mounts, tests and output are named where they are outside
   WorkplaceOpener open;
 };
 // Asks spec.repeat times, each in a workplace of its own. Errors: no workplace could be opened or it broke.

@@ -19,17 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// A copy of the workspace and the shell, without any isolation; mounts are told by the environment.
+// A copy of the workspace and the shell, without any isolation and without mounts.
 class CopiedFolder final : public Workplace {
  public:
   CopiedFolder(const WorkplaceOptions& options, ScratchFolder copy)
       : options_(options), copy_(std::move(copy)) {
     fs::copy(options.workspace, copy_.path(), fs::copy_options::recursive);
-    for (auto& [name, value] : options_.environment) {
-      for (const Mount& mount : options.mounts) {
-        if (value == mount.at) value = mount.from;
-      }
-    }
   }
   Result<CommandResult> Run(const Command& command) override {
     std::string line = "cd " + copy_.path() + " && env -i PATH=/usr/bin:/bin ";
@@ -73,6 +68,7 @@ class OracleTest : public ::testing::Test {
     return {.workspace = Path("work"),
             .at = "/tmp/demo",
             .scratch = Path("scratch"),
+            .walls = false,
             .open = [this](const WorkplaceOptions& options) -> Result<std::unique_ptr<Workplace>> {
               auto copy = ScratchFolder::Make(Path("scratch"), "copy");
               return std::make_unique<CopiedFolder>(options, std::move(*copy));

@@ -9,6 +9,10 @@
 
 namespace clawtrace::replay {
 
+struct Asked {
+  OracleRun run;
+  Judgement judgement;
+};
 // Total: whatever lies in out_folder and however the command ended.
 Asked VerdictOf(const CommandResult& result, const OracleSpec& spec, const std::string& out_folder);
 

@@ -31,9 +31,10 @@ struct Mount {
 };
 
 struct WorkplaceOptions {
-  std::string workspace;      // folder; shown at `at`, itself never changed
-  std::string at;             // absolute: "/tmp/demo"
-  std::vector<Mount> mounts;  // e.g. the tests of an oracle, and the folder for what it says
+  std::string workspace;             // folder; shown at `at`, itself never changed
+  std::string at;                    // absolute: "/tmp/demo"
+  std::vector<std::string> also_at;  // further places where the same is shown
+  std::vector<Mount> mounts;         // e.g. the tests of an oracle, and the folder for what it says
   // The whole environment; HOME, PATH, TMPDIR, LANG get sane values when absent.
   std::vector<std::pair<std::string, std::string>> environment;
   Limits limits;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "replay/workplace.h"
 #include "tools/tool_meaning.h"
@@ -55,6 +56,11 @@ class MemoryWorkplace : public Workplace {
   Status RemoveFile(std::string_view path) override {
     if (files_.erase(Below(path)) == 0)
       return Fail(ErrorCode::kNotFound, "no such file: " + std::string(path));
+    return {};
+  }
+  Status Export(const std::string& folder) override {
+    for (const auto& [path, text] : files_)
+      CT_RETURN_IF_ERROR(WriteFileAtomically(folder + "/" + path, text));
     return {};
   }
   Result<Tree> ReadTree() override {

@@ -2,16 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 
 #include "base/file.h"
 #include "replay/oracle_verdict.h"
+#include "replay/plain_workplace.h"
+#include "replay/sandbox.h"
 #include "replay/scratch_folder.h"
+#include "replay/workplace_test_util.h"
 
 namespace clawtrace::replay {
 namespace {
@@ -19,43 +18,13 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// A copy of the workspace and the shell, without any isolation and without mounts.
-class CopiedFolder final : public Workplace {
- public:
-  CopiedFolder(const WorkplaceOptions& options, ScratchFolder copy)
-      : options_(options), copy_(std::move(copy)) {
-    fs::copy(options.workspace, copy_.path(), fs::copy_options::recursive);
-  }
-  Result<CommandResult> Run(const Command& command) override {
-    std::string line = "cd " + copy_.path() + " && env -i PATH=/usr/bin:/bin ";
-    for (const auto& [name, value] : options_.environment)
-      line += name + "='" + (name == "WORKSPACE" ? copy_.path() : value) + "' ";
-    fs::path script = fs::path(copy_.path()).parent_path().parent_path() / "script.sh";
-    std::ofstream(script) << command.shell;
-    line += "timeout -k 1 " + std::to_string(static_cast<double>(command.wall_ms) / 1000) + " bash " +
-            script.string();
-    CommandResult result;
-    FILE* pipe = ::popen(("{ " + line + "; } 2>&1").c_str(), "r");
-    for (int c = 0; (c = std::fgetc(pipe)) != EOF;) result.output.push_back(static_cast<char>(c));
-    int status = ::pclose(pipe);
-    result.exit_code = WEXITSTATUS(status);
-    constexpr int kTimedOut = 124;
-    result.how = result.exit_code == kTimedOut ? Ended::kTimedOut : Ended::kExited;
-    return result;
-  }
-  Result<std::string> ReadFile(std::string_view) override { return Fail(ErrorCode::kUnsupported, ""); }
-  Status WriteFile(std::string_view, std::string_view) override { return Fail(ErrorCode::kUnsupported, ""); }
-  Status RemoveFile(std::string_view) override { return Fail(ErrorCode::kUnsupported, ""); }
-  Result<Tree> ReadTree() override { return Fail(ErrorCode::kUnsupported, ""); }
+enum class Walls { kNone, kSandbox };
 
- private:
-  WorkplaceOptions options_;
-  ScratchFolder copy_;
-};
-
-class OracleTest : public ::testing::Test {
+class OracleTest : public ::testing::TestWithParam<Walls> {
  protected:
+  bool walls() const { return GetParam() == Walls::kSandbox; }
   void SetUp() override {
+    if (walls()) CT_NEEDS_SANDBOX();
     scratch_ = std::move(*ScratchFolder::Make(::testing::TempDir(), "oracle-test"));
     fs::create_directory(Path("work"));
     fs::create_directory(Path("scratch"));
@@ -65,14 +34,17 @@ class OracleTest : public ::testing::Test {
     ASSERT_TRUE(WriteFileAtomically(Path(name), text));
   }
   OracleSite Site() const {
-    return {.workspace = Path("work"),
-            .at = "/tmp/demo",
-            .scratch = Path("scratch"),
-            .walls = false,
-            .open = [this](const WorkplaceOptions& options) -> Result<std::unique_ptr<Workplace>> {
-              auto copy = ScratchFolder::Make(Path("scratch"), "copy");
-              return std::make_unique<CopiedFolder>(options, std::move(*copy));
-            }};
+    OracleSite site;
+    site.workspace = Path("work"), site.scratch = Path("scratch"), site.walls = walls();
+    site.at = walls() ? "/tmp/demo" : Path("scratch") + "/work";
+    // Each asking knows its number: so tests make a flaky oracle.
+    site.open = [this, asking = 0](WorkplaceOptions options) mutable {
+      options.environment.emplace_back("ASKING", std::to_string(++asking));
+      SandboxHost host = TestHost();
+      host.scratch = Path("scratch");
+      return walls() ? OpenSandbox(options, host) : OpenPlainWorkplace(options, host);
+    };
+    return site;
   }
   OracleResult Ask(OracleSpec spec) const {
     spec.name = "test";
@@ -87,7 +59,10 @@ class OracleTest : public ::testing::Test {
   ScratchFolder scratch_;
 };
 
-TEST_F(OracleTest, ExitCodes) {
+INSTANTIATE_TEST_SUITE_P(Walls, OracleTest, ::testing::Values(Walls::kNone, Walls::kSandbox),
+                         [](const auto& param) { return param.param == Walls::kNone ? "Plain" : "Sandbox"; });
+
+TEST_P(OracleTest, ExitCodes) {
   auto status = [&](std::string command) { return AskShell(std::move(command)).judgement.status; };
   EXPECT_EQ(status("true"), OracleStatus::kPass);
   EXPECT_EQ(status("exit 1"), OracleStatus::kFail);
@@ -99,14 +74,14 @@ TEST_F(OracleTest, ExitCodes) {
   EXPECT_EQ(AskShell("exit 3").runs.front().exit_code, 3);
 }
 
-TEST_F(OracleTest, TimeoutIsAStateOfItsOwn) {
+TEST_P(OracleTest, TimeoutIsAStateOfItsOwn) {
   OracleResult result = Ask(
       {.command = "mkdir -p $LOGS/verifier; echo 1 > $LOGS/verifier/reward.txt; sleep 20", .wall_ms = 200});
   EXPECT_EQ(result.judgement.status, OracleStatus::kTimeout);
   EXPECT_EQ(OutcomeOf(result.judgement, "x").verdict, Verdict::kError);
 }
 
-TEST_F(OracleTest, FirstVerdictThatExistsCounts) {
+TEST_P(OracleTest, FirstVerdictThatExistsCounts) {
   OracleResult result = AskShell(R"(
     echo '{"score": 0.25, "checks": [{"name": "a", "passed": true}, {"name": "b", "passed": false}]}' > $CLAWTRACE_ORACLE_OUT/result.json
     echo 1 > $LOGS/verifier/reward.txt; exit 0)");
@@ -117,7 +92,7 @@ TEST_F(OracleTest, FirstVerdictThatExistsCounts) {
   EXPECT_EQ(AskShell("echo 1 > $LOGS/verifier/reward.txt; exit 1").judgement.status, OracleStatus::kPass);
 }
 
-TEST_F(OracleTest, TestsBesideARewardAreItsChecks) {
+TEST_P(OracleTest, TestsBesideARewardAreItsChecks) {
   OracleResult result = AskShell(R"(
     echo 0 > $LOGS/verifier/reward.txt
     echo '{"results":{"tests":[{"name":"t1","status":"passed"},{"name":"t2","status":"failed","message":"No module named x"}]}}' > $LOGS/verifier/ctrf.json
@@ -128,7 +103,7 @@ TEST_F(OracleTest, TestsBesideARewardAreItsChecks) {
   EXPECT_EQ(result.judgement.checks[1].name, "t2");
 }
 
-TEST_F(OracleTest, NothingExecutedIsAnErrorAtWhateverReward) {
+TEST_P(OracleTest, NothingExecutedIsAnErrorAtWhateverReward) {
   auto status = [&](std::string output, std::string more = "") {
     return AskShell("echo 0 > $LOGS/verifier/reward.txt; " + more + " echo \"" + output + "\"; exit 0")
         .judgement.status;
@@ -144,11 +119,8 @@ TEST_F(OracleTest, NothingExecutedIsAnErrorAtWhateverReward) {
   EXPECT_EQ(AskShell("python3 -m no_such_module_at_all").judgement.status, OracleStatus::kError);
 }
 
-TEST_F(OracleTest, DisagreementIsFlakyNeverTheMajority) {
-  Write("count", "");
-  std::string counter = Path("count");
-  OracleSpec spec{.command = "echo >> " + counter + "; test $(wc -l < " + counter + ") -ne 2", .repeat = 4};
-  OracleResult result = Ask(spec);
+TEST_P(OracleTest, DisagreementIsFlakyNeverTheMajority) {
+  OracleResult result = Ask({.command = "test $ASKING -ne 2", .repeat = 4});
   EXPECT_EQ(result.judgement.status, OracleStatus::kFlaky);
   EXPECT_EQ(result.judgement.message, "3 pass, 1 fail");
   EXPECT_EQ(result.judgement.score_ppm, 750'000);
@@ -159,19 +131,19 @@ TEST_F(OracleTest, DisagreementIsFlakyNeverTheMajority) {
   EXPECT_EQ(outcome.score_ppm, 750'000);
 }
 
-TEST_F(OracleTest, AgreementOfSeveral) {
+TEST_P(OracleTest, AgreementOfSeveral) {
   OracleResult result = Ask({.command = "exit 1", .repeat = 3});
   EXPECT_EQ(result.judgement.status, OracleStatus::kFail);
   EXPECT_EQ(result.entropy_ppm, 0);
 }
 
-TEST_F(OracleTest, EveryAskingStartsFromTheSameState) {
+TEST_P(OracleTest, EveryAskingStartsFromTheSameState) {
   OracleResult result = Ask({.command = "test ! -e mark && touch mark", .repeat = 3});
   EXPECT_EQ(result.judgement.status, OracleStatus::kPass);
   EXPECT_FALSE(fs::exists(Path("work/mark")));
 }
 
-TEST_F(OracleTest, HostileOutputs) {
+TEST_P(OracleTest, HostileOutputs) {
   auto judged = [&](const std::string& command) { return AskShell(command).judgement; };
   Judgement link = judged("ln -s /etc/passwd $LOGS/result.json");
   EXPECT_EQ(link.status, OracleStatus::kError);
@@ -191,7 +163,7 @@ TEST_F(OracleTest, HostileOutputs) {
   EXPECT_LE(bytes.runs.front().output_tail.size(), kMostTail);
 }
 
-TEST_F(OracleTest, ManyAndLongChecksAreBounded) {
+TEST_P(OracleTest, ManyAndLongChecksAreBounded) {
   Write("work/many.py",
         "import json,os\n"
         "json.dump({'checks':[{'name':'n'*300,'passed':i!=4000,'message':'\\u00e4'*9000} for i in "
@@ -206,7 +178,45 @@ TEST_F(OracleTest, ManyAndLongChecksAreBounded) {
   EXPECT_LE(result.judgement.checks.front().name.size(), kMostName);
 }
 
-TEST_F(OracleTest, NamesOfOracles) {
+TEST_P(OracleTest, WhatItSees) {
+  Write("work/a", "state"), Write("hidden/secret", "answer");
+  OracleSpec spec{.command = R"SH(
+    test "$(cat a)" = state && test "$(cat "$WORKSPACE/a")" = state && test "$PWD" = "$WORKSPACE" || exit 1
+    test "$(cat "$TESTS/secret")" = answer && test -d "$LOGS/verifier" && test -z "$(ls "$LOGS/verifier")" || exit 2
+    test "$LOGS" = "$CLAWTRACE_ORACLE_OUT" || exit 3
+    echo changed > a && echo 1 > "$LOGS/verifier/reward.txt" || exit 4)SH",
+                  .tests = Path("hidden"),
+                  .repeat = 2};
+  OracleResult result = Ask(spec);
+  EXPECT_EQ(result.judgement.status, OracleStatus::kPass) << result.runs.front().output_tail;
+  EXPECT_EQ(*ReadFile(Path("work/a")), "state");
+}
+
+TEST_P(OracleTest, PlacesOfHarbor) {
+  if (!walls()) GTEST_SKIP() << "plain workplaces have no places of their own";
+  Write("work/a", "state"), Write("hidden/secret", "answer");
+  OracleSpec spec{.command = R"SH(
+    test "$WORKSPACE" = /tmp/demo && test "$(cat /app/a)" = state || exit 1
+    echo new > /app/a && test "$(cat a)" = new || exit 2
+    test "$(cat /tests/secret)" = answer || exit 3
+    if echo x > /tests/secret || touch /tests/new; then exit 4; fi
+    echo 1 > /logs/verifier/reward.txt || exit 5)SH",
+                  .tests = Path("hidden")};
+  OracleResult result = Ask(spec);
+  EXPECT_EQ(result.judgement.status, OracleStatus::kPass) << result.runs.front().output_tail;
+  EXPECT_EQ(*ReadFile(Path("hidden/secret")), "answer");
+}
+
+TEST_P(OracleTest, BrokenPlaces) {
+  OracleSite site = Site();
+  site.workspace = Path("none");
+  auto result = RunOracle({.command = "true"}, site);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(fs::is_empty(Path("scratch")));
+}
+
+TEST_P(OracleTest, NamesOfOracles) {
   Write("task/tests/test.sh", "echo 1 > $LOGS/verifier/reward.txt\n");
   Write("task/task.toml",
         "version = \"1.0\"\n[agent]\ntimeout_sec = 300.0\n[verifier] # limits\ntimeout_sec = 45.5\n");
@@ -231,7 +241,7 @@ TEST_F(OracleTest, NamesOfOracles) {
   EXPECT_EQ(Ask(*harbor).judgement.status, OracleStatus::kError) << "a task in Harbor's layout must report";
 }
 
-TEST_F(OracleTest, HashCoversCommandAndTests) {
+TEST_P(OracleTest, HashCoversCommandAndTests) {
   Write("t/a", "1"), Write("t/sub/b", "2");
   OracleSpec spec{.command = "true", .tests = Path("t")};
   std::string before = *HashOfOracle(spec);

@@ -86,6 +86,11 @@ class Workplace {
   virtual Status WriteFile(std::string_view path, std::string_view bytes) = 0;  // makes the folders above
   virtual Status RemoveFile(std::string_view path) = 0;
 
+  // Writes what the workspace holds now, all of it, into an existing empty folder outside: files, folders and
+  // links with their modes (without set-user and set-group bits) and times. Ends every process that was left
+  // running first. Errors: kIo, kLimit.
+  virtual Status Export(const std::string& folder) = 0;
+
   // What the workspace holds now. "__pycache__" folders, "*.pyc" and ".git" are left out.
   virtual Result<Tree> ReadTree() = 0;
 };

@@ -277,6 +277,43 @@ TEST_P(EveryWorkplace, ShowsMounts) {
   EXPECT_FALSE(std::filesystem::exists(Place("said")));
 }
 
+TEST_P(EveryWorkplace, ShowsTheWorkspaceAtFurtherPlaces) {
+  options_.also_at = {Place("again")};
+  Run(Shell("echo one > " + Place("again") + "/new; echo two >> new"));
+  EXPECT_EQ(Run(Shell("cat " + Place("again") + "/new")).output, "one\ntwo\n");
+  workplace_.reset();
+  EXPECT_FALSE(std::filesystem::exists(Place("again")));
+}
+
+TEST_P(EveryWorkplace, ExportsAllThatItHolds) {
+  Run(
+      Shell("mkdir -p .git/deep pkg/__pycache__ '# odd\tname'; echo x > .git/deep/HEAD; echo c > "
+            "pkg/__pycache__/m.pyc\n"
+            "rm sub/b.txt; chmod 6711 a.txt; touch -d 2001-02-03 a.txt; ln -s /etc/passwd out; mkfifo pipe\n"
+            "truncate -s 50M holes; echo end >> holes; (sleep 5; echo late > late) & echo $! > pid"));
+  TestFolder to;
+  Status exported = workplace_->Export(to.path());
+  ASSERT_TRUE(exported) << exported.error().message;
+  EXPECT_EQ(to.Read("a.txt"), "alpha\n");
+  EXPECT_EQ(to.Read(".git/deep/HEAD"), "x\n");
+  EXPECT_EQ(to.Read("pkg/__pycache__/m.pyc"), "c\n");
+  EXPECT_FALSE(std::filesystem::exists(to / "sub/b.txt"));
+  EXPECT_TRUE(std::filesystem::is_directory(to / "sub"));
+  EXPECT_EQ(std::filesystem::read_symlink(to / "link"), "a.txt");
+  EXPECT_EQ(std::filesystem::read_symlink(to / "out"), "/etc/passwd");
+  EXPECT_FALSE(std::filesystem::exists(to / "pipe"));
+  struct stat state{};
+  ASSERT_EQ(::stat((to / "a.txt").c_str(), &state), 0);
+  EXPECT_EQ(state.st_mode & 07777, 0711u) << "set-user bits have no business outside";
+  EXPECT_EQ(state.st_mtime / 86'400, 11'356);
+  ASSERT_EQ(::stat((to / "holes").c_str(), &state), 0);
+  EXPECT_EQ(state.st_size, (50 << 20) + 4);
+  EXPECT_LT(state.st_blocks * 512, 1 << 20) << "holes take no room";
+  // It goes on, without what was left running.
+  EXPECT_EQ(Run(Shell("cat a.txt; kill -0 $(cat pid) 2>/dev/null && echo alive")).output, "alpha\n");
+  EXPECT_FALSE(workplace_->Export(to / "none"));
+}
+
 TEST_P(EveryWorkplace, TwoAtOnceDoNotSeeOneAnother) {
   Open();
   options_.at = Place("other");

@@ -1,5 +1,6 @@
 #include "replay/sandbox/executor.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -33,6 +34,7 @@ class Executor {
       auto request = DecodeRequest(*bytes);
       Result<Reply> reply = request ? Answer(*request) : std::unexpected(request.error());
       if (!SendFrame(surroundings_.control, Encode(reply))) break;
+      if (reply && request->action == Action::kHold && !SendFile(surroundings_.control, held_.get())) break;
     }
     crew_.EndAll();
   }
@@ -89,12 +91,18 @@ class Executor {
         reply.tree = std::move(*tree);
         return reply;
       }
+      case Action::kHold:
+        crew_.EndAll();
+        held_ = OpenFile(::open(surroundings_.at.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!held_) return Fail(ErrorCode::kIo, fmt::format("cannot open {}", surroundings_.at));
+        return reply;
     }
     return Fail(ErrorCode::kInvalidInput, "no such request");
   }
 
   Surroundings surroundings_;
   Crew crew_;
+  OpenFile held_;
 };
 
 }  // namespace

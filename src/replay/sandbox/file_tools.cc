@@ -130,15 +130,26 @@ class TreeReader {
   int64_t hashed_ = 0;
 };
 
+// Holes stay holes: what takes no room in the sandbox takes none outside.
 Status CopyBytes(int from, int to, int64_t size, const std::string& name) {
-  for (int64_t left = size; left > 0;) {
-    ssize_t sent = ::sendfile(to, from, nullptr, static_cast<size_t>(left));
-    if (sent < 0) return FailOn("copy", name, errno);
-    if (sent == 0) break;
-    left -= sent;
+  for (off_t at = 0; at < size;) {
+    off_t start = ::lseek(from, at, SEEK_DATA);
+    if (start < 0 && errno == ENXIO) break;
+    start = start < 0 ? at : start;
+    off_t end = ::lseek(from, start, SEEK_HOLE);
+    end = end < 0 ? size : std::min<off_t>(end, size);
+    if (::lseek(to, start, SEEK_SET) < 0) return FailOn("copy", name, errno);
+    while (start < end) {
+      ssize_t sent = ::sendfile(to, from, &start, static_cast<size_t>(end - start));
+      if (sent < 0) return FailOn("copy", name, errno);
+      if (sent == 0) return {};
+    }
+    at = end;
   }
-  return {};
+  return ::ftruncate(to, size) == 0 ? Status() : FailOn("copy", name, errno);
 }
+
+constexpr mode_t kKeptBits = 01777;
 
 Status CopyEntry(int from, int to, const std::string& name, uid_t owner, int depth) {
   struct stat state{};
@@ -158,7 +169,7 @@ Status CopyEntry(int from, int to, const std::string& name, uid_t owner, int dep
     OpenFile copy(::openat(to, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!source || !copy) return FailOn("copy", name, errno);
     CT_RETURN_IF_ERROR(CopyBytes(source.get(), copy.get(), state.st_size, name));
-    if (::fchown(copy.get(), owner, owner) != 0 || ::fchmod(copy.get(), state.st_mode & 07777) != 0)
+    if (::fchown(copy.get(), owner, owner) != 0 || ::fchmod(copy.get(), state.st_mode & kKeptBits) != 0)
       return FailOn("copy", name, errno);
   } else {
     return {};
@@ -222,7 +233,7 @@ Status CopyFolder(int from, int to, uid_t owner, int depth) {
   for (const std::string& name : *names) CT_RETURN_IF_ERROR(CopyEntry(from, to, name, owner, depth));
   struct stat state{};
   if (::fstat(from, &state) != 0 || ::fchown(to, owner, owner) != 0 ||
-      ::fchmod(to, state.st_mode & 07777) != 0)
+      ::fchmod(to, state.st_mode & kKeptBits) != 0)
     return FailOn("copy", "a folder", errno);
   return {};
 }

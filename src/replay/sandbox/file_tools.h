@@ -19,7 +19,8 @@ Status RemoveInside(const std::string& path);
 // kLimit when there are more than a million entries, more than 200 folders above one, or more than 16 GiB.
 Result<Tree> TreeInside(const std::string& folder);
 
-// Files, folders and links with their modes and times of change; sockets, pipes and devices are left out.
+// Files, folders and links with their modes (without set-user and set-group bits) and times of change; holes
+// stay holes; sockets, pipes and devices are left out.
 // `to` exists and is empty. All is given to `owner`; to nobody else when that is -1. Errors: kIo, kLimit (no
 // room).
 Status CopyFolder(int from, int to, uid_t owner, int depth = 0);

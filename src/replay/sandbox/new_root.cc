@@ -85,6 +85,7 @@ class NewRoot {
     CT_RETURN_IF_ERROR(ShowDevices());
     CT_RETURN_IF_ERROR(ShowScratch());
     CT_RETURN_IF_ERROR(ShowWorkspace());
+    CT_RETURN_IF_ERROR(ShowWorkspaceAgain());
     CT_RETURN_IF_ERROR(ShowMounts());
     return Leave();
   }
@@ -248,6 +249,17 @@ class NewRoot {
     if (shown_.workspace) CT_RETURN_IF_ERROR(CopyWorkspace());
     OpenFile tree = Clone(InData("upper"), false);
     if (!tree || !Attach(tree, OnStage(at_))) return Refused(fmt::format("show {}", at_));
+    return {};
+  }
+
+  Status ShowWorkspaceAgain() {
+    for (const std::string& place : options_.also_at) {
+      std::string at = fs::path(place).lexically_normal().string();
+      if (at == at_) continue;
+      CT_RETURN_IF_ERROR(MakePlace(at));
+      OpenFile tree = Clone(OnStage(at_), false);
+      if (!tree || !Attach(tree, OnStage(at))) return Refused(fmt::format("show {}", at));
+    }
     return {};
   }
 

@@ -95,12 +95,15 @@ Status CopyWorkspace(const Setup& setup) {
 }
 
 Status MakeLinks(const Setup& setup, std::vector<std::string>* made) {
-  for (const Mount& mount : setup.options.mounts) {
-    if (::symlink(mount.from.c_str(), mount.at.c_str()) != 0)
+  auto link = [&](const std::string& to, const std::string& at) -> Status {
+    if (::symlink(to.c_str(), at.c_str()) != 0)
       return Fail(errno == EEXIST ? ErrorCode::kAlreadyExists : ErrorCode::kIo,
-                  fmt::format("cannot make a link at {}: {}", mount.at, std::strerror(errno)));
-    made->push_back(mount.at);
-  }
+                  fmt::format("cannot make a link at {}: {}", at, std::strerror(errno)));
+    made->push_back(at);
+    return {};
+  };
+  for (const Mount& mount : setup.options.mounts) CT_RETURN_IF_ERROR(link(mount.from, mount.at));
+  for (const std::string& at : setup.options.also_at) CT_RETURN_IF_ERROR(link(setup.options.at, at));
   return {};
 }
 

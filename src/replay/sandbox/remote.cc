@@ -15,6 +15,7 @@
 #include <cstring>
 #include <map>
 
+#include "replay/sandbox/file_tools.h"
 #include "replay/sandbox/open_file.h"
 #include "replay/sandbox/program.h"
 
@@ -118,6 +119,15 @@ class RemoteWorkplace final : public Workplace {
     auto reply = Ask({.action = Action::kTree, .command = {}, .path = {}, .bytes = {}}, kPatienceMs);
     if (!reply) return std::unexpected(std::move(reply.error()));
     return std::move(reply->tree);
+  }
+
+  Status Export(const std::string& folder) override {
+    CT_RETURN_IF_ERROR(Done({.action = Action::kHold, .command = {}, .path = {}, .bytes = {}}));
+    auto from = ReceiveFile(remote_.control.get(), kPatienceMs);
+    if (!from) return Break(std::move(from.error()));
+    OpenFile to(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!to) return Fail(ErrorCode::kIo, fmt::format("cannot open {}: {}", folder, std::strerror(errno)));
+    return CopyFolder(from->get(), to.get(), static_cast<uid_t>(-1));
   }
 
   Status AwaitReady() {

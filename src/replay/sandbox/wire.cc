@@ -20,7 +20,9 @@ auto Members(Limits& v) {
                   v.output_bytes);
 }
 auto Members(Mount& v) { return std::tie(v.from, v.at, v.writable); }
-auto Members(WorkplaceOptions& v) { return std::tie(v.workspace, v.at, v.mounts, v.environment, v.limits); }
+auto Members(WorkplaceOptions& v) {
+  return std::tie(v.workspace, v.at, v.also_at, v.mounts, v.environment, v.limits);
+}
 auto Members(Setup& v) { return std::tie(v.isolated, v.options, v.scratch); }
 auto Members(Command& v) { return std::tie(v.shell, v.argv, v.cwd, v.input, v.wall_ms); }
 auto Members(Request& v) { return std::tie(v.action, v.command, v.path, v.bytes); }
@@ -32,7 +34,7 @@ auto Members(FileState& v) { return std::tie(v.kind, v.mode, v.hash, v.size); }
 auto Members(Reply& v) { return std::tie(v.result, v.bytes, v.tree); }
 auto Members(Error& v) { return std::tie(v.code, v.message, v.hint); }
 
-constexpr int64_t LastOf(Action) { return static_cast<int64_t>(Action::kTree); }
+constexpr int64_t LastOf(Action) { return static_cast<int64_t>(Action::kHold); }
 constexpr int64_t LastOf(Ended) { return static_cast<int64_t>(Ended::kNotStarted); }
 constexpr int64_t LastOf(ErrorCode) { return static_cast<int64_t>(ErrorCode::kLimit); }
 
@@ -153,13 +155,20 @@ int64_t NowMs() {
       .count();
 }
 
-Status Receive(int socket, char* into, size_t size, int64_t until_ms) {
-  while (size > 0) {
+// Waits until there is something to receive.
+Status AwaitBytes(int socket, int64_t until_ms) {
+  while (true) {
     pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
     int64_t left = until_ms < 0 ? -1 : std::clamp<int64_t>(until_ms - NowMs(), 0, 1'000'000);
     int ready = ::poll(&waiting, 1, static_cast<int>(left));
     if (ready == 0) return Fail(ErrorCode::kUnavailable, "the workplace does not answer");
-    if (ready < 0 && errno == EINTR) continue;
+    if (ready > 0 || errno != EINTR) return {};
+  }
+}
+
+Status Receive(int socket, char* into, size_t size, int64_t until_ms) {
+  while (size > 0) {
+    CT_RETURN_IF_ERROR(AwaitBytes(socket, until_ms));
     ssize_t got = ::recv(socket, into, size, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return Fail(ErrorCode::kIo, "the workplace has ended");
@@ -231,6 +240,40 @@ Result<std::string> ReceiveFrame(int socket, uint64_t max_bytes, int64_t wait_ms
   std::string bytes(size, '\0');
   CT_RETURN_IF_ERROR(Receive(socket, bytes.data(), bytes.size(), until));
   return bytes;
+}
+
+Status SendFile(int socket, int file) {
+  char byte = 0;
+  iovec part{.iov_base = &byte, .iov_len = 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part, message.msg_iovlen = 1;
+  message.msg_control = control, message.msg_controllen = sizeof(control);
+  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(head), &file, sizeof(file));
+  ssize_t sent = 0;
+  while ((sent = ::sendmsg(socket, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) continue;
+  return sent == 1 ? Status() : Fail(ErrorCode::kIo, "the workplace has ended");
+}
+
+Result<OpenFile> ReceiveFile(int socket, int64_t wait_ms) {
+  CT_RETURN_IF_ERROR(AwaitBytes(socket, wait_ms < 0 ? -1 : NowMs() + wait_ms));
+  char byte = 0;
+  iovec part{.iov_base = &byte, .iov_len = 1};
+  // Room for one: what else is sent is closed by the kernel.
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part, message.msg_iovlen = 1;
+  message.msg_control = control, message.msg_controllen = sizeof(control);
+  ssize_t got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  const cmsghdr* head = got == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
+      head->cmsg_len != CMSG_LEN(sizeof(int)))
+    return Fail(ErrorCode::kIo, "the workplace gives no folder");
+  int file = -1;
+  std::memcpy(&file, CMSG_DATA(head), sizeof(file));
+  return OpenFile(file);
 }
 
 }  // namespace clawtrace::replay

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "replay/sandbox/open_file.h"
 #include "replay/workplace.h"
 
 namespace clawtrace::replay {
@@ -18,7 +19,8 @@ struct Setup {
   std::string scratch;       // not isolated: folder of its own, with "home" and "tmp"
 };
 
-enum class Action : uint8_t { kRun = 1, kRead, kWrite, kRemove, kTree };
+// kHold: the workspace's folder itself follows the reply, by SendFile.
+enum class Action : uint8_t { kRun = 1, kRead, kWrite, kRemove, kTree, kHold };
 
 struct Request {
   Action action = Action::kRun;
@@ -47,5 +49,9 @@ Status SendFrame(int socket, std::string_view bytes);
 // Errors: kIo (the other side has gone), kLimit (more than max_bytes), kUnavailable (not whole within
 // wait_ms; -1 waits for ever). After an error the socket is of no further use.
 Result<std::string> ReceiveFrame(int socket, uint64_t max_bytes, int64_t wait_ms);
+
+// An open file, given to the other side. Errors: kIo (the other side has gone, or sends none), kUnavailable.
+Status SendFile(int socket, int file);
+Result<OpenFile> ReceiveFile(int socket, int64_t wait_ms);
 
 }  // namespace clawtrace::replay

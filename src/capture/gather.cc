@@ -443,8 +443,11 @@ UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void
   return ReadUnits({&one, 1}, plan, on_bytes);
 }
 
-UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
-                     const std::function<void(uint64_t)>& on_bytes, bool usage_only) {
+namespace {
+
+// whole: nullptr when the start of a text is enough.
+UnitResult ReadAll(std::span<const Unit* const> units, const Plan& plan,
+                   const std::function<void(uint64_t)>& on_bytes, bool usage_only, WholeTexts* whole) {
   UnitResult result;
   UnitSink all;
   for (const Unit* unit : units) {
@@ -455,13 +458,30 @@ UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
                       static_cast<size_t>(std::min(unit->bytes / kBytesPerFact, kMostFacts)));
     for (const InputFile& file : unit->files) {
       all.StartFile(file.path);
-      if (Status status = ReadFacts(file, plan, &all, on_bytes, usage_only); !status)
+      WholeTextSink learning(&all, whole);
+      FactSink* sink = whole ? static_cast<FactSink*>(&learning) : &all;
+      if (Status status = ReadFacts(file, plan, sink, on_bytes, usage_only); !status)
         result.unusable.push_back({file.path, status.error().message, false});
     }
   }
   result.sessions = SessionsOf(std::move(all.facts), &all.skipped);
   if (result.sessions.empty())
     result.sessions.push_back(EmptySession(*units.front(), std::move(all.skipped.orphaned)));
+  return result;
+}
+
+}  // namespace
+
+UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
+                     const std::function<void(uint64_t)>& on_bytes, bool usage_only) {
+  return ReadAll(units, plan, on_bytes, usage_only, nullptr);
+}
+
+UnitResult ReadWholeUnits(std::span<const Unit* const> units, const Plan& plan,
+                          const std::function<void(uint64_t)>& on_bytes) {
+  WholeTexts whole;
+  UnitResult result = ReadAll(units, plan, on_bytes, false, &whole);
+  for (Session& session : result.sessions) whole.Fill(&session);
   return result;
 }
 

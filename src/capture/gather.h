@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "capture/importer.h"
+#include "capture/whole_texts.h"
 #include "model/session.h"
 
 namespace clawtrace::capture {
@@ -87,5 +88,8 @@ UnitResult ReadUnit(const Unit& unit, const Plan& plan, const std::function<void
 // The same of several units that turned out to tell of the same sessions: their facts are assembled together.
 UnitResult ReadUnits(std::span<const Unit* const> units, const Plan& plan,
                      const std::function<void(uint64_t)>& on_bytes, bool usage_only = false);
+// The same with whole texts wherever the records show them.
+UnitResult ReadWholeUnits(std::span<const Unit* const> units, const Plan& plan,
+                          const std::function<void(uint64_t)>& on_bytes);
 
 }  // namespace clawtrace::capture

@@ -1,0 +1,262 @@
+#include "replay/control.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+
+namespace clawtrace::replay {
+namespace {
+
+using tools::SimpleCommand;
+using tools::ToolClass;
+using tools::ToolMeaning;
+
+bool IsBelow(std::string_view path, std::string_view folder) {
+  return folder == "." || path == folder ||
+         (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
+}
+bool Touch(std::string_view a, std::string_view b) { return IsBelow(a, b) || IsBelow(b, a); }
+
+bool IsOneOf(std::string_view word, std::span<const std::string_view> list) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+constexpr auto kShowers = std::to_array<std::string_view>(
+    {"cat", "head", "tail", "less", "more", "nl", "bat", "sed", "awk", "grep", "egrep", "fgrep", "rg", "diff", "cmp",
+     "jq", "ls", "tree", "find", "stat", "file", "test", "[", "xxd", "od", "hexdump", "sha256sum", "md5sum"});
+
+// "python3 -m json.tool FILE", "sh -n FILE", "node --check FILE": look at one file alone.
+bool IsValidator(const SimpleCommand& part) {
+  const auto& args = part.arguments;
+  auto has = [&](std::string_view word) { return std::ranges::find(args, word) != args.end(); };
+  if (part.program.starts_with("python"))
+    return has("json.tool") || has("py_compile") || has("pyflakes") || has("ast");
+  if (part.program == "sh" || part.program == "bash" || part.program == "dash") return has("-n");
+  if (part.program == "node") return has("--check") || has("-c");
+  return part.program == "xmllint" || part.program == "yamllint" || part.program == "shellcheck" ||
+         (part.program == "php" && has("-l")) || (part.program == "ruby" && has("-c"));
+}
+
+bool LooksLikePath(std::string_view word) {
+  if (word.empty() || word.starts_with('-') || word.starts_with('$') || word.starts_with('+')) return false;
+  return word.find_first_of("|&;<>(){}*?\"'` ") == std::string_view::npos;
+}
+
+// What a check looks at: paths, or everything.
+struct Target {
+  bool everything = false;
+  std::vector<std::string> paths;
+
+  bool Meets(std::string_view path) const {
+    return everything ||
+           std::ranges::any_of(paths, [&](const std::string& target) { return Touch(target, path); });
+  }
+  bool Written(const Writes& writes) const {
+    if (writes.unnamed) return true;
+    return std::ranges::any_of(writes.paths, [&](const std::string& path) { return Meets(path); });
+  }
+};
+
+Target TargetOfShell(const ToolMeaning& meaning, std::string_view cwd) {
+  Target target;
+  for (const SimpleCommand& part : meaning.shell.parts) {
+    bool shows = IsOneOf(part.program, kShowers) || IsValidator(part) || part.program == "wc" ||
+                 part.program == "sort" || part.program == "uniq" || part.program == "cut" ||
+                 part.program == "tr" || part.program == "echo" || part.program == "printf" ||
+                 part.program == "cd" || part.program == "true";
+    if (!shows) target.everything = true;
+    bool any = false;
+    for (const std::string& word : part.arguments) {
+      if (!LooksLikePath(word) || part.program == "echo" || part.program == "printf") continue;
+      target.paths.push_back(tools::NormalisePath(word, cwd)), any = true;
+    }
+    if (part.program == "ls" && !any) target.paths.emplace_back(".");
+  }
+  if (meaning.shell.substitution || meaning.shell.parts.empty()) target.everything = true;
+  if (target.paths.empty()) target.everything = true;
+  return target;
+}
+
+Target TargetOf(const Moment& moment, const ToolMeaning& meaning) {
+  if (meaning.tool_class == ToolClass::kExec) {
+    const std::string& own = moment.step->tool.cwd;
+    return TargetOfShell(meaning, own.empty() ? moment.session->info.cwd : own);
+  }
+  Target target;
+  if (meaning.tool_class == ToolClass::kRead || meaning.tool_class == ToolClass::kList) {
+    target.paths.push_back(meaning.path.empty() ? "." : meaning.path);
+  } else {
+    target.everything = true;
+  }
+  return target;
+}
+
+bool LooksAtHistory(const ToolMeaning& meaning) {
+  return std::ranges::any_of(meaning.shell.parts, [](const SimpleCommand& part) {
+    if (part.program != "git" || part.arguments.empty()) return false;
+    const std::string& verb = part.arguments.front();
+    return verb == "status" || verb == "diff" || verb == "show" || verb == "log";
+  });
+}
+
+bool OnlyMeasures(const ToolMeaning& meaning) {
+  return std::ranges::any_of(meaning.shell.parts, [](const SimpleCommand& part) {
+    return part.program == "wc" || part.program == "du";
+  });
+}
+
+// Is it a check whatever was written before?
+std::string CheckByNature(const Moment& moment, const ToolMeaning& meaning) {
+  if (moment.step->kind == StepKind::kSubagentSpawn) return "sub-agent";
+  if (meaning.tool_class != ToolClass::kExec) return {};
+  if (meaning.shell.check) return "test or build";
+  if (LooksAtHistory(meaning)) return "status or diff";
+  if (std::ranges::any_of(meaning.shell.parts, IsValidator)) return "validation";
+  // It named no write and said nothing: all it gave was whether it went well.
+  bool silent = moment.step->result.output_bytes == 0 && moment.step->result.status != ToolStatus::kUnknown;
+  bool only_moves = std::ranges::all_of(meaning.shell.parts, [](const SimpleCommand& part) {
+    return part.program == "cd" || part.program == "true" || part.program == "sleep" || part.program == ":";
+  });
+  if (silent && !meaning.shell.mutates && !only_moves) return "exit status";
+  return {};
+}
+
+// Does it show what can have been written before? Measuring is not checking.
+bool Shows(const ToolMeaning& meaning) {
+  switch (meaning.tool_class) {
+    case ToolClass::kRead:
+    case ToolClass::kList:
+    case ToolClass::kSearch:
+      return true;
+    case ToolClass::kExec:
+      return meaning.read_only && !OnlyMeasures(meaning) &&
+             std::ranges::any_of(meaning.shell.parts,
+                                 [](const SimpleCommand& part) { return IsOneOf(part.program, kShowers); });
+    case ToolClass::kFetch:
+    case ToolClass::kWrite:
+    case ToolClass::kEdit:
+    case ToolClass::kPlan:
+    case ToolClass::kSpawn:
+    case ToolClass::kOther:
+      return false;
+  }
+  return false;
+}
+
+// Equal calls: the same tool with the same arguments, but for what only describes them.
+std::string CallKey(const Moment& moment, const ToolMeaning& meaning) {
+  std::string key = moment.step->tool.name + "\n" + moment.step->tool.cwd + "\n";
+  return key + (meaning.tool_class == ToolClass::kExec ? meaning.command : moment.step->tool.args);
+}
+
+std::string WithoutDurations(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    bool digit = text[i] >= '0' && text[i] <= '9';
+    if (!digit) {
+      out += text[i++];
+      continue;
+    }
+    size_t end = i;
+    bool point = false, colon = false;
+    while (end < text.size() && ((text[end] >= '0' && text[end] <= '9') || text[end] == '.' || text[end] == ':'))
+      point |= text[end] == '.', colon |= text[end] == ':', ++end;
+    std::string_view unit = text.substr(end, 3);
+    bool seconds = unit.starts_with("s") || unit.starts_with("ms") || unit.starts_with(" s") || unit == " ms";
+    bool clock = colon && end - i >= 7;
+    if ((point && seconds) || clock || (seconds && unit.starts_with("ms")))
+      out += '#';
+    else
+      out.append(text.substr(i, end - i));
+    i = end;
+  }
+  return out;
+}
+
+}  // namespace
+
+bool SameAnswer(const ToolResult& a, const ToolResult& b) {
+  if (a.status != b.status || a.exit_code != b.exit_code) return false;
+  if (b.unchanged) return true;
+  if (a.output_bytes == b.output_bytes && a.output_hash == b.output_hash) return true;
+  bool whole = a.output_bytes == std::ssize(a.output) && b.output_bytes == std::ssize(b.output);
+  return whole && WithoutDurations(a.output) == WithoutDurations(b.output);
+}
+
+std::vector<Writes> NamedWrites(std::span<const Moment> timeline, std::span<const ToolMeaning> meanings) {
+  std::vector<Writes> writes(timeline.size());
+  for (size_t i = 0; i < timeline.size(); ++i) {
+    const Step& step = *timeline[i].step;
+    const ToolMeaning& meaning = meanings[i];
+    if (step.kind == StepKind::kLlmCall || meaning.read_only) continue;
+    bool failed = step.result.status == ToolStatus::kError;
+    if (failed && !meaning.writes_unknown) continue;
+    writes[i] = {.may = true, .unnamed = meaning.writes_unknown, .paths = meaning.writes};
+    // A sub-agent's writes are its own steps'.
+    if (step.kind == StepKind::kSubagentSpawn && !step.children.empty()) writes[i] = {};
+  }
+  return writes;
+}
+
+std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<const ToolMeaning> meanings,
+                                std::span<const Writes> writes) {
+  std::vector<Control> controls(timeline.size());
+  std::map<std::string, size_t> latest;  // by call: the last equal one
+  std::vector<size_t> unnamed;           // steps so far that may have written anything
+  std::map<std::string, size_t> written;  // path: last step that wrote it
+  // First step at which a path was shown and what it said, to tell whether unnamed writes changed it.
+  for (size_t i = 0; i < timeline.size(); ++i) {
+    const Step& step = *timeline[i].step;
+    if (step.kind == StepKind::kLlmCall) continue;
+    const ToolMeaning& meaning = meanings[i];
+    Target target = TargetOf(timeline[i], meaning);
+    std::string key = CallKey(timeline[i], meaning);
+    auto before = latest.find(key);
+    std::optional<size_t> equal;
+    if (before != latest.end() && SameAnswer(timeline[before->second].step->result, step.result))
+      equal = before->second;
+    controls[i].what = CheckByNature(timeline[i], meaning);
+    if (!controls[i].is_check() && Shows(meaning)) {
+      for (const auto& [path, at] : written) {
+        if (target.Meets(path)) controls[i].what = "read-back of " + path;
+      }
+      // What may have been written without being named, unless an equal look before it saw the same.
+      if (!controls[i].is_check() && !unnamed.empty() && !equal)
+        controls[i].what = "look after " + timeline[unnamed.back()].id + ", which may have written anything";
+    }
+    if (controls[i].is_check() && equal) {
+      bool changed = false;
+      for (size_t w = *equal + 1; w < i && !changed; ++w) changed = writes[w].may && target.Written(writes[w]);
+      if (!changed) controls[i].repeats = equal;
+    }
+    latest[key] = i;
+    if (writes[i].unnamed) unnamed.push_back(i);
+    for (const std::string& path : writes[i].paths) written[path] = i;
+  }
+  return controls;
+}
+
+std::vector<std::vector<size_t>> DemandsOf(std::span<const Moment> timeline,
+                                           std::span<const ToolMeaning> meanings) {
+  std::vector<std::vector<size_t>> demands(timeline.size());
+  std::map<std::pair<const Session*, std::string>, std::vector<size_t>> seen;
+  for (size_t i = 0; i < timeline.size(); ++i) {
+    const Step& step = *timeline[i].step;
+    const std::string& agent = timeline[i].session->info.agent;
+    bool strict = agent == "claude-code" || agent == "opencode";
+    if (step.kind == StepKind::kLlmCall || !strict || step.result.status == ToolStatus::kError) continue;
+    const ToolMeaning& meaning = meanings[i];
+    bool file_tool = meaning.tool_class == ToolClass::kRead || meaning.tool_class == ToolClass::kEdit ||
+                     meaning.tool_class == ToolClass::kWrite;
+    if (!file_tool || meaning.path.empty()) continue;
+    std::vector<size_t>& before = seen[{timeline[i].session, meaning.path}];
+    if (meaning.tool_class != ToolClass::kRead) demands[i] = before;
+    before.push_back(i);
+  }
+  return demands;
+}
+
+}  // namespace clawtrace::replay

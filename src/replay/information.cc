@@ -1,0 +1,356 @@
+#include "replay/information.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "replay/content.h"
+
+namespace clawtrace::replay {
+namespace {
+
+using Place = uint32_t;  // 0: the prompt, then what is said in a step, then what comes back
+Place SaidAt(size_t step) { return static_cast<Place>(2 * step + 1); }
+Place AnsweredAt(size_t step) { return static_cast<Place>(2 * step + 2); }
+size_t StepAt(Place place) { return (place - 1) / 2; }
+
+constexpr size_t kLongestContent = 80;
+// Outputs of at most so many new pieces may choose among known things.
+constexpr size_t kMostChosen = 24, kMostChosenLines = 8;
+
+struct Taken {
+  Place place = 0;   // when it was said
+  uint32_t step = 0;  // whose words they are: they go when it goes
+};
+
+struct Node {
+  std::vector<Place> sources;  // ascending
+  std::vector<Taken> uses;     // ascending
+  bool strong = false;
+  bool free = false;  // the prompt says it, or the agent said it before any output did
+  std::string content;
+};
+
+std::string Shown(std::string_view text) {
+  std::string line;
+  for (char c : PrefixUtf8(text, kLongestContent)) line += c == '\n' || c == '\t' || c == '\r' ? ' ' : c;
+  return line;
+}
+
+}  // namespace
+
+struct Information::Index {
+  std::span<const Moment> timeline;
+  std::span<const tools::ToolMeaning> meanings;
+  std::vector<Node> nodes;
+  std::vector<std::vector<uint32_t>> told;    // by step: nodes that its output is a source of
+  std::vector<std::vector<uint32_t>> said;    // by step: nodes that it uses
+  std::vector<std::vector<uint32_t>> chosen;  // by step: words of a small output that may be a choice
+  std::unordered_map<uint64_t, std::vector<Place>> lines;  // of outputs, where a small output has them
+  std::vector<std::vector<uint64_t>> small_lines;          // by step: of a small output
+  std::vector<size_t> last_cut, last_hidden;  // by step: last step of its context that is not whole; + 1
+
+  // While it is built:
+  std::unordered_map<uint64_t, uint32_t> by_hash;
+  std::vector<std::string> said_text;  // by step
+  std::vector<uint64_t> context;       // by step: of its session
+};
+
+namespace {
+
+bool IsWhole(const Step& step) {
+  if (step.kind == StepKind::kLlmCall) return step.llm.text_bytes <= std::ssize(step.llm.text);
+  return step.tool.args_bytes <= std::ssize(step.tool.args);
+}
+
+// When a step's words were said: a tool's arguments with the call that asked for it.
+std::vector<Place> PlacesSaid(std::span<const Moment> timeline) {
+  std::vector<Place> places(timeline.size());
+  std::unordered_map<const Session*, std::unordered_map<int64_t, size_t>> calls;
+  for (size_t i = 0; i < timeline.size(); ++i) {
+    const Step& step = *timeline[i].step;
+    places[i] = SaidAt(i);
+    auto& turns = calls[timeline[i].session];
+    if (step.kind == StepKind::kLlmCall) {
+      turns[step.turn] = i;
+    } else if (auto call = turns.find(step.turn); step.turn != 0 && call != turns.end()) {
+      places[i] = SaidAt(call->second);
+    }
+  }
+  return places;
+}
+
+bool IsListing(const tools::ToolMeaning& meaning) {
+  using tools::ToolClass;
+  return meaning.tool_class == ToolClass::kList ||
+         (meaning.tool_class == ToolClass::kExec && meaning.shell.program() == "ls");
+}
+
+std::string PlainOutput(const Moment& moment, const tools::ToolMeaning& meaning) {
+  const std::string& cwd = moment.session->info.cwd;
+  if (moment.step->result.unchanged) return {};
+  return IsListing(meaning) ? PlainListing(moment.step->result.output, cwd)
+                            : PlainText(moment.step->result.output, cwd);
+}
+
+uint64_t KeyOf(uint64_t hash, uint64_t context) {
+  uint64_t both[] = {hash, context};
+  return Hash64(std::string_view(reinterpret_cast<const char*>(both), sizeof(both)));
+}
+
+}  // namespace
+
+namespace {
+
+// Fills an index in three readings: what is said, what was told of it, who told it to whom.
+class Builder {
+ public:
+  template <class Index>
+  static void Build(Index* x) {
+    const size_t n = x->timeline.size();
+    x->told.resize(n), x->said.resize(n), x->chosen.resize(n), x->small_lines.resize(n);
+    x->said_text.resize(n), x->context.resize(n);
+    x->last_cut.assign(n, 0), x->last_hidden.assign(n, 0);
+    Contexts(x);
+    std::unordered_set<uint64_t> spoken;
+    for (size_t i = 0; i < n; ++i) {
+      const Step& step = *x->timeline[i].step;
+      const std::string& cwd = x->timeline[i].session->info.cwd;
+      x->said_text[i] = step.kind == StepKind::kLlmCall ? PlainText(step.llm.text, cwd)
+                                                        : PlainArguments(step.tool.args, cwd);
+      for (const Piece& piece : PiecesOf(x->said_text[i])) spoken.insert(KeyOf(piece.hash, x->context[i]));
+    }
+    std::unordered_set<const Session*> prompted;
+    for (size_t i = 0; i < n; ++i) {
+      const Moment& moment = x->timeline[i];
+      if (prompted.insert(moment.session).second)
+        Told(x, spoken, PlainText(moment.session->prompt, moment.session->info.cwd), i, true);
+      if (moment.step->kind != StepKind::kLlmCall) {
+        std::string plain = PlainOutput(moment, x->meanings[i]);
+        Told(x, spoken, plain, i, false);
+        Small(x, plain, i);
+      }
+    }
+    Lines(x);
+    std::vector<Place> places = PlacesSaid(x->timeline);
+    std::vector<size_t> order(n);
+    for (size_t i = 0; i < n; ++i) order[i] = i;
+    std::ranges::sort(order, {}, [&](size_t i) { return std::pair(places[i], i); });
+    for (size_t i : order) Said(x, i, places[i]);
+    Free(x);
+    x->by_hash.clear(), x->said_text.clear();
+  }
+
+ private:
+  template <class Index>
+  static void Contexts(Index* x) {
+    std::unordered_map<const Session*, uint64_t> ids;
+    std::unordered_map<const Session*, std::pair<size_t, size_t>> last;
+    for (size_t i = x->timeline.size(); i-- > 0;) {
+      const Moment& moment = x->timeline[i];
+      auto& [cut, hidden] = last[moment.session];
+      // A call's own words come before what its tools bring, another step's after.
+      x->last_cut[i] = cut, x->last_hidden[i] = hidden;
+      const Step& step = *moment.step;
+      if (!IsWhole(step)) cut = std::max(cut, i + 1);
+      bool hides = step.kind == StepKind::kLlmCall && step.llm.thinking_bytes > 0;
+      if (hides) hidden = std::max(hidden, i + 1);
+    }
+    for (size_t i = 0; i < x->timeline.size(); ++i)
+      x->context[i] = ids.try_emplace(x->timeline[i].session, ids.size()).first->second;
+  }
+
+  template <class Index>
+  static void Told(Index* x, const std::unordered_set<uint64_t>& spoken, const std::string& plain, size_t step,
+                   bool prompt) {
+    for (const Piece& piece : PiecesOf(plain)) {
+      uint64_t key = KeyOf(piece.hash, x->context[step]);
+      if (!spoken.contains(key)) continue;
+      auto [found, fresh] = x->by_hash.try_emplace(key, static_cast<uint32_t>(x->nodes.size()));
+      if (fresh) {
+        Node& node = x->nodes.emplace_back();
+        node.strong = IsStrong(piece.kind);
+        node.content = Shown(std::string_view(plain).substr(piece.begin, piece.size));
+      }
+      Node& node = x->nodes[found->second];
+      if (prompt) {
+        node.free = true;
+      } else if (node.sources.empty() || node.sources.back() != AnsweredAt(step)) {
+        node.sources.push_back(AnsweredAt(step));
+        x->told[step].push_back(found->second);
+      }
+    }
+  }
+
+  // A short answer that is worked out, not shown: what it names may be the choice.
+  template <class Index>
+  static void Small(Index* x, const std::string& plain, size_t step) {
+    const tools::ToolMeaning& meaning = x->meanings[step];
+    bool works_out = meaning.tool_class == tools::ToolClass::kExec ||
+                     meaning.tool_class == tools::ToolClass::kOther ||
+                     meaning.tool_class == tools::ToolClass::kSearch;
+    if (!works_out || IsListing(meaning)) return;
+    std::vector<std::string_view> lines;
+    for (std::string_view line : Split(plain, '\n')) {
+      if (!Trim(line).empty()) lines.push_back(Trim(line));
+    }
+    std::vector<Piece> pieces = PiecesOf(plain);
+    if (lines.size() > kMostChosenLines || pieces.size() > 4 * kMostChosen) return;
+    std::unordered_set<uint64_t> own;
+    for (const Piece& piece : PiecesOf(x->said_text[step])) own.insert(piece.hash);
+    size_t words = 0;
+    for (const Piece& piece : pieces) {
+      bool word = piece.kind == PieceKind::kWord || piece.kind == PieceKind::kName ||
+                  piece.kind == PieceKind::kNumber || piece.kind == PieceKind::kShort ||
+                  piece.kind == PieceKind::kComposite;
+      words += word;
+      if (!word || own.contains(piece.hash)) continue;
+      auto node = x->by_hash.find(KeyOf(piece.hash, x->context[step]));
+      if (node != x->by_hash.end()) x->chosen[step].push_back(node->second);
+    }
+    if (words > kMostChosen) x->chosen[step].clear();
+    if (x->chosen[step].empty()) return;
+    for (std::string_view line : lines) x->small_lines[step].push_back(KeyOf(Hash64(line), x->context[step]));
+  }
+
+  template <class Index>
+  static void Lines(Index* x) {
+    for (const auto& small : x->small_lines)
+      for (uint64_t line : small) x->lines.try_emplace(line);
+    if (x->lines.empty()) return;
+    for (size_t i = 0; i < x->timeline.size(); ++i) {
+      if (x->timeline[i].step->kind == StepKind::kLlmCall) continue;
+      std::string plain = PlainOutput(x->timeline[i], x->meanings[i]);
+      for (std::string_view line : Split(plain, '\n')) {
+        auto found = x->lines.find(KeyOf(Hash64(Trim(line)), x->context[i]));
+        if (found != x->lines.end()) found->second.push_back(AnsweredAt(i));
+      }
+    }
+  }
+
+  template <class Index>
+  static void Said(Index* x, size_t step, Place place) {
+    std::vector<Piece> pieces = PiecesOf(x->said_text[step]);
+    std::unordered_set<uint32_t> once;
+    for (size_t p = 0; p < pieces.size(); ++p) {
+      auto found = x->by_hash.find(KeyOf(pieces[p].hash, x->context[step]));
+      if (found == x->by_hash.end()) continue;
+      Node& node = x->nodes[found->second];
+      if (once.insert(found->second).second) {
+        node.uses.push_back({place, static_cast<uint32_t>(step)});
+        x->said[step].push_back(found->second);
+      }
+      // A path that was told as a whole is not told again by its parts.
+      if (pieces[p].kind == PieceKind::kComposite) p += pieces[p].parts;
+    }
+  }
+
+  template <class Index>
+  static void Free(Index* x) {
+    for (Node& node : x->nodes) {
+      bool first = node.sources.empty() || (!node.uses.empty() && node.uses.front().place < node.sources.front());
+      node.free = node.free || first;
+    }
+  }
+};
+
+}  // namespace
+
+Information::Information(std::span<const Moment> timeline, std::span<const tools::ToolMeaning> meanings)
+    : index_(std::make_unique<Index>()) {
+  index_->timeline = timeline, index_->meanings = meanings;
+  Builder::Build(index_.get());
+}
+Information::~Information() = default;
+
+namespace {
+
+// The first kept use after the step that no other kept source stands before; sets instead when all are
+// accounted for.
+const Taken* UnaccountedUse(const Node& node, size_t step, const std::vector<bool>& kept,
+                            std::optional<size_t>* instead) {
+  if (node.free) return nullptr;
+  Place here = AnsweredAt(step);
+  const Taken* first = nullptr;
+  for (const Taken& use : node.uses) {
+    if (use.place < here || !kept[use.step]) continue;
+    first = &use;
+    break;
+  }
+  if (!first) return nullptr;
+  for (Place source : node.sources) {
+    if (source > first->place) break;
+    if (source == here || !kept[StepAt(source)]) continue;
+    *instead = StepAt(source);
+    return nullptr;
+  }
+  return first;
+}
+
+}  // namespace
+
+Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
+  Need need;
+  for (uint32_t id : index_->told[step]) {
+    const Node& node = index_->nodes[id];
+    if (need.use == Use::kWeak && !node.strong) continue;
+    const Taken* use = UnaccountedUse(node, step, kept, &need.instead);
+    if (!use) continue;
+    need.use = node.strong ? Use::kStrong : Use::kWeak;
+    need.used_by = use->step;
+    need.content = node.content;
+    if (node.strong) return need;
+  }
+  if (need.use != Use::kNone || index_->chosen[step].empty()) return need;
+  // Lines that another kept source shows before it say nothing new.
+  bool new_line = std::ranges::any_of(index_->small_lines[step], [&](uint64_t line) {
+    return std::ranges::none_of(index_->lines.at(line), [&](Place source) {
+      return source < AnsweredAt(step) && kept[StepAt(source)];
+    });
+  });
+  if (!new_line) return need;
+  for (uint32_t id : index_->chosen[step]) {
+    for (const Taken& use : index_->nodes[id].uses) {
+      if (use.place < AnsweredAt(step) || !kept[use.step]) continue;
+      return {.use = Use::kWeak, .used_by = use.step, .content = index_->nodes[id].content, .instead = {}};
+    }
+  }
+  return need;
+}
+
+bool Information::Known(size_t step, std::string* why) const {
+  const ToolResult& result = index_->timeline[step].step->result;
+  if (result.unchanged) return true;
+  if (result.output_bytes > std::ssize(result.output)) {
+    *why = "its output was not kept whole";
+    return false;
+  }
+  if (index_->last_cut[step] > step) {
+    *why = "step " + index_->timeline[index_->last_cut[step] - 1].id + " was not kept whole";
+    return false;
+  }
+  if (index_->last_hidden[step] > step) {
+    *why = "reasoning in step " + index_->timeline[index_->last_hidden[step] - 1].id + " is not readable";
+    return false;
+  }
+  return true;
+}
+
+std::vector<Flow> Information::FlowsInto(size_t step, size_t most) const {
+  std::vector<Flow> flows;
+  for (uint32_t id : index_->said[step]) {
+    const Node& node = index_->nodes[id];
+    if (node.free || !node.strong || flows.size() >= most) continue;
+    Place said = 0;
+    for (const Taken& use : node.uses) {
+      if (use.step == step) said = use.place;
+    }
+    if (node.sources.front() < said)
+      flows.push_back({.from = StepAt(node.sources.front()), .to = step, .content = node.content});
+  }
+  return flows;
+}
+
+}  // namespace clawtrace::replay

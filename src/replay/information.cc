@@ -28,6 +28,7 @@ struct Taken {
 struct Node {
   std::vector<Place> sources;  // ascending
   std::vector<Taken> uses;     // ascending
+  uint64_t hash = 0;  // of the piece
   bool strong = false;
   bool free = false;  // the prompt says it, or the agent said it before any output did
   std::string content;
@@ -88,11 +89,14 @@ bool IsListing(const tools::ToolMeaning& meaning) {
          (meaning.tool_class == ToolClass::kExec && meaning.shell.program() == "ls");
 }
 
-std::string PlainOutput(const Moment& moment, const tools::ToolMeaning& meaning) {
+std::string Plain(std::string_view output, const Moment& moment, const tools::ToolMeaning& meaning) {
   const std::string& cwd = moment.session->info.cwd;
+  return IsListing(meaning) ? PlainListing(output, cwd) : PlainText(output, cwd);
+}
+
+std::string PlainOutput(const Moment& moment, const tools::ToolMeaning& meaning) {
   if (moment.step->result.unchanged) return {};
-  return IsListing(meaning) ? PlainListing(moment.step->result.output, cwd)
-                            : PlainText(moment.step->result.output, cwd);
+  return Plain(moment.step->result.output, moment, meaning);
 }
 
 uint64_t KeyOf(uint64_t hash, uint64_t context) {
@@ -171,7 +175,7 @@ class Builder {
       auto [found, fresh] = x->by_hash.try_emplace(key, static_cast<uint32_t>(x->nodes.size()));
       if (fresh) {
         Node& node = x->nodes.emplace_back();
-        node.strong = IsStrong(piece.kind);
+        node.strong = IsStrong(piece.kind), node.hash = piece.hash;
         node.content = Shown(std::string_view(plain).substr(piece.begin, piece.size));
       }
       Node& node = x->nodes[found->second];
@@ -320,6 +324,19 @@ Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
   return need;
 }
 
+std::string Information::MissingFrom(size_t step, const std::vector<bool>& kept,
+                                     std::string_view output) const {
+  std::unordered_set<uint64_t> tells;
+  for (const Piece& piece : PiecesOf(Plain(output, index_->timeline[step], index_->meanings[step])))
+    tells.insert(piece.hash);
+  for (uint32_t id : index_->told[step]) {
+    const Node& node = index_->nodes[id];
+    std::optional<size_t> instead;
+    if (!tells.contains(node.hash) && UnaccountedUse(node, step, kept, &instead)) return node.content;
+  }
+  return {};
+}
+
 bool Information::Known(size_t step, std::string* why) const {
   const ToolResult& result = index_->timeline[step].step->result;
   if (result.unchanged) return true;
@@ -338,17 +355,19 @@ bool Information::Known(size_t step, std::string* why) const {
   return true;
 }
 
-std::vector<Flow> Information::FlowsInto(size_t step, size_t most) const {
+std::vector<Flow> Information::SourcesOf(size_t step, const std::vector<bool>& kept) const {
   std::vector<Flow> flows;
   for (uint32_t id : index_->said[step]) {
     const Node& node = index_->nodes[id];
-    if (node.free || !node.strong || flows.size() >= most) continue;
+    if (node.free || !node.strong) continue;
     Place said = 0;
     for (const Taken& use : node.uses) {
       if (use.step == step) said = use.place;
     }
-    if (node.sources.front() < said)
-      flows.push_back({.from = StepAt(node.sources.front()), .to = step, .content = node.content});
+    auto first = std::ranges::find_if(node.sources, [&](Place source) { return kept[StepAt(source)]; });
+    // Once told, the agent may have it from anything in between; what it said itself needs no telling again.
+    if (first == node.sources.end() || *first >= said) continue;
+    flows.push_back({.from = StepAt(*first), .to = step, .content = node.content});
   }
   return flows;
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "replay/timeline.h"
@@ -50,9 +51,12 @@ class Information {
   // false: its output, or something that is said after it, was not kept whole, or reasoning after it is
   // hidden; why says which. Then only kStrong and kWeak mean something.
   bool Known(size_t step, std::string* why) const;
-  // What this step said that earlier steps told it, each content once with its first source; at most `most`,
-  // distinctive content only.
-  std::vector<Flow> FlowsInto(size_t step, size_t most) const;
+  // What is taken from this step, and from nothing else that is kept, and which another output of it would not
+  // tell any more; "" when it tells all. For executions that came out otherwise than recorded.
+  std::string MissingFrom(size_t step, const std::vector<bool>& kept, std::string_view output) const;
+  // What this step said that earlier steps told it: distinctive content, each once, with the first kept step
+  // that shows it.
+  std::vector<Flow> SourcesOf(size_t step, const std::vector<bool>& kept) const;
 
  private:
   struct Index;

@@ -99,23 +99,31 @@ bool IsCutText(const std::string& text, int64_t bytes) { return bytes > static_c
 
 }  // namespace
 
+void WholeTexts::LearnHash(std::string_view record, std::string_view start, int64_t bytes, uint64_t hash) {
+  if (hash == 0 || bytes <= std::ssize(start) || by_hash_.contains(hash)) return;
+  std::string whole = FindWhole(record, start, bytes, hash);
+  if (!whole.empty()) by_hash_.emplace(hash, std::move(whole));
+}
+
+void WholeTexts::LearnBegun(std::string_view record, const std::string& start, int64_t bytes) {
+  std::pair key(bytes, start);
+  if (bytes <= std::ssize(start) || begun_.contains(key)) return;
+  std::string whole = FindWhole(record, start, bytes, 0);
+  if (!whole.empty()) begun_.emplace(std::move(key), std::move(whole));
+}
+
 void WholeTexts::Learn(const Fact& fact, std::string_view record) {
   if (record.empty() || !IsCut(fact)) return;
-  auto learn_hash = [&](std::string_view start, int64_t bytes, uint64_t hash) {
-    if (hash == 0 || by_hash_.contains(hash)) return;
-    std::string whole = FindWhole(record, start, bytes, hash);
-    if (!whole.empty()) by_hash_.emplace(hash, std::move(whole));
-  };
-  auto learn_begun = [&](const std::string& start, int64_t bytes) {
-    std::pair key(bytes, start);
-    if (bytes <= static_cast<int64_t>(start.size()) || begun_.contains(key)) return;
-    std::string whole = FindWhole(record, start, bytes, 0);
-    if (!whole.empty()) begun_.emplace(std::move(key), std::move(whole));
-  };
-  if (fact.user) learn_begun(fact.user->text, fact.user->text_bytes);
-  if (fact.llm) learn_begun(fact.llm->text, fact.llm->text_bytes);
-  if (fact.tool) learn_hash(fact.tool->args, fact.tool->args_bytes, fact.tool->args_hash);
-  if (fact.result) learn_hash(fact.result->output, fact.result->output_bytes, fact.result->output_hash);
+  if (fact.user) LearnBegun(record, fact.user->text, fact.user->text_bytes);
+  if (fact.llm) LearnBegun(record, fact.llm->text, fact.llm->text_bytes);
+  if (fact.tool) LearnHash(record, fact.tool->args, fact.tool->args_bytes, fact.tool->args_hash);
+  if (fact.result) LearnHash(record, fact.result->output, fact.result->output_bytes, fact.result->output_hash);
+}
+
+void WholeTexts::Learn(const Step& step, std::string_view record) {
+  if (step.kind == StepKind::kLlmCall) return LearnBegun(record, step.llm.text, step.llm.text_bytes);
+  LearnHash(record, step.tool.args, step.tool.args_bytes, step.tool.args_hash);
+  LearnHash(record, step.result.output, step.result.output_bytes, step.result.output_hash);
 }
 
 bool WholeTexts::Put(std::string* text, int64_t bytes, uint64_t hash) const {

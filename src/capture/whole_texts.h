@@ -20,6 +20,8 @@ class WholeTexts {
   // A fact and the record it came from: a JSON document, or the text itself. Does nothing for facts that are
   // not cut.
   void Learn(const Fact& fact, std::string_view record);
+  // The same for a step that was assembled of facts.
+  void Learn(const Step& step, std::string_view record);
 
   // Puts whole texts in the place of cut ones, sub-agents included. Arguments and outputs are told by their
   // hash, prompts and answers by size and start. Returns how many texts are still cut.
@@ -28,6 +30,8 @@ class WholeTexts {
  private:
   bool Put(std::string* text, int64_t bytes, uint64_t hash) const;
   bool PutBegun(std::string* text, int64_t bytes) const;
+  void LearnHash(std::string_view record, std::string_view start, int64_t bytes, uint64_t hash);
+  void LearnBegun(std::string_view record, const std::string& start, int64_t bytes);
 
   std::unordered_map<uint64_t, std::string> by_hash_;                        // arguments, outputs
   std::map<std::pair<int64_t, std::string>, std::string, std::less<>> begun_;  // by size and start

@@ -21,6 +21,14 @@ std::string Joined(const std::vector<std::string>& words, size_t most) {
 
 }  // namespace
 
+std::vector<std::string> FailedChecks(const Judgement& judgement) {
+  std::vector<std::string> failed;
+  for (const Check& check : judgement.checks) {
+    if (!check.passed) failed.push_back(check.name);
+  }
+  return failed;
+}
+
 Candidates::Candidates(std::span<const Moment> timeline, const Channels& channels, Trials& trials,
                        const ReplayOptions& options)
     : timeline_(timeline), channels_(channels), trials_(trials), options_(options) {
@@ -143,16 +151,19 @@ Effect Candidates::Compare(const Trial& trial, const std::vector<bool>& kept,
   Effect effect;
   if (trial.judgement) {
     const Judgement &was = *baseline_.judgement, &is = *trial.judgement;
-    if (is.flaky || is.verdict == Verdict::kError || is.verdict == Verdict::kUnknown) {
+    bool decided = is.status == OracleStatus::kPass || is.status == OracleStatus::kFail;
+    if (!decided) {
       effect.channel = "oracle";
-      effect.reason = is.flaky ? "without it the oracle says now this, now that"
-                               : "without it the oracle could not judge: " + is.error;
+      effect.reason = is.status == OracleStatus::kFlaky
+                          ? "without it the oracle says now this, now that"
+                          : fmt::format("without it the oracle could not judge: {}", is.message);
       return effect;
     }
-    if (is.verdict != was.verdict || is.score_ppm < was.score_ppm) {
+    if (is.status != was.status || is.score_ppm < was.score_ppm) {
+      std::vector<std::string> failed = FailedChecks(is);
       effect.verdict = Contribution::kNeeded, effect.channel = "oracle";
-      effect.reason = is.failed.empty() ? "without it the oracle fails"
-                                        : "without it the oracle fails: " + Joined(is.failed, 3);
+      effect.reason = failed.empty() ? "without it the oracle fails"
+                                     : "without it the oracle fails: " + Joined(failed, 3);
       return effect;
     }
   }
@@ -230,11 +241,11 @@ Candidates::Split Candidates::MostWithout(const std::set<size_t>& all) {
   return split;
 }
 
-std::optional<Verdict> Candidates::VerdictWithout(const std::set<size_t>& dropped) {
+std::optional<OracleStatus> Candidates::VerdictWithout(const std::set<size_t>& dropped) {
   ++tried_;
   auto trial = Run(dropped);
   if (!trial || !trial->judgement || trial->execution.out_of_budget) return std::nullopt;
-  return trial->judgement->verdict;
+  return trial->judgement->status;
 }
 
 }  // namespace clawtrace::replay

@@ -23,6 +23,8 @@ struct Effect {
   std::vector<std::string> files_differ;   // at the end, none of which the task names
 };
 
+std::vector<std::string> FailedChecks(const Judgement& judgement);
+
 class Candidates {
  public:
   // All must outlive it.
@@ -46,8 +48,8 @@ class Candidates {
   };
   Split MostWithout(const std::set<size_t>& all);
 
-  // The oracle's verdict without a step, whatever else became of it; nullopt: not executed or no oracle.
-  std::optional<Verdict> VerdictWithout(const std::set<size_t>& dropped);
+  // The oracle's word without a step, whatever else became of it; nullopt: not executed or no oracle.
+  std::optional<OracleStatus> VerdictWithout(const std::set<size_t>& dropped);
 
  private:
   Result<Trial> Run(const std::set<size_t>& dropped);

@@ -43,6 +43,11 @@ class Cutter {
     size_t at = 0;
     while (at < text_.size()) {
       char c = text_[at];
+      // An escape of a shell or of another language stands between words.
+      if (c == '\\' && at + 1 < text_.size() && std::string_view("nrt\"'\\").contains(text_[at + 1])) {
+        at += 2;
+        continue;
+      }
       if (c == '"' || c == '\'' || c == '`') Quoted(at);
       bool path_start = (c == '/' || c == '.' || c == '~') && at + 1 < text_.size() &&
                         (IsWordByte(text_[at + 1]) || text_[at + 1] == '/');
@@ -138,7 +143,9 @@ class Cutter {
     word = word.substr(0, kLongest);
     uint64_t hash = HashOf(word, 0);
     bool common = IsCommon(lower_);
-    if (!common) Say(word, KindOfWord(word), hash);
+    // One or two letters say nothing.
+    bool tiny = word.size() < 3 && std::ranges::none_of(word, IsDigit);
+    if (!common && !tiny) Say(word, KindOfWord(word), hash);
     bool foreign = std::ranges::any_of(word, [](char c) { return (c & 0x80) != 0; });
     if (foreign) Shingles(word);
     // "dropped 4", "4 tests"

@@ -18,7 +18,7 @@ enum class PieceKind : uint8_t {
   kRun,        // three words one after the other, whatever stands between them
   // Weak: shows at most that it may have been used.
   kWord,   // of >= 3 letters
-  kShort,  // a digit, two letters
+  kShort,  // a digit, or two characters with one
   kPair,   // a word and the sign or number that touches it: "cache,", "dropped 4"
 };
 constexpr bool IsStrong(PieceKind kind) { return kind <= PieceKind::kRun; }

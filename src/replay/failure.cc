@@ -55,7 +55,7 @@ FailureExplanation ExplainFailedSession(std::span<const Moment> timeline, const 
   for (size_t i = 0; i < timeline.size(); ++i) {
     if (timeline[i].step->kind == StepKind::kLlmCall || !channels.IsCandidate(i)) continue;
     bool wrote = !execution.runs[i].changed.empty();
-    if (wrote && candidates->VerdictWithout({i}) == Verdict::kSuccess)
+    if (wrote && candidates->VerdictWithout({i}) == OracleStatus::kPass)
       why.passes_without.push_back(timeline[i].id);
     if (!channels.Failed(i)) continue;
     bool repaired = false;

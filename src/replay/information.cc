@@ -18,7 +18,7 @@ size_t StepAt(Place place) { return (place - 1) / 2; }
 
 constexpr size_t kLongestContent = 80;
 // Outputs of at most so many new pieces may choose among known things.
-constexpr size_t kMostChosen = 24, kMostChosenLines = 8;
+constexpr size_t kMostChosen = 12, kMostChosenLines = 2;
 
 struct Taken {
   Place place = 0;   // when it was said
@@ -28,7 +28,8 @@ struct Taken {
 struct Node {
   std::vector<Place> sources;  // ascending
   std::vector<Taken> uses;     // ascending
-  uint64_t hash = 0;  // of the piece
+  Place first_said = UINT32_MAX;  // by the agent, be it within a longer name
+  uint64_t hash = 0;              // of the piece
   bool strong = false;
   bool free = false;  // the prompt says it, or the agent said it before any output did
   std::string content;
@@ -238,24 +239,25 @@ class Builder {
   static void Said(Index* x, size_t step, Place place) {
     std::vector<Piece> pieces = PiecesOf(x->said_text[step]);
     std::unordered_set<uint32_t> once;
+    size_t within = 0;  // pieces before this one are parts of a path that was told as a whole
     for (size_t p = 0; p < pieces.size(); ++p) {
       auto found = x->by_hash.find(KeyOf(pieces[p].hash, x->context[step]));
       if (found == x->by_hash.end()) continue;
       Node& node = x->nodes[found->second];
+      node.first_said = std::min(node.first_said, place);
+      if (p < within) continue;
       if (once.insert(found->second).second) {
         node.uses.push_back({place, static_cast<uint32_t>(step)});
         x->said[step].push_back(found->second);
       }
-      // A path that was told as a whole is not told again by its parts.
-      if (pieces[p].kind == PieceKind::kComposite) p += pieces[p].parts;
+      within = p + 1 + pieces[p].parts;
     }
   }
 
   template <class Index>
   static void Free(Index* x) {
     for (Node& node : x->nodes) {
-      bool first = node.sources.empty() || (!node.uses.empty() && node.uses.front().place < node.sources.front());
-      node.free = node.free || first;
+      node.free = node.free || node.sources.empty() || node.first_said < node.sources.front();
     }
   }
 };
@@ -271,11 +273,14 @@ Information::~Information() = default;
 
 namespace {
 
-// The first kept use after the step that no other kept source stands before; sets instead when all are
-// accounted for.
-const Taken* UnaccountedUse(const Node& node, size_t step, const std::vector<bool>& kept,
-                            std::optional<size_t>* instead) {
-  if (node.free) return nullptr;
+struct Accounted {
+  const Taken* use = nullptr;     // the first kept use after the step that nothing else accounts for
+  std::optional<size_t> instead;  // what accounts for it
+  bool later = false;             // only something between the step and the use does
+};
+
+Accounted AccountFor(const Node& node, size_t step, const std::vector<bool>& kept) {
+  if (node.free) return {};
   Place here = AnsweredAt(step);
   const Taken* first = nullptr;
   for (const Taken& use : node.uses) {
@@ -283,14 +288,13 @@ const Taken* UnaccountedUse(const Node& node, size_t step, const std::vector<boo
     first = &use;
     break;
   }
-  if (!first) return nullptr;
+  if (!first) return {};
   for (Place source : node.sources) {
     if (source > first->place) break;
     if (source == here || !kept[StepAt(source)]) continue;
-    *instead = StepAt(source);
-    return nullptr;
+    return {.use = source < here ? nullptr : first, .instead = StepAt(source), .later = source > here};
   }
-  return first;
+  return {.use = first, .instead = {}, .later = false};
 }
 
 }  // namespace
@@ -300,12 +304,17 @@ Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
   for (uint32_t id : index_->told[step]) {
     const Node& node = index_->nodes[id];
     if (need.use == Use::kWeak && !node.strong) continue;
-    const Taken* use = UnaccountedUse(node, step, kept, &need.instead);
-    if (!use) continue;
-    need.use = node.strong ? Use::kStrong : Use::kWeak;
-    need.used_by = use->step;
+    Accounted accounted = AccountFor(node, step, kept);
+    if (accounted.instead) need.instead = accounted.instead;
+    if (!accounted.use) continue;
+    bool strong = node.strong && !accounted.later;
+    // Names that a listing tells, and plain words, may as well be from what told them after it. Of other
+    // content the first to tell it may have mattered in between.
+    if (accounted.later && (!node.strong || IsListing(index_->meanings[step]))) continue;
+    need.use = strong ? Use::kStrong : Use::kWeak;
+    need.used_by = accounted.use->step;
     need.content = node.content;
-    if (node.strong) return need;
+    if (strong) return need;
   }
   if (need.use != Use::kNone || index_->chosen[step].empty()) return need;
   // Lines that another kept source shows before it say nothing new.
@@ -331,8 +340,9 @@ std::string Information::MissingFrom(size_t step, const std::vector<bool>& kept,
     tells.insert(piece.hash);
   for (uint32_t id : index_->told[step]) {
     const Node& node = index_->nodes[id];
-    std::optional<size_t> instead;
-    if (!tells.contains(node.hash) && UnaccountedUse(node, step, kept, &instead)) return node.content;
+    if (tells.contains(node.hash)) continue;
+    Accounted accounted = AccountFor(node, step, kept);
+    if (accounted.use && !accounted.later) return node.content;
   }
   return {};
 }

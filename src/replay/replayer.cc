@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "model/archive.h"
 #include "replay/candidates.h"
 #include "replay/channels.h"
 #include "replay/failure.h"
@@ -123,8 +124,9 @@ void Replayer::TellBaseline() {
   if (!trial.judgement) return;
   ReplayOracle& oracle = report_.oracle.emplace();
   oracle.id = trials_->oracle_id(), oracle.command = trials_->oracle_command();
-  oracle.recorded = NameOf(trial.judgement->verdict), oracle.failed_checks = trial.judgement->failed;
-  if (candidates_->start()) oracle.start = NameOf(candidates_->start()->verdict);
+  oracle.recorded = NameOf(trial.judgement->status);
+  oracle.failed_checks = FailedChecks(*trial.judgement);
+  if (candidates_->start()) oracle.start = NameOf(candidates_->start()->status);
 }
 
 std::string Replayer::WhyClosed() const {
@@ -135,12 +137,13 @@ std::string Replayer::WhyClosed() const {
                        report_.comparable, report_.first_divergence);
   if (!trial.judgement) return "";
   const Judgement& end = *trial.judgement;
-  if (end.flaky) return "oracle does not discriminate: it does not say the same each time";
-  if (end.verdict == Verdict::kError) return "the oracle could not judge: " + end.error;
-  if (end.verdict != Verdict::kSuccess)
+  if (end.status == OracleStatus::kFlaky)
+    return "oracle does not discriminate: it does not say the same each time";
+  if (end.status == OracleStatus::kFail)
     return "oracle does not discriminate: it fails on the recording executed again";
+  if (end.status != OracleStatus::kPass) return "the oracle could not judge: " + end.message;
   const auto& start = candidates_->start();
-  if (start && start->verdict == Verdict::kSuccess)
+  if (start && start->status == OracleStatus::kPass)
     return "oracle does not discriminate: it passes on the untouched workspace";
   return "";
 }
@@ -290,8 +293,7 @@ void Replayer::FindMinimal() {
 
 void Replayer::ExplainFailure() {
   const Trial& trial = candidates_->baseline();
-  bool failed = trial.judgement && (trial.judgement->verdict == Verdict::kFailure ||
-                                    trial.judgement->verdict == Verdict::kPartial);
+  bool failed = trial.judgement && trial.judgement->status == OracleStatus::kFail;
   if (failed) report_.failure = ExplainFailedSession(timeline_, channels_, candidates_.get());
 }
 

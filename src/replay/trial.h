@@ -5,18 +5,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/fact.h"
 #include "replay/execute.h"
+#include "replay/judgement.h"
 
 namespace clawtrace::replay {
-
-struct Judgement {
-  Verdict verdict = Verdict::kUnknown;  // kError: the oracle could not judge; never a failure
-  std::optional<int64_t> score_ppm;
-  std::vector<std::string> failed;  // names of failed checks
-  std::string error;                // kError: why
-  bool flaky = false;               // did not say the same each time
-};
 
 struct Trial {
   Execution execution;

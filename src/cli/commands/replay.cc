@@ -1,25 +1,248 @@
 #include "replay/replayer.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "base/text.h"
+#include "cli/replay_text.h"
+#include "cli/table.h"
 #include "cli/whole_sessions.h"
+#include "replay/chain.h"
+#include "replay/oracle.h"
+#include "replay/plain_workplace.h"
+#include "replay/rebuild.h"
+#include "replay/sandbox.h"
+#include "replay/state_trials.h"
+#include "replay/workspace.h"
 
 namespace clawtrace::cli {
 namespace {
 
-constexpr Flag kFlags[] = {kJsonFlag, kPricesFlag};
+constexpr Flag kFlags[] = {
+    {"--workspace", "SPEC",
+     "as it was before the session: folder, DIR@COMMIT, tar archive, or \"trace\" to rebuild what was shown",
+     FlagKind::kPath},
+    {"--oracle", "CMD|DIR", "what judges the result: a command, or a task in Harbor's layout", FlagKind::kValue},
+    {"--tests", "PATH", "file or folder that only the oracle sees, at /tests", FlagKind::kPath},
+    {"--repeat", "K", "ask the oracle K times each (default: 1)", FlagKind::kValue},
+    {"--step", "STEP", "the verdict of this step alone (12, 3/7)", FlagKind::kValue},
+    {"--all", "", "the verdict of every step (the default)", FlagKind::kSwitch},
+    {"--minimize", "", "the smallest trace that still does it, without the table of steps", FlagKind::kSwitch},
+    {"--explain", "STEP", "where what this step said came from, up to the prompt", FlagKind::kValue},
+    {"--budget", "S", "seconds after which nothing more is executed", FlagKind::kValue},
+    {"--fidelity", "F", "least share of results that must come out as recorded (default: 0.95)",
+     FlagKind::kValue},
+    {"--at", "DIR", "where the session had its workspace (default: as recorded)", FlagKind::kValue},
+    {"--unsandboxed", "", "execute without isolation, as you: only for traces that you trust",
+     FlagKind::kSwitch},
+    {"--no-cache", "", "execute again what an earlier run had executed", FlagKind::kSwitch},
+    kJsonFlag,
+    kStoreFlag,
+    kPricesFlag,
+};
+
+struct Wish {
+  int64_t budget_s = 0;  // 0: none
+  int64_t repeat = 1;
+  int64_t fidelity_ppm = 950'000;
+};
+
+Result<Wish> WishOf(const Arguments& arguments) {
+  constexpr int64_t kMostSeconds = 1'000'000, kMostRuns = 1000, kMillion = 1'000'000;
+  Wish wish;
+  auto number = [&](std::string_view flag, int64_t most, int64_t* value) -> Status {
+    if (!arguments.Has(flag)) return {};
+    auto given = ParseInt(arguments.Value(flag));
+    if (!given || *given < 1 || *given > most)
+      return Fail(ErrorCode::kInvalidInput, fmt::format("{} {} does not fit", flag, arguments.Value(flag)),
+                  fmt::format("a whole number from 1 to {}", most));
+    *value = *given;
+    return {};
+  };
+  CT_RETURN_IF_ERROR(number("--budget", kMostSeconds, &wish.budget_s));
+  CT_RETURN_IF_ERROR(number("--repeat", kMostRuns, &wish.repeat));
+  if (arguments.Has("--fidelity")) {
+    auto share = Usd::Parse(arguments.Value("--fidelity"));  // a decimal, exactly
+    if (!share || *share < Usd() || share->pico() > kMillion * kMillion)
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("--fidelity {} is no share", arguments.Value("--fidelity")), "from 0 to 1");
+    wish.fidelity_ppm = share->pico() / kMillion;
+  }
+  bool without = !arguments.Has("--workspace");
+  for (std::string_view flag : {"--oracle", "--at", "--unsandboxed"}) {
+    if (without && arguments.Has(flag))
+      return Fail(ErrorCode::kInvalidInput, fmt::format("{} needs a workspace", flag),
+                  "--workspace SPEC: the folder, commit or archive that the session began with");
+  }
+  return wish;
+}
+
+// What a replay in a workspace stands on; lives as long as it.
+struct Stage {
+  replay::ScratchFolder scratch;
+  replay::StartWorkspace workspace;
+  std::vector<replay::Moment> timeline;
+  std::unique_ptr<replay::StateTrials> trials;
+  std::vector<std::string> gaps;
+  bool rebuilt = false;
+};
+
+Status FindWorkspace(const Arguments& arguments, const World& world, Stage* stage) {
+  std::string spec = arguments.Value("--workspace");
+  std::error_code error;
+  if (spec == "trace" && !std::filesystem::exists(spec, error)) {
+    stage->rebuilt = true;
+    stage->workspace.folder = stage->scratch.path() + "/rebuilt";
+    std::filesystem::create_directory(stage->workspace.folder, error);
+    std::vector<tools::ToolMeaning> meanings(stage->timeline.size());
+    for (size_t i = 0; i < meanings.size(); ++i) {
+      const replay::Moment& moment = stage->timeline[i];
+      if (moment.step->kind != StepKind::kLlmCall)
+        meanings[i] = tools::MeaningOf(moment.step->tool, moment.session->info.cwd);
+    }
+    auto gaps = replay::RebuildWorkspace(stage->timeline, meanings, stage->workspace.folder);
+    if (!gaps) return std::unexpected(std::move(gaps.error()));
+    stage->gaps = std::move(*gaps);
+    return {};
+  }
+  auto workspace = replay::OpenWorkspace(spec, stage->scratch.path());
+  if (!workspace) return std::unexpected(std::move(workspace.error()));
+  stage->workspace = std::move(*workspace);
+  if (stage->workspace.unpacked.left_out_count > 0)
+    *world.err << fmt::format("clawtrace: {} entries of {} were left out, first {} ({})\n",
+                              stage->workspace.unpacked.left_out_count, Printable(stage->workspace.origin),
+                              Printable(stage->workspace.unpacked.left_out.front().path),
+                              stage->workspace.unpacked.left_out.front().reason);
+  return {};
+}
+
+Result<std::unique_ptr<Stage>> SetStage(const Arguments& arguments, const Wish& wish, const Session& session,
+                                        const World& world) {
+  auto stage = std::make_unique<Stage>();
+  auto scratch = replay::ScratchFolder::Make(world.scratch_dir, "clawtrace-replay");
+  if (!scratch) return std::unexpected(std::move(scratch.error()));
+  stage->scratch = std::move(*scratch);
+  stage->timeline = replay::TimelineOf(session);
+  CT_RETURN_IF_ERROR(FindWorkspace(arguments, world, stage.get()));
+  bool walls = !arguments.Has("--unsandboxed");
+  replay::SandboxHost host{.program = world.self_path, .scratch = stage->scratch.path()};
+  replay::TrialSite site;
+  site.workspace = stage->workspace.folder, site.scratch = stage->scratch.path(), site.walls = walls;
+  site.recorded_at = arguments.Has("--at") ? arguments.Value("--at") : session.info.cwd;
+  bool absolute = site.recorded_at.starts_with('/') && site.recorded_at.size() > 1;
+  site.at = absolute ? site.recorded_at : "/app";
+  site.program = world.program;
+  if (!arguments.Has("--no-cache") && !world.cache_dir.empty()) site.cache = world.cache_dir + "/replay";
+  site.open = [walls, host](const replay::WorkplaceOptions& options) {
+    return walls ? replay::OpenSandbox(options, host) : replay::OpenPlainWorkplace(options, host);
+  };
+  if (arguments.Has("--oracle")) {
+    auto oracle = replay::OracleNamed(arguments.Value("--oracle"), arguments.Value("--tests"));
+    if (!oracle) return std::unexpected(std::move(oracle.error()));
+    oracle->repeat = wish.repeat;
+    site.oracle = std::move(*oracle);
+  }
+  auto trials = replay::StateTrials::Make(stage->timeline, std::move(site));
+  if (!trials) return std::unexpected(std::move(trials.error()));
+  stage->trials = std::move(*trials);
+  return stage;
+}
+
+replay::ReplayOptions OptionsOf(const Wish& wish, const World& world) {
+  replay::ReplayOptions options;
+  options.least_fidelity_ppm = wish.fidelity_ppm;
+  options.threads = world.threads;
+  if (wish.budget_s > 0) {
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wish.budget_s);
+    options.out_of_budget = [end] { return std::chrono::steady_clock::now() >= end; };
+  }
+  if (world.err_is_terminal) {
+    options.progress = [&world](size_t done, size_t planned) {
+      *world.err << fmt::format("\rexecuted {} of {}\x1b[K", done, planned) << std::flush;
+      if (done >= planned) *world.err << "\r\x1b[K" << std::flush;
+    };
+  }
+  return options;
+}
+
+int Explain(const Arguments& arguments, const Session& session, const World& world) {
+  std::vector<replay::Moment> timeline = replay::TimelineOf(session);
+  replay::Channels channels(timeline);
+  std::string id = arguments.Value("--explain");
+  auto found = std::ranges::find(timeline, id, &replay::Moment::id);
+  if (found == timeline.end())
+    return Report(world, {ErrorCode::kNotFound, fmt::format("session {} has no step {}", session.id, id),
+                          "clawtrace card --full shows the steps"});
+  replay::ChainLink chain =
+      replay::ChainOf(timeline, channels, static_cast<size_t>(found - timeline.begin()));
+  if (arguments.Has("--json"))
+    *world.out << replay::ChainJson(chain) << "\n";
+  else
+    for (std::string_view line : Split(replay::ChainText(chain), '\n')) {
+      if (!line.empty()) *world.out << Printable(line) << "\n";
+    }
+  return kDone;
+}
+
+int Print(const Arguments& arguments, ReplayReport report, const World& world) {
+  std::string step = arguments.Value("--step");
+  if (!step.empty()) {
+    std::erase_if(report.steps, [&](const StepVerdict& verdict) { return verdict.step != step; });
+    if (report.steps.empty())
+      return Report(world, {ErrorCode::kNotFound,
+                            fmt::format("session {} has no tool use {}", report.session_id, step),
+                            "clawtrace card --full shows the steps"});
+  }
+  if (arguments.Has("--json")) {
+    *world.out << EncodeReplayReport(report, true) << "\n";
+  } else {
+    PrintReplay(*world.out, report, {.step = step, .minimal_only = arguments.Has("--minimize")});
+  }
+  return report.closed.empty() ? kDone : kNo;
+}
+
+int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& whole, const World& world) {
+  std::unique_ptr<Stage> stage;
+  if (arguments.Has("--workspace")) {
+    auto set = SetStage(arguments, wish, whole.session, world);
+    if (!set) return Report(world, set.error());
+    stage = std::move(*set);
+  }
+  auto report =
+      replay::Replay(whole.priced, stage ? stage->trials.get() : nullptr, OptionsOf(wish, world));
+  if (!report) return Report(world, report.error());
+  if (stage && stage->rebuilt) report->workspace = "rebuilt", report->workspace_gaps = stage->gaps;
+  return Print(arguments, std::move(*report), world);
+}
 
 int Run(const Arguments& arguments, const World& world) {
+  auto wish = WishOf(arguments);
+  if (!wish) return Report(world, wish.error());
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
   auto sessions = ReadWholeSessions(*selection, *book, world);
   if (!sessions) return Report(world, sessions.error());
-  for (WholeSession& whole : *sessions) {
-    auto report = replay::Replay(whole.priced, nullptr, {});
-    if (!report) return Report(world, report.error());
-    *world.out << EncodeReplayReport(*report, arguments.Has("--json")) << (arguments.Has("--json") ? "\n" : "");
+  bool one = arguments.Has("--workspace") || arguments.Has("--explain") || arguments.Has("--step");
+  if (one && sessions->size() != 1) {
+    std::string ids;
+    for (const WholeSession& whole : *sessions) ids += (ids.empty() ? "" : ", ") + whole.session.id;
+    constexpr size_t kMostIds = 400;
+    return Report(world, {ErrorCode::kInvalidInput,
+                          fmt::format("these are {} sessions, and one is replayed so", sessions->size()),
+                          fmt::format("name one of them: {}", PrefixUtf8(ids, kMostIds))});
   }
-  return kDone;
+  if (arguments.Has("--explain")) return Explain(arguments, sessions->front().session, world);
+  int code = kDone;
+  for (const WholeSession& whole : *sessions) {
+    if (&whole != &sessions->front() && !arguments.Has("--json")) *world.out << "\n";
+    code = std::max(code, ReplayOne(arguments, *wish, whole, world));
+  }
+  return code;
 }
 
 }  // namespace
@@ -28,8 +251,18 @@ extern const Command kReplay;
 const Command kReplay = {
     .name = "replay",
     .summary = "would the outcome have been the same without this step?",
-    .usage = "replay [--json] [--prices FILE] [SESSION|PATH]...",
-    .details = "x",
+    .usage = "replay [--workspace SPEC [--oracle CMD|DIR] [--tests PATH] [--repeat K] [--at DIR] "
+             "[--unsandboxed]]\n"
+             "                        [--step STEP|--all|--minimize|--explain STEP] [--budget S] [--fidelity F]\n"
+             "                        [--no-cache] [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
+    .details =
+        "Without a workspace, what was taken up of each step's output decides about steps that only look. "
+        "With one, the\n"
+        "recording is executed again in a sandbox, then without each step that could go, then without all of "
+        "them; an\n"
+        "oracle says whether the result is still right. Verdicts: needed, not_needed, unknown, each with its "
+        "reason. Exit\n"
+        "code 1: nothing could be decided, the report says why. See docs/replay.md.",
     .flags = kFlags,
     .run = Run,
 };

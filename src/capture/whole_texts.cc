@@ -117,7 +117,8 @@ void WholeTexts::Learn(const Fact& fact, std::string_view record) {
   if (fact.user) LearnBegun(record, fact.user->text, fact.user->text_bytes);
   if (fact.llm) LearnBegun(record, fact.llm->text, fact.llm->text_bytes);
   if (fact.tool) LearnHash(record, fact.tool->args, fact.tool->args_bytes, fact.tool->args_hash);
-  if (fact.result) LearnHash(record, fact.result->output, fact.result->output_bytes, fact.result->output_hash);
+  if (fact.result)
+    LearnHash(record, fact.result->output, fact.result->output_bytes, fact.result->output_hash);
 }
 
 void WholeTexts::Learn(const Step& step, std::string_view record) {

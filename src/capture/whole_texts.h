@@ -33,7 +33,7 @@ class WholeTexts {
   void LearnHash(std::string_view record, std::string_view start, int64_t bytes, uint64_t hash);
   void LearnBegun(std::string_view record, const std::string& start, int64_t bytes);
 
-  std::unordered_map<uint64_t, std::string> by_hash_;                        // arguments, outputs
+  std::unordered_map<uint64_t, std::string> by_hash_;                          // arguments, outputs
   std::map<std::pair<int64_t, std::string>, std::string, std::less<>> begun_;  // by size and start
 };
 

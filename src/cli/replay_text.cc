@@ -22,10 +22,9 @@ void PrintState(std::ostream& out, const ReplayReport& report) {
   if (report.workspace == "none") {
     out << "workspace   none: steps that may have written something stay undecided (--workspace)\n";
   } else {
-    std::string fidelity =
-        report.fidelity_ppm ? fmt::format("{}.{:03}", *report.fidelity_ppm / 1'000'000,
-                                          *report.fidelity_ppm % 1'000'000 / 1000)
-                            : "unknown";
+    std::string fidelity = report.fidelity_ppm ? fmt::format("{}.{:03}", *report.fidelity_ppm / 1'000'000,
+                                                             *report.fidelity_ppm % 1'000'000 / 1000)
+                                               : "unknown";
     out << fmt::format("executed    {} of {} comparable results as recorded (fidelity {})\n", report.matched,
                        report.comparable, fidelity);
     if (!report.first_divergence.empty())
@@ -54,9 +53,9 @@ void PrintSteps(std::ostream& out, const ReplayReport& report, const std::string
                     step.savings_usd ? Money(step.savings_usd) : "", step.target, why});
   }
   out << "\n";
-  PrintTable(out,
-             {{"step", true}, {"verdict"}, {"grade"}, {"cost", true}, {"saves alone", true}, {"what"}, {"why"}},
-             rows);
+  PrintTable(
+      out, {{"step", true}, {"verdict"}, {"grade"}, {"cost", true}, {"saves alone", true}, {"what"}, {"why"}},
+      rows);
 }
 
 void PrintMinimal(std::ostream& out, const MinimalTrace& minimal, const ReplayReport& report) {
@@ -68,12 +67,13 @@ void PrintMinimal(std::ostream& out, const MinimalTrace& minimal, const ReplayRe
 }
 
 void PrintFailure(std::ostream& out, const FailureExplanation& failure) {
-  out << "\nwent wrong  "
-      << (failure.step.empty() ? "" : fmt::format("step {}: ", failure.step)) << Printable(failure.reason) << "\n";
+  out << "\nwent wrong  " << (failure.step.empty() ? "" : fmt::format("step {}: ", failure.step))
+      << Printable(failure.reason) << "\n";
   if (!failure.files.empty()) out << "left        " << Printable(Joined(failure.files)) << "\n";
   if (!failure.passes_without.empty())
     out << "passes      without any one of: " << Joined(failure.passes_without) << "\n";
-  if (!failure.ignored.empty()) out << "ignored     failures that nothing repaired: " << Joined(failure.ignored) << "\n";
+  if (!failure.ignored.empty())
+    out << "ignored     failures that nothing repaired: " << Joined(failure.ignored) << "\n";
 }
 
 }  // namespace
@@ -82,8 +82,8 @@ void PrintReplay(std::ostream& out, const ReplayReport& report, const ReplayText
   out << fmt::format("session     {} ({})\n", Printable(report.session_id), Printable(report.agent));
   PrintState(out, report);
   out << fmt::format("verdicts    needed {} ({}), not needed {} ({}), unknown {} ({})\n", report.needed,
-                     Money(report.needed_usd), report.not_needed, Money(report.not_needed_usd), report.unknown,
-                     Money(report.unknown_usd));
+                     Money(report.needed_usd), report.not_needed, Money(report.not_needed_usd),
+                     report.unknown, Money(report.unknown_usd));
   if (report.out_of_budget) out << "            the time allowed was over: not everything was tried\n";
   for (const std::string& note : report.notes) out << "note        " << Printable(note) << "\n";
   if (!options.minimal_only) PrintSteps(out, report, options.step);

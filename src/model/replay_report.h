@@ -26,9 +26,9 @@ struct StepVerdict {
   std::string tool;
   std::string target;  // as in cards
   Contribution verdict = Contribution::kUnknown;
-  std::string grade;     // "C1": replayed; "C0": not decided
-  std::string channel;   // what decided: "information", "state", "oracle", "client", "control", "replay"
-  std::string reason;    // one sentence
+  std::string grade;    // "C1": replayed; "C0": not decided
+  std::string channel;  // what decided: "information", "state", "oracle", "client", "control", "replay"
+  std::string reason;   // one sentence
   std::vector<std::string> evidence;  // steps that the reason speaks of
   std::string content;                // what was taken up, or could be had elsewhere; at most 80 bytes
   bool failed = false;  // the step itself failed: waste, but never a reason to prune (it feeds repair)
@@ -43,7 +43,7 @@ struct StepVerdict {
 
 struct ReplayOracle {
   std::string id, command;
-  std::string recorded, start;  // verdict on the full re-execution, and on the untouched workspace
+  std::string recorded, start;             // verdict on the full re-execution, and on the untouched workspace
   std::vector<std::string> failed_checks;  // of the full re-execution
   bool operator==(const ReplayOracle&) const = default;
 };
@@ -72,11 +72,11 @@ struct FailureExplanation {
 struct ReplayReport {
   std::string schema;  // "replay/1"
   std::string session_id, agent, task_id;
-  std::string source_hash;  // of the facts it was computed from, as in the card
-  std::string workspace;    // "none", "given", "rebuilt"
+  std::string source_hash;                  // of the facts it was computed from, as in the card
+  std::string workspace;                    // "none", "given", "rebuilt"
   std::vector<std::string> workspace_gaps;  // rebuilt: what could not be known
-  std::string closed;       // why every verdict is unknown; "" when they are not
-  std::optional<int64_t> fidelity_ppm;  // matched / comparable results of the full re-execution
+  std::string closed;                       // why every verdict is unknown; "" when they are not
+  std::optional<int64_t> fidelity_ppm;      // matched / comparable results of the full re-execution
   int64_t comparable = 0, matched = 0;
   std::string first_divergence;  // "step 12: ..."
   std::optional<ReplayOracle> oracle;
@@ -86,8 +86,8 @@ struct ReplayReport {
   std::optional<Usd> total_cost_usd;
   std::optional<MinimalTrace> minimal;
   std::optional<FailureExplanation> failure;
-  int64_t candidates = 0;   // executions tried, the recording as it was among them
-  int64_t from_cache = 0;   // of them, known from an earlier run
+  int64_t candidates = 0;  // executions tried, the recording as it was among them
+  int64_t from_cache = 0;  // of them, known from an earlier run
   bool out_of_budget = false;
   std::vector<std::string> notes;
   bool operator==(const ReplayReport&) const = default;

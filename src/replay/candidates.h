@@ -19,8 +19,8 @@ struct Effect {
   bool tried = true;  // false: the budget was spent
   Contribution verdict = Contribution::kUnknown;  // when not the same: kNeeded or kUnknown
   std::string channel, reason;
-  std::vector<size_t> evidence;            // steps that broke
-  std::vector<std::string> files_differ;   // at the end, none of which the task names
+  std::vector<size_t> evidence;           // steps that broke
+  std::vector<std::string> files_differ;  // at the end, none of which the task names
 };
 
 std::vector<std::string> FailedChecks(const Judgement& judgement);

@@ -9,8 +9,8 @@
 namespace clawtrace::replay {
 
 struct ChainLink {
-  std::string step, target;  // "12", "exec cat x"
-  std::string content;       // what the step below took from it; "" at the start
+  std::string step, target;   // "12", "exec cat x"
+  std::string content;        // what the step below took from it; "" at the start
   bool shown_before = false;  // its own sources stand further up
   std::vector<ChainLink> sources;
 };

@@ -49,9 +49,7 @@ Channels::Channels(std::span<const Moment> timeline)
   }
 }
 
-void Channels::SetWrites(std::vector<Writes> writes) {
-  controls_ = ControlsOf(timeline_, meanings_, writes);
-}
+void Channels::SetWrites(std::vector<Writes> writes) { controls_ = ControlsOf(timeline_, meanings_, writes); }
 
 bool Channels::IsCandidate(size_t step) const {
   const Step& s = *timeline_[step].step;
@@ -60,9 +58,7 @@ bool Channels::IsCandidate(size_t step) const {
 
 bool Channels::OnlyLooks(size_t step) const { return meanings_[step].read_only; }
 
-bool Channels::Failed(size_t step) const {
-  return timeline_[step].step->result.status == ToolStatus::kError;
-}
+bool Channels::Failed(size_t step) const { return timeline_[step].step->result.status == ToolStatus::kError; }
 
 std::optional<Objection> Channels::FromClient(size_t step, const std::vector<bool>& kept) const {
   for (size_t later : demanded_by_[step]) {
@@ -82,12 +78,12 @@ std::optional<Objection> Channels::FromClient(size_t step, const std::vector<boo
 std::optional<Objection> Channels::FromControl(size_t step, const std::vector<bool>& kept) const {
   const Control& control = controls_[step];
   if (!control.is_check() || (control.repeats && kept[*control.repeats])) return std::nullopt;
-  return Objection{
-      .verdict = Contribution::kUnknown,
-      .channel = "control",
-      .reason = fmt::format("a check ({}): what it told need not be said again to have mattered", control.what),
-      .content = {},
-      .evidence = {}};
+  return Objection{.verdict = Contribution::kUnknown,
+                   .channel = "control",
+                   .reason = fmt::format("a check ({}): what it told need not be said again to have mattered",
+                                         control.what),
+                   .content = {},
+                   .evidence = {}};
 }
 
 bool Channels::SaidBefore(size_t step, const std::vector<bool>& kept) const {
@@ -101,8 +97,8 @@ std::optional<Objection> Channels::Against(size_t step, const std::vector<bool>&
   if (need.use == Use::kStrong) {
     return Objection{.verdict = Contribution::kNeeded,
                      .channel = "information",
-                     .reason = fmt::format("step {} says \"{}\", which it told first", timeline_[need.used_by].id,
-                                           need.content),
+                     .reason = fmt::format("step {} says \"{}\", which it told first",
+                                           timeline_[need.used_by].id, need.content),
                      .content = need.content,
                      .evidence = {need.used_by}};
   }

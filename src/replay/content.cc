@@ -132,8 +132,8 @@ class Cutter {
     if (number) return word.size() >= 2 ? PieceKind::kNumber : PieceKind::kShort;
     if (digit && word.size() >= 3) return PieceKind::kName;
     bool foreign = std::ranges::any_of(word, [](char c) { return (c & 0x80) != 0; });
-    bool inner_capital =
-        word.size() >= 5 && std::ranges::any_of(word.substr(1), IsUpper) && !std::ranges::all_of(word, IsUpper);
+    bool inner_capital = word.size() >= 5 && std::ranges::any_of(word.substr(1), IsUpper) &&
+                         !std::ranges::all_of(word, IsUpper);
     if (!foreign && word.size() >= 4 && (word.substr(1, word.size() - 2).contains('_') || inner_capital))
       return PieceKind::kName;
     return word.size() >= 3 ? PieceKind::kWord : PieceKind::kShort;
@@ -256,7 +256,8 @@ std::string WithoutNumbers(std::string text) {
   if (numbered < 2 || numbered * 10 < lines * 8) return text;
   std::string out;
   out.reserve(text.size());
-  for (std::string_view line : Split(text, '\n')) out.append(line.substr(NumberedPrefix(line))).push_back('\n');
+  for (std::string_view line : Split(text, '\n'))
+    out.append(line.substr(NumberedPrefix(line))).push_back('\n');
   return out;
 }
 

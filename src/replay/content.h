@@ -11,7 +11,8 @@ namespace clawtrace::replay {
 
 enum class PieceKind : uint8_t {
   // Strong: hardly said again by chance.
-  kComposite,  // words joined by / . : - @ with a digit, a slash or a point among them: paths, times, versions
+  kComposite,  // words joined by / . : - @ with a digit, a slash or a point among them: paths, times,
+               // versions
   kName,       // identifier of >= 3 characters with a digit, an underscore or a capital inside
   kNumber,     // of >= 2 digits
   kQuoted,     // several words in quotes, 3 to 80 characters

@@ -25,8 +25,9 @@ bool IsOneOf(std::string_view word, std::span<const std::string_view> list) {
 }
 
 constexpr auto kShowers = std::to_array<std::string_view>(
-    {"cat", "head", "tail", "less", "more", "nl", "bat", "sed", "awk", "grep", "egrep", "fgrep", "rg", "diff", "cmp",
-     "jq", "ls", "tree", "find", "stat", "file", "test", "[", "xxd", "od", "hexdump", "sha256sum", "md5sum"});
+    {"cat",   "head",  "tail", "less", "more", "nl",      "bat",       "sed",   "awk",  "grep",
+     "egrep", "fgrep", "rg",   "diff", "cmp",  "jq",      "ls",        "tree",  "find", "stat",
+     "file",  "test",  "[",    "xxd",  "od",   "hexdump", "sha256sum", "md5sum"});
 
 // "python3 -m json.tool FILE", "sh -n FILE", "node --check FILE": look at one file alone.
 bool IsValidator(const SimpleCommand& part) {
@@ -162,7 +163,8 @@ std::string WithoutDurations(std::string_view text) {
     }
     size_t end = i;
     bool point = false, colon = false;
-    while (end < text.size() && ((text[end] >= '0' && text[end] <= '9') || text[end] == '.' || text[end] == ':'))
+    while (end < text.size() &&
+           ((text[end] >= '0' && text[end] <= '9') || text[end] == '.' || text[end] == ':'))
       point |= text[end] == '.', colon |= text[end] == ':', ++end;
     std::string_view unit = text.substr(end, 3);
     bool seconds = unit.starts_with("s") || unit.starts_with("ms") || unit.starts_with(" s") || unit == " ms";
@@ -204,8 +206,8 @@ std::vector<Writes> NamedWrites(std::span<const Moment> timeline, std::span<cons
 std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<const ToolMeaning> meanings,
                                 std::span<const Writes> writes) {
   std::vector<Control> controls(timeline.size());
-  std::map<std::string, size_t> latest;  // by call: the last equal one
-  std::vector<size_t> unnamed;           // steps so far that may have written anything
+  std::map<std::string, size_t> latest;   // by call: the last equal one
+  std::vector<size_t> unnamed;            // steps so far that may have written anything
   std::map<std::string, size_t> written;  // path: last step that wrote it
   // First step at which a path was shown and what it said, to tell whether unnamed writes changed it.
   for (size_t i = 0; i < timeline.size(); ++i) {
@@ -229,7 +231,8 @@ std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<cons
     }
     if (controls[i].is_check() && equal) {
       bool changed = false;
-      for (size_t w = *equal + 1; w < i && !changed; ++w) changed = writes[w].may && target.Written(writes[w]);
+      for (size_t w = *equal + 1; w < i && !changed; ++w)
+        changed = writes[w].may && target.Written(writes[w]);
       if (!changed) controls[i].repeats = equal;
     }
     latest[key] = i;

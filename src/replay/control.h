@@ -29,8 +29,8 @@ struct Control {
   bool is_check() const { return !what.empty(); }
 };
 // By place. Steps that failed are no checks that passed: they are looked at all the same.
-std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<const tools::ToolMeaning> meanings,
-                                std::span<const Writes> writes);
+std::vector<Control> ControlsOf(std::span<const Moment> timeline,
+                                std::span<const tools::ToolMeaning> meanings, std::span<const Writes> writes);
 
 // Do two results say the same, but for times?
 bool SameAnswer(const ToolResult& a, const ToolResult& b);

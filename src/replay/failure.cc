@@ -62,7 +62,8 @@ FailureExplanation ExplainFailedSession(std::span<const Moment> timeline, const 
     for (size_t later = i + 1; later < timeline.size() && !repaired; ++later)
       repaired = timeline[later].step->tool.name == timeline[i].step->tool.name &&
                  channels.meanings()[later].tool_class == channels.meanings()[i].tool_class &&
-                 !channels.Failed(later) && channels.meanings()[later].target == channels.meanings()[i].target;
+                 !channels.Failed(later) &&
+                 channels.meanings()[later].target == channels.meanings()[i].target;
     if (!repaired) why.ignored.push_back(timeline[i].id);
   }
   std::map<std::string, size_t> last = LastWriters(execution, candidates->start_tree());
@@ -75,8 +76,9 @@ FailureExplanation ExplainFailedSession(std::span<const Moment> timeline, const 
     }
     why.reason = fmt::format("without step {} the oracle passes", why.passes_without.front());
   } else if (first) {
-    why.reason = "no set of the recorded steps that was tried passes; this is the earliest step whose writing "
-                 "still stands at the end";
+    why.reason =
+        "no set of the recorded steps that was tried passes; this is the earliest step whose writing "
+        "still stands at the end";
   } else {
     why.reason = "nothing in the workspace was changed";
   }

@@ -21,13 +21,13 @@ constexpr size_t kLongestContent = 80;
 constexpr size_t kMostChosen = 12, kMostChosenLines = 2;
 
 struct Taken {
-  Place place = 0;   // when it was said
+  Place place = 0;    // when it was said
   uint32_t step = 0;  // whose words they are: they go when it goes
 };
 
 struct Node {
-  std::vector<Place> sources;  // ascending
-  std::vector<Taken> uses;     // ascending
+  std::vector<Place> sources;     // ascending
+  std::vector<Taken> uses;        // ascending
   Place first_said = UINT32_MAX;  // by the agent, be it within a longer name
   uint64_t hash = 0;              // of the piece
   bool strong = false;
@@ -168,8 +168,8 @@ class Builder {
   }
 
   template <class Index>
-  static void Told(Index* x, const std::unordered_set<uint64_t>& spoken, const std::string& plain, size_t step,
-                   bool prompt) {
+  static void Told(Index* x, const std::unordered_set<uint64_t>& spoken, const std::string& plain,
+                   size_t step, bool prompt) {
     for (const Piece& piece : PiecesOf(plain)) {
       uint64_t key = KeyOf(piece.hash, x->context[step]);
       if (!spoken.contains(key)) continue;

@@ -51,8 +51,8 @@ class Information {
   // false: its output, or something that is said after it, was not kept whole, or reasoning after it is
   // hidden; why says which. Then only kStrong and kWeak mean something.
   bool Known(size_t step, std::string* why) const;
-  // What is taken from this step, and from nothing else that is kept, and which another output of it would not
-  // tell any more; "" when it tells all. For executions that came out otherwise than recorded.
+  // What is taken from this step, and from nothing else that is kept, and which another output of it would
+  // not tell any more; "" when it tells all. For executions that came out otherwise than recorded.
   std::string MissingFrom(size_t step, const std::vector<bool>& kept, std::string_view output) const;
   // What this step said that earlier steps told it: distinctive content, each once, with the first kept step
   // that shows it.

@@ -13,7 +13,10 @@ namespace {
 // The money of one agent of the session: every sub-agent pays its own calls.
 struct Purse {
   explicit Purse(const PricedSession& of)
-      : priced(of), layout(LayOutPrompts(*of.session)), attribution(Attribute(of, layout)), recoster(of, layout) {}
+      : priced(of),
+        layout(LayOutPrompts(*of.session)),
+        attribution(Attribute(of, layout)),
+        recoster(of, layout) {}
   const PricedSession& priced;
   PromptLayout layout;
   Attribution attribution;

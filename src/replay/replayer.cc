@@ -133,8 +133,8 @@ std::string Replayer::WhyClosed() const {
   const Trial& trial = candidates_->baseline();
   if (trial.execution.out_of_budget) return "the time allowed was over before the recording was executed";
   if (report_.fidelity_ppm.value_or(kMillion) < options_.least_fidelity_ppm)
-    return fmt::format("the recording cannot be executed as it was: {} of {} results match; {}", report_.matched,
-                       report_.comparable, report_.first_divergence);
+    return fmt::format("the recording cannot be executed as it was: {} of {} results match; {}",
+                       report_.matched, report_.comparable, report_.first_divergence);
   if (!trial.judgement) return "";
   const Judgement& end = *trial.judgement;
   if (end.status == OracleStatus::kFlaky)
@@ -172,7 +172,8 @@ std::set<size_t> Replayer::Sweep() {
     kept[i] = false;
     size_t call = channels_.turns().CallOf(i);
     if (call != SIZE_MAX && !channels_.turns().StaysWithout(call, kept)) kept[call] = false;
-    for (size_t below = i + 1; below < timeline_.size() && timeline_[below].depth > timeline_[i].depth; ++below)
+    for (size_t below = i + 1; below < timeline_.size() && timeline_[below].depth > timeline_[i].depth;
+         ++below)
       kept[below] = false;
   }
   return dropped;
@@ -211,9 +212,8 @@ bool Replayer::TrySingles(const std::set<size_t>& proposed) {
   }
   // What could save most is tried first: the budget may end.
   std::map<size_t, Usd> savings = SavingsOfEach(priced_, timeline_, steps);
-  std::ranges::sort(steps, [&](size_t a, size_t b) {
-    return std::pair(savings[b], a) < std::pair(savings[a], b);
-  });
+  std::ranges::sort(steps,
+                    [&](size_t a, size_t b) { return std::pair(savings[b], a) < std::pair(savings[a], b); });
   std::vector<std::set<size_t>> sets;
   sets.reserve(steps.size());
   for (size_t step : steps) sets.push_back({step});
@@ -285,7 +285,8 @@ void Replayer::FindMinimal() {
   minimal.llm_calls_as_recorded = channels_.turns().CallsIn(kept);
   minimal.llm_calls = std::min(
       minimal.llm_calls_as_recorded,
-      FewestCalls(timeline_, {channels_.turns(), channels_.information(), channels_.controls(), channels_.demands()},
+      FewestCalls(timeline_,
+                  {channels_.turns(), channels_.information(), channels_.controls(), channels_.demands()},
                   kept));
   minimal.outcome_checked = together_ && candidates_ && candidates_->baseline().judgement.has_value();
   FillCosts(priced_, timeline_, minimal_, &minimal);
@@ -331,7 +332,8 @@ StepVerdict Replayer::VerdictOf(size_t step) const {
     verdict.outcome_checked = judged && together_;
     if (effects_[step]) {
       verdict.channel = "replay";
-      verdict.reason += judged ? "; without it the oracle says the same" : "; without it the files are the same";
+      verdict.reason +=
+          judged ? "; without it the oracle says the same" : "; without it the files are the same";
       verdict.files_differ = effects_[step]->files_differ;
     }
     return verdict;

@@ -15,7 +15,7 @@ void Describe(A& a, StepRun& r) {
   a.Field("ran", r.ran), a.Field("ok", r.ok), a.Field("exit_code", r.exit_code), a.Field("output", r.output);
   auto match = static_cast<int64_t>(r.match);
   a.Field("match", match);
-  r.match = match == static_cast<int64_t>(Match::kMatched)    ? Match::kMatched
+  r.match = match == static_cast<int64_t>(Match::kMatched)   ? Match::kMatched
             : match == static_cast<int64_t>(Match::kDiffers) ? Match::kDiffers
                                                              : Match::kNotComparable;
   a.Field("partial", r.partial), a.Field("difference", r.difference);
@@ -144,15 +144,16 @@ Result<std::unique_ptr<StateTrials>> StateTrials::Make(std::span<const Moment> t
   if (!tree) return std::unexpected(std::move(tree.error()));
   trials->start_ = std::move(*tree);
   int64_t repeat = at.oracle ? at.oracle->repeat : 0;
-  trials->base_key_ = fmt::format("{}\n{}\n{}\n{}\n{} {}\n{}\n", at.program, HashOfTree(trials->start_), at.at,
-                                  at.recorded_at, trials->oracle_sha_, repeat, HashOfLimits(at.limits));
+  trials->base_key_ =
+      fmt::format("{}\n{}\n{}\n{}\n{} {}\n{}\n", at.program, HashOfTree(trials->start_), at.at,
+                  at.recorded_at, trials->oracle_sha_, repeat, HashOfLimits(at.limits));
   for (const Moment& moment : timeline) {
     const ToolUse& tool = moment.step->tool;
     const ToolResult& result = moment.step->result;
     trials->step_key_.push_back(Sha256Hex(fmt::format(
-        "{}\n{}\n{}\n{}\n{}\n{}\n{:x} {} {} {}", moment.session->info.agent, moment.session->info.cwd, tool.name,
-        tool.cwd, tool.args, tool.args_bytes, result.output_hash, result.output_bytes, result.output.size(),
-        static_cast<int>(result.status))));
+        "{}\n{}\n{}\n{}\n{}\n{}\n{:x} {} {} {}", moment.session->info.agent, moment.session->info.cwd,
+        tool.name, tool.cwd, tool.args, tool.args_bytes, result.output_hash, result.output_bytes,
+        result.output.size(), static_cast<int>(result.status))));
   }
   return trials;
 }

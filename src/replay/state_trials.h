@@ -15,12 +15,12 @@
 namespace clawtrace::replay {
 
 struct TrialSite {
-  std::string workspace;  // folder as it was before the session; never changed
-  std::string at;         // where the workplace shows it, absolute
+  std::string workspace;    // folder as it was before the session; never changed
+  std::string at;           // where the workplace shows it, absolute
   std::string recorded_at;  // where the session had it; "" = its working directory
-  std::string scratch;    // existing folder for temporary files
-  std::string cache;      // folder for answers, made when missing; "" = none are kept
-  std::string program;    // what identifies this build: answers of another are not used
+  std::string scratch;      // existing folder for temporary files
+  std::string cache;        // folder for answers, made when missing; "" = none are kept
+  std::string program;      // what identifies this build: answers of another are not used
   Limits limits;
   bool walls = true;     // false: workplaces are plain copies, each at a place of its own below scratch
   WorkplaceOpener open;  // safe to call from several threads
@@ -40,7 +40,8 @@ class StateTrials final : public Trials {
   int64_t known() const override { return known_; }
 
  private:
-  StateTrials(std::span<const Moment> timeline, TrialSite site) : timeline_(timeline), site_(std::move(site)) {}
+  StateTrials(std::span<const Moment> timeline, TrialSite site)
+      : timeline_(timeline), site_(std::move(site)) {}
 
   std::string KeyOf(const std::vector<bool>& keep, bool effects) const;
   std::optional<Trial> Recall(const std::string& key) const;
@@ -52,7 +53,7 @@ class StateTrials final : public Trials {
   std::span<const Moment> timeline_;
   TrialSite site_;
   Tree start_;
-  std::string base_key_;              // of workspace, oracle, limits and program
+  std::string base_key_;               // of workspace, oracle, limits and program
   std::vector<std::string> step_key_;  // by place: what is executed
   std::string oracle_sha_;
   std::atomic<int64_t> known_ = 0;

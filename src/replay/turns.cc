@@ -48,7 +48,8 @@ int64_t Turns::CallsIn(const std::vector<bool>& kept) const {
   return calls;
 }
 
-int64_t FewestCalls(std::span<const Moment> timeline, const PackedTurns& with, const std::vector<bool>& kept) {
+int64_t FewestCalls(std::span<const Moment> timeline, const PackedTurns& with,
+                    const std::vector<bool>& kept) {
   int64_t calls = 0;
   std::set<size_t> turn;  // the root's tool uses that share the current call
   bool closed = true;     // nothing more may join it

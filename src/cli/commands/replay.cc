@@ -1,5 +1,3 @@
-#include "replay/replayer.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "replay/oracle.h"
 #include "replay/plain_workplace.h"
 #include "replay/rebuild.h"
+#include "replay/replayer.h"
 #include "replay/sandbox.h"
 #include "replay/state_trials.h"
 #include "replay/workspace.h"
@@ -25,12 +24,14 @@ constexpr Flag kFlags[] = {
     {"--workspace", "SPEC",
      "as it was before the session: folder, DIR@COMMIT, tar archive, or \"trace\" to rebuild what was shown",
      FlagKind::kPath},
-    {"--oracle", "CMD|DIR", "what judges the result: a command, or a task in Harbor's layout", FlagKind::kValue},
+    {"--oracle", "CMD|DIR", "what judges the result: a command, or a task in Harbor's layout",
+     FlagKind::kValue},
     {"--tests", "PATH", "file or folder that only the oracle sees, at /tests", FlagKind::kPath},
     {"--repeat", "K", "ask the oracle K times each (default: 1)", FlagKind::kValue},
     {"--step", "STEP", "the verdict of this step alone (12, 3/7)", FlagKind::kValue},
     {"--all", "", "the verdict of every step (the default)", FlagKind::kSwitch},
-    {"--minimize", "", "the smallest trace that still does it, without the table of steps", FlagKind::kSwitch},
+    {"--minimize", "", "the smallest trace that still does it, without the table of steps",
+     FlagKind::kSwitch},
     {"--explain", "STEP", "where what this step said came from, up to the prompt", FlagKind::kValue},
     {"--budget", "S", "seconds after which nothing more is executed", FlagKind::kValue},
     {"--fidelity", "F", "least share of results that must come out as recorded (default: 0.95)",
@@ -192,9 +193,9 @@ int Print(const Arguments& arguments, ReplayReport report, const World& world) {
   if (!step.empty()) {
     std::erase_if(report.steps, [&](const StepVerdict& verdict) { return verdict.step != step; });
     if (report.steps.empty())
-      return Report(world, {ErrorCode::kNotFound,
-                            fmt::format("session {} has no tool use {}", report.session_id, step),
-                            "clawtrace card --full shows the steps"});
+      return Report(
+          world, {ErrorCode::kNotFound, fmt::format("session {} has no tool use {}", report.session_id, step),
+                  "clawtrace card --full shows the steps"});
   }
   if (arguments.Has("--json")) {
     *world.out << EncodeReplayReport(report, true) << "\n";
@@ -211,8 +212,7 @@ int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& 
     if (!set) return Report(world, set.error());
     stage = std::move(*set);
   }
-  auto report =
-      replay::Replay(whole.priced, stage ? stage->trials.get() : nullptr, OptionsOf(wish, world));
+  auto report = replay::Replay(whole.priced, stage ? stage->trials.get() : nullptr, OptionsOf(wish, world));
   if (!report) return Report(world, report.error());
   if (stage && stage->rebuilt) report->workspace = "rebuilt", report->workspace_gaps = stage->gaps;
   return Print(arguments, std::move(*report), world);
@@ -251,10 +251,11 @@ extern const Command kReplay;
 const Command kReplay = {
     .name = "replay",
     .summary = "would the outcome have been the same without this step?",
-    .usage = "replay [--workspace SPEC [--oracle CMD|DIR] [--tests PATH] [--repeat K] [--at DIR] "
-             "[--unsandboxed]]\n"
-             "                        [--step STEP|--all|--minimize|--explain STEP] [--budget S] [--fidelity F]\n"
-             "                        [--no-cache] [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
+    .usage =
+        "replay [--workspace SPEC [--oracle CMD|DIR] [--tests PATH] [--repeat K] [--at DIR] "
+        "[--unsandboxed]]\n"
+        "                        [--step STEP|--all|--minimize|--explain STEP] [--budget S] [--fidelity F]\n"
+        "                        [--no-cache] [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
     .details =
         "Without a workspace, what was taken up of each step's output decides about steps that only look. "
         "With one, the\n"

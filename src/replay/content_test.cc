@@ -79,9 +79,8 @@ TEST(Plain, LineNumbersEscapesAndTheFolderGo) {
 }
 
 TEST(Plain, ArgumentsAreDecoded) {
-  EXPECT_EQ(
-      PlainArguments(R"({"path":"/tmp/demo/a.txt","edits":[{"new":"say \"hi\"\n"}],"n":3})", "/tmp/demo"),
-      "say \"hi\"\n\n3\na.txt\n");
+  std::string args = R"({"path":"/tmp/demo/a.txt","edits":[{"new":"say \"hi\"\n"}],"n":3})";
+  EXPECT_EQ(PlainArguments(args, "/tmp/demo"), "a.txt\nsay \"hi\"\n\n3\n");
   EXPECT_EQ(PlainArguments("*** Begin Patch", ""), "*** Begin Patch");
 }
 

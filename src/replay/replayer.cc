@@ -190,7 +190,8 @@ std::set<size_t> Replayer::Grown(std::set<size_t> set, Effect* effect) {
       auto against = channels_.IsCandidate(broken) ? channels_.Against(broken, kept) : std::nullopt;
       bool can_go = channels_.IsCandidate(broken) && !set.contains(broken) &&
                     (!against || against->verdict != Contribution::kNeeded) &&
-                    (channels_.OnlyLooks(broken) || channels_.controls()[broken].is_check());
+                    (channels_.OnlyLooks(broken) || channels_.controls()[broken].is_check()) &&
+                    candidates_->baseline().execution.runs[broken].changed.empty();
       if (can_go) set.insert(broken), grew = true;
     }
     if (!grew) break;

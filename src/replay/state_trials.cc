@@ -220,10 +220,9 @@ Result<Trial> StateTrials::Execute(const std::vector<bool>& keep, bool effects) 
   if (!site_.oracle || trial.execution.out_of_budget) return trial;
   auto scratch = ScratchFolder::Make(site_.scratch, "end");
   if (!scratch) return std::unexpected(std::move(scratch.error()));
-  std::string end = scratch->path() + "/workspace";
-  CT_RETURN_IF_ERROR((*place)->Export(end));
+  CT_RETURN_IF_ERROR((*place)->Export(scratch->path()));
   place->reset();  // nothing that was left running may touch what is judged
-  auto judgement = Judge(end);
+  auto judgement = Judge(scratch->path());
   if (!judgement) return std::unexpected(std::move(judgement.error()));
   trial.judgement = std::move(*judgement);
   return trial;

@@ -1,0 +1,138 @@
+#include "replay/control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "replay/session_test_util.h"
+
+namespace clawtrace::replay {
+namespace {
+
+struct Checked {
+  explicit Checked(Session of) : session(std::move(of)), timeline(TimelineOf(session)) {
+    for (const Moment& moment : timeline) {
+      bool tool = moment.step->kind != StepKind::kLlmCall;
+      meanings.push_back(tool ? tools::MeaningOf(moment.step->tool, session.info.cwd) : tools::ToolMeaning());
+    }
+    writes = NamedWrites(timeline, meanings);
+    controls = ControlsOf(timeline, meanings, writes);
+  }
+  Session session;
+  std::vector<Moment> timeline;
+  std::vector<tools::ToolMeaning> meanings;
+  std::vector<Writes> writes;
+  std::vector<Control> controls;
+};
+
+TEST(Control, TestsBuildsAndReviewsAreChecks) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash("python3 -m unittest discover -s tests", "OK")
+                .Say("")
+                .Bash("git status", "clean")
+                .Say("")
+                .Bash("sh -n run.sh", "")
+                .Say("")
+                .Tool("Task", R"({"prompt":"review"})", "fine")
+                .Take());
+  for (size_t i : {1u, 3u, 5u, 7u}) EXPECT_TRUE(c.controls[i].is_check()) << i;
+}
+
+TEST(Control, ReadingBackOwnWritesIsACheckAndOtherReadsAreNot) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Read("a", "one")
+                .Say("")
+                .Write("out/b", "two")
+                .Say("")
+                .Read("out/b", "two")
+                .Say("")
+                .Bash("ls -l out", "b")
+                .Say("")
+                .Read("a", "one")
+                .Take());
+  EXPECT_FALSE(c.controls[1].is_check());
+  EXPECT_THAT(c.controls[5].what, testing::HasSubstr("out/b"));
+  EXPECT_TRUE(c.controls[7].is_check());
+  EXPECT_FALSE(c.controls[9].is_check());
+}
+
+TEST(Control, MeasuringIsNoCheck) {
+  Checked c(SessionMaker("Go.").Say("").Write("a", "x").Say("").Bash("wc -l a", "1 a").Take());
+  EXPECT_FALSE(c.controls[3].is_check());
+}
+
+TEST(Control, ASilentCommandTellsWhetherItWentWell) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash("test -f flag", "")
+                .Say("")
+                .Bash("mkdir -p out", "")
+                .Say("")
+                .Bash("./check-all", "")
+                .Take());
+  EXPECT_TRUE(c.controls[1].is_check());
+  EXPECT_FALSE(c.controls[3].is_check()) << "it was to write";
+  EXPECT_TRUE(c.controls[5].is_check());
+}
+
+TEST(Control, AnEqualCheckBeforeItWithNothingWrittenBetweenSaysAll) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash("python3 -m json.tool a.json", "{}")
+                .Say("")
+                .Write("b", "x")
+                .Say("")
+                .Bash("python3 -m json.tool a.json", "{}")
+                .Say("")
+                .Write("a.json", "{}")
+                .Say("")
+                .Bash("python3 -m json.tool a.json", "{}")
+                .Take());
+  EXPECT_EQ(c.controls[5].repeats, 1u) << "b is not what it checks";
+  EXPECT_EQ(c.controls[9].repeats, std::nullopt) << "a.json was written";
+}
+
+TEST(Control, AWholeTreeCheckIsRepeatedOnlyWhenNothingWasWritten) {
+  const std::string kTests = "python3 -m unittest discover -s tests";
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash(kTests, "Ran 4 tests in 0.001s\n\nOK")
+                .Say("")
+                .Bash(kTests, "Ran 4 tests in 0.003s\n\nOK")
+                .Say("")
+                .Write("b", "x")
+                .Say("")
+                .Bash(kTests, "Ran 4 tests in 0.001s\n\nOK")
+                .Take());
+  // Test runs may write themselves, as far as their text tells; what they really wrote is known later.
+  c.writes = std::vector<Writes>(c.timeline.size());
+  c.writes[5] = {.may = true, .unnamed = false, .paths = {"b"}};
+  c.controls = ControlsOf(c.timeline, c.meanings, c.writes);
+  EXPECT_EQ(c.controls[3].repeats, 1u) << "durations do not count";
+  EXPECT_EQ(c.controls[7].repeats, std::nullopt);
+}
+
+TEST(Control, AnotherResultIsNoRepeat) {
+  Checked c(
+      SessionMaker("Go.").Say("").Bash("git status", "clean").Say("").Bash("git status", "dirty").Take());
+  EXPECT_EQ(c.controls[3].repeats, std::nullopt);
+}
+
+TEST(Demands, ClaudeEditsOnlyWhatItRead) {
+  Session session =
+      SessionMaker("Go.", "claude-code")
+          .Say("")
+          .Tool("Read", R"({"file_path":"/tmp/demo/a"})", "x")
+          .Say("")
+          .Tool("Edit", R"({"file_path":"/tmp/demo/a","old_string":"x","new_string":"y"})", "ok")
+          .Take();
+  Checked c(std::move(session));
+  auto demands = DemandsOf(c.timeline, c.meanings);
+  EXPECT_THAT(demands[3], testing::ElementsAre(1u));
+  Checked pi(SessionMaker("Go.").Say("").Read("a", "x").Say("").Tool("edit", R"({"path":"a"})", "ok").Take());
+  EXPECT_TRUE(DemandsOf(pi.timeline, pi.meanings)[3].empty());
+}
+
+}  // namespace
+}  // namespace clawtrace::replay

@@ -79,6 +79,7 @@ int main(int argc, char** argv) {
   std::error_code error;
   world.self_path = fs::read_symlink("/proc/self/exe", error).string();
   FindFolders(&world);
+  world.scratch_dir = Environment("TMPDIR").starts_with('/') ? Environment("TMPDIR") : "/tmp";
   int code = clawtrace::cli::Main(argc, argv, world);
   std::cout.flush();
   if (std::cout) return code;

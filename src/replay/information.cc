@@ -22,7 +22,8 @@ constexpr size_t kMostChosen = 12, kMostChosenLines = 2;
 
 struct Taken {
   Place place = 0;    // when it was said
-  uint32_t step = 0;  // whose words they are: they go when it goes
+  uint32_t step = 0;  // whose words they are: they go when it goes,
+  bool lasts = false;  // but for what the agent told itself in an answer, since what came after builds on it
 };
 
 struct Node {
@@ -247,7 +248,8 @@ class Builder {
       node.first_said = std::min(node.first_said, place);
       if (p < within) continue;
       if (once.insert(found->second).second) {
-        node.uses.push_back({place, static_cast<uint32_t>(step)});
+        bool answer = x->timeline[step].step->kind == StepKind::kLlmCall;
+        node.uses.push_back({place, static_cast<uint32_t>(step), answer});
         x->said[step].push_back(found->second);
       }
       within = p + 1 + pieces[p].parts;
@@ -284,7 +286,7 @@ Accounted AccountFor(const Node& node, size_t step, const std::vector<bool>& kep
   Place here = AnsweredAt(step);
   const Taken* first = nullptr;
   for (const Taken& use : node.uses) {
-    if (use.place < here || !kept[use.step]) continue;
+    if (use.place < here || (!kept[use.step] && !use.lasts)) continue;
     first = &use;
     break;
   }
@@ -326,7 +328,7 @@ Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
   if (!new_line) return need;
   for (uint32_t id : index_->chosen[step]) {
     for (const Taken& use : index_->nodes[id].uses) {
-      if (use.place < AnsweredAt(step) || !kept[use.step]) continue;
+      if (use.place < AnsweredAt(step) || (!kept[use.step] && !use.lasts)) continue;
       return {.use = Use::kWeak, .used_by = use.step, .content = index_->nodes[id].content, .instead = {}};
     }
   }

@@ -170,8 +170,6 @@ std::set<size_t> Replayer::Sweep() {
     if (!candidates_ && NeedsExecution(i)) continue;
     dropped.insert(i);
     kept[i] = false;
-    size_t call = channels_.turns().CallOf(i);
-    if (call != SIZE_MAX && !channels_.turns().StaysWithout(call, kept)) kept[call] = false;
     for (size_t below = i + 1; below < timeline_.size() && timeline_[below].depth > timeline_[i].depth;
          ++below)
       kept[below] = false;

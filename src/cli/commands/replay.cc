@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "cli/local_store.h"
 #include "cli/replay_text.h"
 #include "cli/table.h"
 #include "cli/whole_sessions.h"

@@ -7,6 +7,7 @@
 
 #include "model/fact.h"
 #include "model/patch.h"
+#include "model/replay_report.h"
 #include "model/session.h"
 #include "model/tracecard.h"
 
@@ -264,6 +265,33 @@ void PrintPatches() {
   Print("patch", EncodePatch(Patch{}, true));
 }
 
+void PrintReplays() {
+  ReplayReport report;
+  report.schema = "replay/1", report.workspace = "rebuilt";
+  for (auto field : {&ReplayReport::session_id, &ReplayReport::agent, &ReplayReport::task_id,
+                     &ReplayReport::source_hash, &ReplayReport::closed, &ReplayReport::first_divergence}) {
+    report.*field = "x";
+  }
+  report.workspace_gaps = report.notes = {"x"};
+  report.fidelity_ppm = 1;
+  for (auto field : {&ReplayReport::needed_usd, &ReplayReport::not_needed_usd, &ReplayReport::unknown_usd,
+                     &ReplayReport::total_cost_usd}) {
+    report.*field = Usd::Pico(1);
+  }
+  report.oracle = {.id = "x", .command = "x", .recorded = "pass", .start = "fail", .failed_checks = {"x"}};
+  report.minimal = {.kept = {"1"}, .dropped = {"3/7"}, .cost_usd = Usd::Pico(1), .saved_usd = Usd::Pico(1)};
+  report.minimal->outcome_checked = report.out_of_budget = true;
+  report.failure = {.step = "1", .call_id = "x", .reason = "x", .files = {"x"}};
+  report.failure->passes_without = report.failure->ignored = {"1"};
+  StepVerdict step{.step = "1", .call_id = "x", .tool = "x", .target = "x", .grade = "C1"};
+  step.verdict = Contribution::kNotNeeded, step.channel = "replay", step.reason = step.content = "x";
+  step.evidence = {"2"}, step.failed = step.outcome_checked = true, step.files_differ = {"x"};
+  step.attributed_cost_usd = step.savings_usd = Usd::Pico(1);
+  report.steps = {step};
+  Print("replay", EncodeReplayReport(report, true));
+  Print("replay", EncodeReplayReport(ReplayReport{}, true));
+}
+
 }  // namespace
 }  // namespace clawtrace
 
@@ -272,4 +300,5 @@ int main() {
   clawtrace::PrintSessions();
   clawtrace::PrintCards();
   clawtrace::PrintPatches();
+  clawtrace::PrintReplays();
 }

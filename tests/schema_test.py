@@ -27,7 +27,7 @@ except ImportError as missing:
     print(f"SKIP: {missing} (Debian: python3-jsonschema python3-yaml)")
     sys.exit(77)
 
-NAMES = ["fact", "session", "tracecard", "patch", "sessions-list"]
+NAMES = ["fact", "session", "tracecard", "patch", "replay", "sessions-list"]
 LITERATURE_CARD = """
 session_id: 7f3e
 outcome: success

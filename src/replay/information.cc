@@ -21,8 +21,8 @@ constexpr size_t kLongestContent = 80;
 constexpr size_t kMostChosen = 12, kMostChosenLines = 2;
 
 struct Taken {
-  Place place = 0;    // when it was said
-  uint32_t step = 0;  // whose words they are: they go when it goes,
+  Place place = 0;     // when it was said
+  uint32_t step = 0;   // whose words they are: they go when it goes,
   bool lasts = false;  // but for what the agent told itself in an answer, since what came after builds on it
 };
 

@@ -34,7 +34,8 @@ class Executor {
       auto request = DecodeRequest(*bytes);
       Result<Reply> reply = request ? Answer(*request) : std::unexpected(request.error());
       if (!SendFrame(surroundings_.control, Encode(reply))) break;
-      if (reply && request->action == Action::kHold && !SendFile(surroundings_.control, held_.get())) break;
+      if (reply && request->action == RequestKind::kHold && !SendFile(surroundings_.control, held_.get()))
+        break;
     }
     crew_.EndAll();
   }
@@ -68,30 +69,30 @@ class Executor {
     std::string path = Place(request.path);
     int64_t most = surroundings_.limits.file_bytes;
     switch (request.action) {
-      case Action::kRun:
+      case RequestKind::kRun:
         reply.result = RunCommand(request.command, surroundings_, &crew_);
         return reply;
-      case Action::kRead: {
+      case RequestKind::kRead: {
         auto bytes = ReadInside(path, most);
         if (!bytes) return std::unexpected(std::move(bytes.error()));
         reply.bytes = std::move(*bytes);
         return reply;
       }
-      case Action::kWrite:
+      case RequestKind::kWrite:
         if (std::ssize(request.bytes) > most)
           return Fail(ErrorCode::kLimit, fmt::format("{} would be larger than {} bytes", path, most));
         CT_RETURN_IF_ERROR(WriteInside(path, request.bytes));
         return reply;
-      case Action::kRemove:
+      case RequestKind::kRemove:
         CT_RETURN_IF_ERROR(RemoveInside(path));
         return reply;
-      case Action::kTree: {
+      case RequestKind::kTree: {
         auto tree = TreeInside(surroundings_.at);
         if (!tree) return std::unexpected(std::move(tree.error()));
         reply.tree = std::move(*tree);
         return reply;
       }
-      case Action::kHold:
+      case RequestKind::kHold:
         crew_.EndAll();
         held_ = OpenFile(::open(surroundings_.at.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!held_) return Fail(ErrorCode::kIo, fmt::format("cannot open {}", surroundings_.at));

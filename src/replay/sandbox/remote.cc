@@ -89,7 +89,7 @@ class RemoteWorkplace final : public Workplace {
   Result<CommandResult> Run(const Command& command) override {
     if (command.shell.find('\0') != std::string::npos || command.cwd.find('\0') != std::string::npos)
       return CommandResult{.error = "the command holds a zero byte"};
-    Request request{.action = Action::kRun, .command = command, .path = {}, .bytes = {}};
+    Request request{.action = RequestKind::kRun, .command = command, .path = {}, .bytes = {}};
     int64_t wall = command.wall_ms > 0 ? command.wall_ms : limits_.wall_ms;
     auto reply = Ask(request, wall + kPatienceMs);
     if (!reply) return std::unexpected(std::move(reply.error()));
@@ -100,29 +100,31 @@ class RemoteWorkplace final : public Workplace {
   }
 
   Result<std::string> ReadFile(std::string_view path) override {
-    auto reply =
-        Ask({.action = Action::kRead, .command = {}, .path = std::string(path), .bytes = {}}, kPatienceMs);
+    auto reply = Ask({.action = RequestKind::kRead, .command = {}, .path = std::string(path), .bytes = {}},
+                     kPatienceMs);
     if (!reply) return std::unexpected(std::move(reply.error()));
     return std::move(reply->bytes);
   }
 
   Status WriteFile(std::string_view path, std::string_view bytes) override {
-    return Done(
-        {.action = Action::kWrite, .command = {}, .path = std::string(path), .bytes = std::string(bytes)});
+    return Done({.action = RequestKind::kWrite,
+                 .command = {},
+                 .path = std::string(path),
+                 .bytes = std::string(bytes)});
   }
 
   Status RemoveFile(std::string_view path) override {
-    return Done({.action = Action::kRemove, .command = {}, .path = std::string(path), .bytes = {}});
+    return Done({.action = RequestKind::kRemove, .command = {}, .path = std::string(path), .bytes = {}});
   }
 
   Result<Tree> ReadTree() override {
-    auto reply = Ask({.action = Action::kTree, .command = {}, .path = {}, .bytes = {}}, kPatienceMs);
+    auto reply = Ask({.action = RequestKind::kTree, .command = {}, .path = {}, .bytes = {}}, kPatienceMs);
     if (!reply) return std::unexpected(std::move(reply.error()));
     return std::move(reply->tree);
   }
 
   Status Export(const std::string& folder) override {
-    CT_RETURN_IF_ERROR(Done({.action = Action::kHold, .command = {}, .path = {}, .bytes = {}}));
+    CT_RETURN_IF_ERROR(Done({.action = RequestKind::kHold, .command = {}, .path = {}, .bytes = {}}));
     auto from = ReceiveFile(remote_.control.get(), kPatienceMs);
     if (!from) return Break(std::move(from.error()));
     OpenFile to(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

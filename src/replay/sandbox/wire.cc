@@ -34,7 +34,7 @@ auto Members(FileState& v) { return std::tie(v.kind, v.mode, v.hash, v.size); }
 auto Members(Reply& v) { return std::tie(v.result, v.bytes, v.tree); }
 auto Members(Error& v) { return std::tie(v.code, v.message, v.hint); }
 
-constexpr int64_t LastOf(Action) { return static_cast<int64_t>(Action::kHold); }
+constexpr int64_t LastOf(RequestKind) { return static_cast<int64_t>(RequestKind::kHold); }
 constexpr int64_t LastOf(Ended) { return static_cast<int64_t>(Ended::kNotStarted); }
 constexpr int64_t LastOf(ErrorCode) { return static_cast<int64_t>(ErrorCode::kLimit); }
 

@@ -20,10 +20,10 @@ struct Setup {
 };
 
 // kHold: the workspace's folder itself follows the reply, by SendFile.
-enum class Action : uint8_t { kRun = 1, kRead, kWrite, kRemove, kTree, kHold };
+enum class RequestKind : uint8_t { kRun = 1, kRead, kWrite, kRemove, kTree, kHold };
 
 struct Request {
-  Action action = Action::kRun;
+  RequestKind action = RequestKind::kRun;
   Command command;    // kRun
   std::string path;   // kRead, kWrite, kRemove
   std::string bytes;  // kWrite

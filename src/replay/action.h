@@ -53,6 +53,9 @@ struct Action {
   std::string
       reason;  // kUnsupported: "network", "unknown tool: x", "sub-agent", "arguments not kept whole", ...
 
+  // kNothing, since no client starts a tool so: an argument is missing. Where one did, it is not understood.
+  bool refused = false;
+
   std::string path;  // file tools: as the recording spells it
 
   // kRead: lines from 1. A client that cuts long files of its own accord says so in its result.
@@ -96,6 +99,8 @@ struct RecordedAgent {
   // What its results begin with, near enough, when it refused a call before the tool did anything: no
   // permission, a file not read before it is changed.
   std::span<const std::string_view> refusals;
+  // Says so in words when a command put out nothing: an empty result is one whose text was not recorded.
+  bool words_for_nothing = false;
   // Refuses to change a file that the session has neither read nor written.
   bool reads_first = false;
   // Total. args: parsed arguments, missing when they are not JSON.

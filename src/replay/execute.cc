@@ -135,6 +135,7 @@ bool ChangesOneFile(const Action& action) {
 // One session's shell, and what its client keeps in mind.
 struct Shell {
   const RecordedAgent* agent = nullptr;
+  bool of_telemetry = false;       // which seldom holds what tools said
   std::string home;                // the session's folder, as inside
   std::optional<std::string> cwd;  // nullopt: not known, the recording may say
   // Files that the session has read or written: by the recording, and by what was kept of it.
@@ -193,6 +194,7 @@ class Runner {
     auto [it, made] = shells_.try_emplace(moment.session);
     if (made) {
       it->second.agent = &AgentOf(*moment.session);
+      it->second.of_telemetry = moment.session->source == "otlp";
       std::string_view cwd = moment.session->info.cwd;
       it->second.home = cwd.empty() ? paths_.at() : paths_.Inside(cwd, paths_.at());
     }
@@ -217,7 +219,8 @@ class Runner {
       run->unsupported = MayWrite(action);
       return "aborted: how far it came is not known";
     }
-    run->unsupported = action.kind == ActionKind::kUnsupported;
+    bool not_understood = action.refused && step.result.status == ToolStatus::kOk;
+    run->unsupported = action.kind == ActionKind::kUnsupported || not_understood;
     if (run->unsupported) return action.reason;
     if (action.kind == ActionKind::kSearch) return "reads only, in the client's own way";
     if (action.kind != ActionKind::kNothing) return {};
@@ -372,7 +375,7 @@ class Runner {
     return run->why.empty();
   }
 
-  static void Differs(StepRun* run, std::string difference) {
+  static void Differs(StepRun* run, std::string_view difference) {
     run->match = Match::kDiffers, run->difference = std::string(PrefixUtf8(difference, 200));
   }
 
@@ -387,6 +390,11 @@ class Runner {
         !(recorded_ok && IsNoFinding(action.command, run->exit_code)))
       return Differs(run, recorded_ok ? "succeeded as recorded, failed when executed"
                                       : "failed as recorded, succeeded when executed");
+    bool told = !result.output.empty() || result.output_bytes > 0 || run->output.empty();
+    if (!told && (agent_->words_for_nothing || shell_->of_telemetry)) {
+      run->why = "the text of the result was not recorded";
+      return;
+    }
     CompareTexts(step, action, run->output, run);
   }
 

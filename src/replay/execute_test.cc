@@ -157,6 +157,10 @@ TEST(ExecuteTest, WhatCannotBeRunSaysWhy) {
       {"reads only, in the client's own way", false, [](Step& s) { s.tool.name = "Grep"; }},
       {"arguments not kept whole", true, [](Step& s) { ++s.tool.args_bytes; }},
       {"argument missing: path", false,
+       [](Step& s) {
+         s.tool.args = R"({"content":"1"})", s.tool.args_bytes = 15, s.result.status = ToolStatus::kError;
+       }},
+      {"argument missing: path", true,
        [](Step& s) { s.tool.args = R"({"content":"1"})", s.tool.args_bytes = 15; }},
       {"NUL byte in an argument", false,
        [](Step& s) { s.tool.args = R"({"file_path":"a\u0000b","content":"1"})", s.tool.args_bytes = 37; }},
@@ -188,7 +192,10 @@ TEST(ExecuteTest, WhatCannotBeComparedSaysWhy) {
             "Command running in background with ID: 1")
       .Call("Read", R"({"file_path":"/w/a"})", "1\t");
   recording.last().result.output_bytes = 2000;
+  place.Says("ls", "a\n");
+  recording.Call("Bash", R"({"command":"ls"})");
   Execution all = recording.Run(place);
+  EXPECT_EQ(Came(all.runs[6]), "not comparable: the text of the result was not recorded");
   EXPECT_EQ(Came(all.runs[0]), "not comparable: the client marked it as unchanged");
   EXPECT_EQ(Came(all.runs[1]), "not comparable: no result was recorded");
   EXPECT_EQ(Came(all.runs[2]), "not comparable: not text");

@@ -144,31 +144,27 @@ size_t TimeOfDay(std::string_view line, size_t at) {
   return seconds && scan.AtWordEnd() ? scan.at() : 0;
 }
 
-// "0.02s", "12ms", "1.5 seconds", "0m0.003s", "2m 3s".
-size_t Duration(std::string_view line, size_t at) {
+// "0m0.003s", "2m 3s".
+size_t MinutesAndSeconds(std::string_view line, size_t at) {
   Scan scan(line, at);
+  if (!scan.Digits(1) || !scan.Take('m')) return 0;
+  scan.Take(' ');
   if (!scan.Digits(1)) return 0;
-  if (Scan minutes = scan; minutes.Take('m')) {
-    minutes.Take(' ');
-    if (minutes.Digits(1)) {
-      if (minutes.Take('.')) minutes.Digits(1);
-      if (minutes.Take('s') && minutes.AtWordEnd()) return minutes.at();
-    }
-  }
-  if (scan.peek() == '.') {
-    scan.Take('.');
-    if (!scan.Digits(1)) return 0;
-  }
-  Scan unit = scan;
-  for (std::string_view word : {"ms", "\xC2\xB5s", "us", "ns", "s"}) {
-    if (unit.Take(word)) return unit.AtWordEnd() ? unit.at() : 0;
-  }
-  unit.Take(' ');
-  for (std::string_view word :
-       {"milliseconds", "millisecond", "seconds", "second", "secs", "sec", "minutes", "minute", "ms", "s"}) {
-    if (unit.Take(word)) return unit.AtWordEnd() ? unit.at() : 0;
-  }
-  return 0;
+  if (scan.Take('.')) scan.Digits(1);
+  return scan.Take('s') && scan.AtWordEnd() ? scan.at() : 0;
+}
+
+// "0.02s", "12ms", "1.5 seconds".
+size_t Duration(std::string_view line, size_t at) {
+  constexpr auto kClose = std::to_array<std::string_view>({"ms", "\xC2\xB5s", "us", "ns", "s"});
+  constexpr auto kApart = std::to_array<std::string_view>(
+      {"milliseconds", "millisecond", "seconds", "second", "secs", "sec", "minutes", "minute", "ms", "s"});
+  Scan scan(line, at);
+  if (!scan.Digits(1) || (scan.Take('.') && !scan.Digits(1))) return 0;
+  Scan close = scan;
+  if (TakeOneOf(&close, kClose) && close.AtWordEnd()) return close.at();
+  scan.Take(' ');
+  return TakeOneOf(&scan, kApart) && scan.AtWordEnd() ? scan.at() : 0;
 }
 
 // Seven or more hexadecimal digits, at least one of each kind; "0x" and six.
@@ -226,6 +222,7 @@ size_t Changing(std::string_view line, size_t at, std::string_view* stands) {
                                                {IsoDate, "<time>"},
                                                {NamedDate, "<time>"},
                                                {TimeOfDay, "<time>"},
+                                               {MinutesAndSeconds, "<duration>"},
                                                {Duration, "<duration>"},
                                                {HexId, "<id>"}});
   for (const Kind& kind : kKinds) {
@@ -270,28 +267,33 @@ std::string NormalLine(std::string_view line) {
   return out;
 }
 
-// Terminal colours and titles; what a carriage return has overwritten.
+// Where the terminal's control sequence ends that starts at `at`.
+size_t EndOfSequence(std::string_view text, size_t at) {
+  size_t i = at + 1;
+  if (i >= text.size()) return text.size();
+  char kind = text[i++];
+  if (kind == '[') {  // colours, movements
+    while (i < text.size() && (text[i] < '@' || text[i] > '~')) ++i;
+    return std::min(i + 1, text.size());
+  }
+  if (kind != ']') return i;
+  while (i < text.size() && text[i] != '\a' && text[i] != '\x1b') ++i;  // titles
+  return std::min(i + (i < text.size() && text[i] == '\x1b' ? 2 : 1), text.size());
+}
+
+// Without what terminals act on, and without what a carriage return has overwritten.
 std::string Plain(std::string_view text) {
   std::string out;
   size_t line = 0;  // where the last line of out starts
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '\x1b' && i + 1 < text.size()) {
-      char kind = text[++i];
-      if (kind == '[') {
-        while (i + 1 < text.size() && (text[i + 1] < '@' || text[i + 1] > '~')) ++i;
-        ++i;
-      } else if (kind == ']') {
-        while (i + 1 < text.size() && text[i + 1] != '\a' && text[i + 1] != '\x1b') ++i;
-        i += i + 1 < text.size() && text[i + 1] == '\x1b' ? 2 : 1;
-      }
-    } else if (c == '\r') {
-      size_t end = text.find_first_not_of('\r', i);
-      if (end != std::string_view::npos && text[end] != '\n') out.resize(line);
-      i = (end == std::string_view::npos ? text.size() : end) - 1;
+  for (size_t i = 0; i < text.size();) {
+    if (text[i] == '\x1b') {
+      i = EndOfSequence(text, i);
+    } else if (text[i] == '\r') {
+      i = std::min(text.find_first_not_of('\r', i), text.size());
+      if (i < text.size() && text[i] != '\n') out.resize(line);
     } else {
-      out += c;
-      if (c == '\n') line = out.size();
+      out += text[i++];
+      if (out.back() == '\n') line = out.size();
     }
   }
   return out;

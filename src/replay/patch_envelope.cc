@@ -136,6 +136,45 @@ struct Change {
   size_t order = 0;  // of its chunk: two may add at the file's end
 };
 
+// from: where to look; moved behind what was found, since changes go forward.
+Result<Change> Find(const Lines& lines, const PatchChunk& chunk, size_t* from) {
+  if (!chunk.context.empty()) {
+    std::string context[] = {chunk.context};
+    auto at = Seek(lines, context, *from, false);
+    if (!at) return Refuse("no such line: " + std::string(PrefixUtf8(chunk.context, 80)));
+    *from = *at + 1;
+  }
+  std::span<const std::string> old_lines(chunk.old_lines), new_lines(chunk.new_lines);
+  if (old_lines.empty()) return Change{.at = lines.size(), .lines = new_lines};
+  auto at = Seek(lines, old_lines, *from, chunk.at_end);
+  // An empty last line may be the file's end, which is no line here.
+  if (!at && old_lines.back().empty()) {
+    old_lines = old_lines.first(old_lines.size() - 1);
+    if (!new_lines.empty() && new_lines.back().empty()) new_lines = new_lines.first(new_lines.size() - 1);
+    at = Seek(lines, old_lines, *from, chunk.at_end);
+  }
+  if (!at) return Refuse("no such lines: " + std::string(PrefixUtf8(chunk.old_lines.front(), 80)));
+  *from = *at + old_lines.size();
+  return Change{.at = *at, .size = old_lines.size(), .lines = new_lines};
+}
+
+std::string Changed(const Lines& lines, std::vector<Change> changes) {
+  std::string_view end = !lines.empty() && lines.front().ends_with('\r') ? "\r\n" : "\n";
+  std::ranges::sort(changes, {}, [](const Change& change) { return std::pair(change.at, change.order); });
+  std::string out;
+  size_t next = 0;
+  auto copy_until = [&](size_t until) {
+    for (; next < until; ++next) out.append(lines[next]).append("\n");
+  };
+  for (const Change& change : changes) {
+    copy_until(change.at);
+    for (const std::string& line : change.lines) out.append(line).append(end);
+    next = std::max(next, change.at + change.size);
+  }
+  copy_until(lines.size());
+  return out;
+}
+
 }  // namespace
 
 Result<std::vector<PatchFile>> ParsePatch(std::string_view envelope) {
@@ -156,45 +195,15 @@ Result<std::string> ApplyChunks(std::string_view file, std::span<const PatchChun
   Lines lines;
   for (std::string_view line : Split(file, '\n')) lines.emplace_back(line);
   if (!lines.empty() && lines.back().empty()) lines.pop_back();
-  bool crlf = !lines.empty() && lines.front().ends_with('\r');
   std::vector<Change> changes;
   size_t from = 0;
   for (const PatchChunk& chunk : chunks) {
-    if (!chunk.context.empty()) {
-      std::string context[] = {chunk.context};
-      auto at = Seek(lines, context, from, false);
-      if (!at) return Refuse("no such line: " + std::string(PrefixUtf8(chunk.context, 80)));
-      from = *at + 1;
-    }
-    if (chunk.old_lines.empty()) {
-      changes.push_back({lines.size(), 0, chunk.new_lines, changes.size()});
-      continue;
-    }
-    std::span<const std::string> old_lines(chunk.old_lines), new_lines(chunk.new_lines);
-    auto at = Seek(lines, old_lines, from, chunk.at_end);
-    // An empty last line may be the file's end, which is no line here.
-    if (!at && old_lines.back().empty()) {
-      old_lines = old_lines.first(old_lines.size() - 1);
-      if (!new_lines.empty() && new_lines.back().empty()) new_lines = new_lines.first(new_lines.size() - 1);
-      at = Seek(lines, old_lines, from, chunk.at_end);
-    }
-    if (!at) return Refuse("no such lines: " + std::string(PrefixUtf8(chunk.old_lines.front(), 80)));
-    changes.push_back({*at, old_lines.size(), new_lines, changes.size()});
-    from = *at + old_lines.size();
+    auto change = Find(lines, chunk, &from);
+    if (!change) return std::unexpected(change.error());
+    change->order = changes.size();
+    changes.push_back(*change);
   }
-  std::ranges::sort(changes, {}, [](const Change& change) { return std::pair(change.at, change.order); });
-  std::string out;
-  size_t next = 0;
-  auto copy_until = [&](size_t end) {
-    for (; next < end; ++next) out.append(lines[next]).append("\n");
-  };
-  for (const Change& change : changes) {
-    copy_until(change.at);
-    for (const std::string& line : change.lines) out.append(line).append(crlf ? "\r\n" : "\n");
-    next = std::max(next, change.at + change.size);
-  }
-  copy_until(lines.size());
-  return out;
+  return Changed(lines, std::move(changes));
 }
 
 }  // namespace clawtrace::replay

@@ -93,7 +93,10 @@ Action Nothing(std::string reason) { return {.kind = ActionKind::kNothing, .reas
 Action Unsupported(std::string reason) {
   return {.kind = ActionKind::kUnsupported, .reason = std::move(reason)};
 }
-Action Missing(std::string_view argument) { return Nothing("argument missing: " + std::string(argument)); }
+Action Missing(std::string_view argument) {
+  return {
+      .kind = ActionKind::kNothing, .reason = "argument missing: " + std::string(argument), .refused = true};
+}
 
 Action ReadOf(Json args) {
   auto path = FirstText(args, kPathKeys);
@@ -201,6 +204,10 @@ Action ActionByTable(std::span<const ToolRow> rows, const ToolUse& tool, Json ar
 
 Action ActionByMeaning(const ToolUse& tool, Json args) {
   using tools::ToolClass;
+  for (std::string_view name :
+       {"think", "finish", "submit", "skill", "complete_task", "mark_task_complete"}) {
+    if (tool.name == name) return OnlyTalk(args);
+  }
   if (tool.name == "str_replace_editor" || tool.name == "str_replace_based_edit_tool") return EditorOf(args);
   std::string name(PrefixUtf8(tool.name, 80));
   switch (tools::ToolMeaning meaning = tools::MeaningOf(tool, ""); meaning.tool_class) {

@@ -151,6 +151,7 @@ const RecordedAgent kClaudeCode = {.name = "claude-code",
                                    .answers_to = kNames,
                                    .shell = ShellKind::kKeepsCwd,
                                    .refusals = kRefusals,
+                                   .words_for_nothing = true,
                                    .reads_first = true,
                                    .action_of = ActionOfTool,
                                    .tool_said = ToolSaid};

@@ -121,6 +121,7 @@ extern const RecordedAgent kGeminiCli;
 const RecordedAgent kGeminiCli = {.name = "gemini-cli",
                                   .answers_to = kNames,
                                   .refusals = kRefusals,
+                                  .words_for_nothing = true,
                                   .action_of = ActionOfTool,
                                   .tool_said = GeminiSaid};
 

@@ -64,6 +64,7 @@ extern const RecordedAgent kOpenClaw;
 const RecordedAgent kOpenClaw = {.name = "openclaw",
                                  .answers_to = kNames,
                                  .refusals = kRefusals,
+                                 .words_for_nothing = true,
                                  .action_of = ActionOfTool,
                                  .tool_said = PiSaid};
 

@@ -81,7 +81,10 @@ constexpr auto kNames = std::to_array<std::string_view>({"pi"});
 }
 
 extern const RecordedAgent kPi;
-const RecordedAgent kPi = {
-    .name = "pi", .answers_to = kNames, .action_of = ActionOfTool, .tool_said = PiSaid};
+const RecordedAgent kPi = {.name = "pi",
+                           .answers_to = kNames,
+                           .words_for_nothing = true,
+                           .action_of = ActionOfTool,
+                           .tool_said = PiSaid};
 
 }  // namespace clawtrace::replay

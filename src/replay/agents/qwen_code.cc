@@ -51,6 +51,7 @@ extern const RecordedAgent kQwenCode;
 const RecordedAgent kQwenCode = {.name = "qwen-code",
                                  .answers_to = kNames,
                                  .refusals = kRefusals,
+                                 .words_for_nothing = true,
                                  .action_of = ActionOfTool,
                                  .tool_said = GeminiSaid};
 

@@ -12,6 +12,7 @@
 #include "capture/gather.h"
 #include "history/export.h"
 #include "history/links.h"
+#include "history/records.h"
 #include "history/superseded.h"
 #include "model/fact_hash.h"
 #include "support/stored_cards.h"
@@ -178,16 +179,37 @@ TEST_F(StoredTest, TheLastJudgementOfAJudgeCounts) {
     return View("s-123456").card.outcome;
   };
   EXPECT_EQ(outcome(), Verdict::kUnknown);
-  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", bad, 10));
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, {"s-123456", bad, ""}, 10));
   EXPECT_EQ(outcome(), Verdict::kFailure);
-  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", good, 20));
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, {"s-123456", good, ""}, 20));
   EXPECT_EQ(outcome(), Verdict::kSuccess);
-  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", bad, 15));
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, {"s-123456", bad, ""}, 15));
   EXPECT_EQ(outcome(), Verdict::kSuccess);
   // Another judge of the same rank who disagrees.
   bad.judge = "you";
-  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, "s-123456", bad, 5));
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, {"s-123456", bad, ""}, 5));
   EXPECT_EQ(outcome(), Verdict::kPartial);
+}
+
+TEST_F(StoredTest, AJudgementMakesNoSession) {
+  Outcome good{Verdict::kSuccess, OutcomeSource::kVerifier, {}, "oracle:x"};
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, {"not-told-yet", good, ""}, 10));
+  while (*history::CompileChanged(*store_, options_, INT64_MAX, 10) > 0) continue;
+  auto page = history::ListSessions(*store_, kTenant, {});
+  ASSERT_TRUE(page);
+  for (const history::SessionView& view : page->sessions) EXPECT_NE(view.card.session_id, "not-told-yet");
+  EXPECT_EQ(history::FindSession(*store_, kTenant, "not-told-yet").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(StoredTest, EvidenceStaysBesideAJudgement) {
+  Outcome good{Verdict::kSuccess, OutcomeSource::kVerifier, {}, "oracle:x"};
+  ASSERT_TRUE(history::PutOutcome(*store_, kTenant, {"s-123456", good, R"({"checks":[]})"}, 10));
+  ASSERT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+  auto kept = history::ReadPayloads(*store_, kTenant, "s-123456", history::JudgementId("oracle:x"));
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 1u);
+  EXPECT_EQ(kept->front().bytes, R"({"checks":[]})");
+  EXPECT_EQ(kept->front().part, "evidence");
 }
 
 TEST_F(StoredTest, TotalsAreThoseOfTheCards) {

@@ -56,7 +56,8 @@ void Resolve(std::vector<Fact>* facts) {
   }
 }
 
-// Judgements take the source of the session that they are about; of one judge the last one counts.
+// Judgements take the source of the session that they are about; of one judge the last one counts. Of a
+// session that nobody has told yet they make none.
 void PlaceJudgements(std::vector<Fact>* facts) {
   struct Judged {
     std::string source;                                  // the least one that tells the session
@@ -79,7 +80,7 @@ void PlaceJudgements(std::vector<Fact>* facts) {
     if (fact.source != kJudgeSource) return false;
     const Judged& judged = sessions[fact.session_id];
     if (!judged.source.empty()) fact.source = judged.source;
-    return fact.end_ns != judged.last.find(fact.id)->second;
+    return judged.source.empty() || fact.end_ns != judged.last.find(fact.id)->second;
   });
 }
 

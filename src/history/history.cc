@@ -121,18 +121,21 @@ Result<TraceCard> ReadCard(store::Store& store, std::string_view tenant, const S
   }
 }
 
-Status PutOutcome(store::Store& store, std::string_view tenant, std::string_view session_id,
-                  const Outcome& outcome, int64_t now_ns) {
+std::string JudgementId(std::string_view judge) { return fmt::format("outcome:{}", judge); }
+
+Status PutOutcome(store::Store& store, std::string_view tenant, const Judged& judged, int64_t now_ns) {
   Fact fact;
   fact.kind = FactKind::kOutcome;
   fact.source = capture::kJudgeSource;
-  fact.session_id = session_id;
-  fact.id = "outcome:" + outcome.judge;
-  fact.outcome = outcome;
+  fact.session_id = judged.session_id;
+  fact.id = JudgementId(judged.outcome.judge);
+  fact.outcome = judged.outcome;
   fact.end_ns = now_ns;
   store::Batch batch;
   batch.tenant = tenant;
   batch.now_ns = now_ns;
+  if (!judged.evidence.empty())
+    batch.payloads.push_back({fact.source, fact.session_id, fact.id, "evidence", judged.evidence});
   batch.facts.push_back(std::move(fact));
   auto appended = store::AppendAndWait(store, std::move(batch));
   if (!appended) return std::unexpected(std::move(appended.error()));

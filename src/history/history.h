@@ -74,8 +74,13 @@ Result<Family> ReadFamily(store::Store& store, std::string_view tenant, std::str
 
 // Somebody judged a session. It need not be known yet. now_ns orders judgements of one judge: the last
 // counts; what several judges say is joined by rank (model/fact.h).
-Status PutOutcome(store::Store& store, std::string_view tenant, std::string_view session_id,
-                  const Outcome& outcome, int64_t now_ns);
+struct Judged {
+  std::string session_id;
+  Outcome outcome;
+  std::string evidence;  // kept whole beside it: ReadPayloads of JudgementId(outcome.judge); "" none
+};
+std::string JudgementId(std::string_view judge);
+Status PutOutcome(store::Store& store, std::string_view tenant, const Judged& judged, int64_t now_ns);
 
 // Spend of all compiled sessions, from <= day < until, in days since 1970 UTC. Read from what the store keeps
 // summed up: cost does not grow with the number of sessions. Sorted by key.

@@ -15,11 +15,6 @@ namespace {
 constexpr size_t kMostOutcomes = 1000;
 constexpr size_t kMostName = 256;
 
-struct Judgement {
-  std::string session_id;
-  Outcome outcome;
-};
-
 Result<std::optional<int64_t>> ScoreOf(Json json) {
   if (!json || json.is_null()) return std::nullopt;
   auto score = json.number();
@@ -29,7 +24,7 @@ Result<std::optional<int64_t>> ScoreOf(Json json) {
   return std::llround(*score * kMillion);
 }
 
-Result<Judgement> ReadJudgement(Json json) {
+Result<history::Judged> ReadJudgement(Json json) {
   auto fail = [](std::string what) {
     return Fail(
         ErrorCode::kInvalidInput, std::move(what),
@@ -42,7 +37,7 @@ Result<Judgement> ReadJudgement(Json json) {
       unknown = key;
   });
   if (unknown) return fail(fmt::format("an outcome has no {}", PrefixUtf8(*unknown, 64)));
-  Judgement judgement;
+  history::Judged judgement;
   judgement.session_id = json["session_id"].text();
   if (judgement.session_id.empty()) return fail("session_id is missing");
   auto verdict = EnumFrom<Verdict>(json["outcome"].text());
@@ -68,7 +63,7 @@ ApiResponse Put(const ApiRequest& request, Services& services) {
   JsonParser parser;
   auto json = parser.Parse(request.body);
   if (!json) return Problem(400, "the body is no JSON", "one outcome, or an array of them");
-  std::vector<Judgement> judgements;
+  std::vector<history::Judged> judgements;
   std::optional<Error> wrong;
   auto take = [&](Json item) {
     if (wrong || judgements.size() > kMostOutcomes) return;
@@ -86,9 +81,8 @@ ApiResponse Put(const ApiRequest& request, Services& services) {
     return Problem(400, fmt::format("outcome {}: {}", judgements.size() + 1, wrong->message), wrong->hint);
   if (judgements.size() > kMostOutcomes)
     return Problem(413, fmt::format("more than {} outcomes", kMostOutcomes), "send them in parts");
-  for (const Judgement& judgement : judgements) {
-    auto put = history::PutOutcome(services.store, request.tenant, judgement.session_id, judgement.outcome,
-                                   request.now_ns);
+  for (const history::Judged& judgement : judgements) {
+    auto put = history::PutOutcome(services.store, request.tenant, judgement, request.now_ns);
     if (!put) return ProblemOf(put.error());
   }
   DocWriter w(DocWriter::Format::kJson);

@@ -79,6 +79,7 @@ struct Figures {
   Row total;
   Usd wasted;
   Coverage coverage;
+  std::map<Verdict, int64_t> outcomes;  // sessions by what became of them
 };
 
 Figures Sum(const std::vector<Compiled>& all) {
@@ -88,6 +89,7 @@ Figures Sum(const std::vector<Compiled>& all) {
   figures.total.sessions = static_cast<int64_t>(all.size());
   for (const Compiled& item : all) {
     figures.wasted += item.card.wasted_usd.value_or(Usd());
+    ++figures.outcomes[item.card.outcome.value_or(Verdict::kUnknown)];
     if (!item.card.coverage) continue;
     const Coverage& c = *item.card.coverage;
     Coverage& sum = figures.coverage;
@@ -157,6 +159,26 @@ void PutTools(DocWriter& w, const std::vector<Compiled>& all) {
   w.EndArray();
 }
 
+// Views of money alone need neither tools nor texts.
+Want WantOf(const Request& request) {
+  bool details = request.waste;
+  for (std::string_view key : request.by)
+    details = details || key == "tool" || key == "skill" || key == "task";
+  return details ? Want::kSummaries : Want::kTotals;
+}
+
+// "" when nobody judged any.
+std::string OutcomeLine(const std::map<Verdict, int64_t>& outcomes) {
+  std::string line;
+  for (const auto& [verdict, count] : outcomes) {
+    if (verdict != Verdict::kUnknown)
+      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, NameOf(verdict));
+  }
+  auto unknown = outcomes.find(Verdict::kUnknown);
+  if (line.empty()) return line;
+  return fmt::format("outcomes: {}; {} unknown\n", line, unknown == outcomes.end() ? 0 : unknown->second);
+}
+
 void PrintJson(const std::vector<Compiled>& all, const Request& request, std::ostream& out) {
   Figures figures = Sum(all);
   DocWriter w(DocWriter::Format::kJson);
@@ -174,6 +196,11 @@ void PrintJson(const std::vector<Compiled>& all, const Request& request, std::os
     w.EndArray();
   }
   if (request.waste) PutWaste(w, all, request.top);
+  if (WantOf(request) == Want::kSummaries) {
+    w.Key("outcomes"), w.BeginObject();
+    for (auto& [verdict, count] : figures.outcomes) w.Field(NameOf(verdict), count);
+    w.EndObject();
+  }
   const Coverage& c = figures.coverage;
   w.Key("coverage"), w.BeginObject();
   w.Field("priced", c.priced), w.Field("reported", c.reported), w.Field("unpriced", c.unpriced),
@@ -273,6 +300,7 @@ void PrintText(const std::vector<Compiled>& all, const Request& request, std::os
     out << fmt::format("; waste and failures: {} USD of it (suspected, grade C0)",
                        priced ? figures.wasted.ToDecimal(kPlaces) : "unpriced");
   out << '\n';
+  if (WantOf(request) == Want::kSummaries) out << OutcomeLine(figures.outcomes);
   for (std::string_view key : request.by) {
     out << '\n';
     View view = ViewBy(all, key, kPlaces);
@@ -310,14 +338,6 @@ Result<Request> RequestOf(const Arguments& arguments) {
                 "a whole number, 0 or more");
   request.top = static_cast<size_t>(top);
   return request;
-}
-
-// Views of money alone need neither tools nor texts.
-Want WantOf(const Request& request) {
-  bool details = request.waste;
-  for (std::string_view key : request.by)
-    details = details || key == "tool" || key == "skill" || key == "task";
-  return details ? Want::kSummaries : Want::kTotals;
 }
 
 int Run(const Arguments& arguments, const World& world) {

@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/doc_writer.h"
 #include "base/text.h"
 #include "cli/inputs.h"
@@ -54,7 +56,12 @@ std::string Tokens(const TraceCard& card) {
   return card.total_tokens ? std::to_string(card.total_tokens->total()) : "?";
 }
 
+Verdict OutcomeOf(const Compiled& item) { return item.card.outcome.value_or(Verdict::kUnknown); }
+
 void PrintText(const std::vector<Compiled>& all, std::ostream& out) {
+  // What nobody judged needs no column.
+  bool judged =
+      std::ranges::any_of(all, [](const Compiled& item) { return OutcomeOf(item) != Verdict::kUnknown; });
   std::vector<std::vector<std::string>> rows;
   for (const Compiled& item : all) {
     const TraceCard& card = item.card;
@@ -65,20 +72,16 @@ void PrintText(const std::vector<Compiled>& all, std::ostream& out) {
     rows.push_back({Printable(PrefixUtf8(card.session_id, kShortId)), Printable(card.agent), started,
                     std::to_string(card.llm_call_count.value_or(0)),
                     std::to_string(card.tool_call_count.value_or(0)), std::to_string(repeated),
-                    std::to_string(failed), Tokens(card), Cost(card), Printable(card.task_id)});
+                    std::to_string(failed), Tokens(card), Cost(card)});
+    if (judged) rows.back().emplace_back(NameOf(OutcomeOf(item)));
+    rows.back().push_back(Printable(card.task_id));
   }
-  PrintTable(out,
-             {{"session"},
-              {"agent"},
-              {"started (UTC)"},
-              {"calls", true},
-              {"tools", true},
-              {"repeats", true},
-              {"failed", true},
-              {"tokens", true},
-              {"USD", true},
-              {"task"}},
-             rows);
+  std::vector<Column> columns = {{"session"},      {"agent"},        {"started (UTC)"},
+                                 {"calls", true},  {"tools", true},  {"repeats", true},
+                                 {"failed", true}, {"tokens", true}, {"USD", true}};
+  if (judged) columns.push_back({"outcome"});
+  columns.push_back({"task"});
+  PrintTable(out, columns, rows);
 }
 
 int Run(const Arguments& arguments, const World& world) {
@@ -104,7 +107,7 @@ const Command kSessions = {
     .usage = "sessions [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
     .details =
         "One row a root session, by start time. \"+?\" after an amount: some calls have no known price. "
-        "--json prints one array.",
+        "Outcomes are shown when a session has one. --json prints one array.",
     .flags = kFlags,
     .run = Run,
 };

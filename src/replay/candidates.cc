@@ -6,9 +6,6 @@
 #include <atomic>
 #include <thread>
 
-#include "base/text.h"
-#include "replay/content.h"
-
 namespace clawtrace::replay {
 namespace {
 
@@ -31,17 +28,7 @@ std::vector<std::string> FailedChecks(const Judgement& judgement) {
 
 Candidates::Candidates(std::span<const Moment> timeline, const Channels& channels, Trials& trials,
                        const ReplayOptions& options)
-    : timeline_(timeline), channels_(channels), trials_(trials), options_(options) {
-  if (timeline.empty()) return;
-  const Session& root = *timeline.front().session;
-  std::string prompt = PlainText(root.prompt, root.info.cwd);
-  std::vector<Piece> pieces = PiecesOf(prompt);
-  // A path stands for itself; its folders are not what the task speaks of.
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    task_words_.insert(ToLower(std::string_view(prompt).substr(pieces[i].begin, pieces[i].size)));
-    if (pieces[i].kind == PieceKind::kComposite) i += pieces[i].parts;
-  }
-}
+    : timeline_(timeline), channels_(channels), trials_(trials), options_(options) {}
 
 Status Candidates::Open() {
   std::vector<bool> all(timeline_.size(), true);
@@ -62,22 +49,6 @@ Result<Trial> Candidates::Run(const std::set<size_t>& dropped) {
   std::vector<bool> gone(timeline_.size());
   for (size_t step : dropped) gone[step] = true;
   return trials_.Run(channels_.turns().KeptWithout(gone), false);
-}
-
-bool Candidates::NamedByTask(std::string_view path) const {
-  std::string lower = ToLower(path);
-  if (task_words_.contains(lower)) return true;
-  std::string_view name = lower;
-  if (size_t slash = name.rfind('/'); slash != std::string_view::npos) {
-    std::string_view folders = name.substr(0, slash);
-    name = name.substr(slash + 1);
-    for (std::string_view above = folders; !above.empty();) {
-      if (task_words_.contains(above)) return true;
-      size_t next = above.rfind('/');
-      above = next == std::string_view::npos ? std::string_view() : above.substr(0, next);
-    }
-  }
-  return task_words_.contains(name);
 }
 
 std::vector<std::string> Candidates::FilesThatDiffer(const Tree& tree) const {
@@ -168,7 +139,7 @@ Effect Candidates::Compare(const Trial& trial, const std::vector<bool>& kept,
     }
   }
   for (const std::string& path : FilesThatDiffer(trial.execution.final_tree)) {
-    if (!trial.judgement || NamedByTask(path)) {
+    if (!trial.judgement || channels_.task().Name(path)) {
       effect.channel = "state";
       effect.reason = fmt::format("without it {} is other at the end{}", path,
                                   trial.judgement ? ", which the task names" : "");

@@ -57,7 +57,6 @@ class Candidates {
   std::optional<Effect> Broken(const Trial& trial, const std::vector<bool>& kept) const;
   std::optional<Effect> Unseen(const std::set<size_t>& dropped) const;
   std::vector<std::string> FilesThatDiffer(const Tree& tree) const;
-  bool NamedByTask(std::string_view path) const;
   void Try(std::set<size_t> chunk, Split* split);
 
   std::span<const Moment> timeline_;
@@ -67,7 +66,6 @@ class Candidates {
   Trial baseline_;
   std::optional<Judgement> start_;
   Tree start_tree_;
-  std::set<std::string, std::less<>> task_words_;  // paths and words that the prompt says
   int64_t tried_ = 0;
 };
 

@@ -42,7 +42,8 @@ Channels::Channels(std::span<const Moment> timeline)
       demands_(DemandsOf(timeline, meanings_)),
       demanded_by_(timeline.size()),
       equals_(EqualsOf(timeline)),
-      turns_(timeline) {
+      turns_(timeline),
+      task_(timeline.empty() ? TaskWords() : TaskWords(*timeline.front().session)) {
   SetWrites(NamedWrites(timeline_, meanings_));
   for (size_t i = 0; i < timeline_.size(); ++i) {
     for (size_t before : demands_[i]) demanded_by_[before].push_back(i);
@@ -86,6 +87,28 @@ std::optional<Objection> Channels::FromControl(size_t step, const std::vector<bo
                    .evidence = {}};
 }
 
+// What the task names is read to be understood, which nobody need quote.
+std::optional<Objection> Channels::FromTask(size_t step, const std::vector<bool>& kept) const {
+  const tools::ToolMeaning& meaning = meanings_[step];
+  if (!meaning.read_only || !ShowsFiles(meaning)) return std::nullopt;
+  for (const std::string& path : meaning.reads) {
+    if (!task_.NameFile(path)) continue;
+    bool before = false;
+    for (size_t i = 0; i < step && !before; ++i) {
+      const auto& reads = meanings_[i].reads;
+      before = kept[i] && timeline_[i].session == timeline_[step].session && !Failed(i) &&
+               ShowsFiles(meanings_[i]) && std::ranges::find(reads, path) != reads.end();
+    }
+    if (before) continue;
+    return Objection{.verdict = Contribution::kUnknown,
+                     .channel = "control",
+                     .reason = fmt::format("the task names {}, and this is its first reading", path),
+                     .content = {},
+                     .evidence = {}};
+  }
+  return std::nullopt;
+}
+
 bool Channels::SaidBefore(size_t step, const std::vector<bool>& kept) const {
   return std::ranges::any_of(equals_[step], [&](size_t before) { return kept[before]; });
 }
@@ -105,6 +128,7 @@ std::optional<Objection> Channels::Against(size_t step, const std::vector<bool>&
   if (auto objection = FromClient(step, kept)) return objection;
   if (s.kind == StepKind::kSubagentSpawn || !failed) {
     if (auto objection = FromControl(step, kept)) return objection;
+    if (auto objection = FromTask(step, kept)) return objection;
   }
   bool no_result = s.result.status == ToolStatus::kUnknown && s.result.output_bytes == 0;
   if (no_result || s.result.status == ToolStatus::kAborted) {

@@ -9,6 +9,7 @@
 #include "model/replay_report.h"
 #include "replay/control.h"
 #include "replay/information.h"
+#include "replay/task_words.h"
 #include "replay/turns.h"
 
 namespace clawtrace::replay {
@@ -45,10 +46,12 @@ class Channels {
   const std::vector<Control>& controls() const { return controls_; }
   const std::vector<std::vector<size_t>>& demands() const { return demands_; }
   const Turns& turns() const { return turns_; }
+  const TaskWords& task() const { return task_; }
 
  private:
   std::optional<Objection> FromClient(size_t step, const std::vector<bool>& kept) const;
   std::optional<Objection> FromControl(size_t step, const std::vector<bool>& kept) const;
+  std::optional<Objection> FromTask(size_t step, const std::vector<bool>& kept) const;
   bool SaidBefore(size_t step, const std::vector<bool>& kept) const;
 
   std::span<const Moment> timeline_;
@@ -59,6 +62,7 @@ class Channels {
   std::vector<std::vector<size_t>> demanded_by_;
   std::vector<std::vector<size_t>> equals_;  // earlier steps with the same whole output
   Turns turns_;
+  TaskWords task_;
 };
 
 }  // namespace clawtrace::replay

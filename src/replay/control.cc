@@ -109,9 +109,19 @@ bool OnlyMeasures(const ToolMeaning& meaning) {
   });
 }
 
+// Tools by which agents hand in their result.
+bool IsEnding(std::string_view name) {
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"complete_task", "attempt_completion", "finish", "submit", "exit", "task_complete", "final_answer"});
+  return IsOneOf(ToLower(name), kNames);
+}
+
 // Is it a check whatever was written before?
 std::string CheckByNature(const Moment& moment, const ToolMeaning& meaning) {
-  if (moment.step->kind == StepKind::kSubagentSpawn) return "sub-agent";
+  const std::string& name = moment.step->tool.name;
+  bool handles_agents = ToLower(name).contains("agent") && meaning.tool_class == ToolClass::kOther;
+  if (moment.step->kind == StepKind::kSubagentSpawn || handles_agents) return "sub-agent";
+  if (IsEnding(name)) return "the end of the work";
   if (meaning.tool_class != ToolClass::kExec) return {};
   if (meaning.shell.check) return "test or build";
   if (LooksAtHistory(meaning)) return "status or diff";
@@ -179,6 +189,14 @@ std::string WithoutDurations(std::string_view text) {
 }
 
 }  // namespace
+
+bool ShowsFiles(const ToolMeaning& meaning) {
+  if (meaning.tool_class == ToolClass::kRead) return true;
+  constexpr auto kReaders =
+      std::to_array<std::string_view>({"cat", "head", "tail", "less", "more", "nl", "bat", "sed"});
+  return meaning.tool_class == ToolClass::kExec && !OnlyMeasures(meaning) &&
+         IsOneOf(meaning.shell.program(), kReaders);
+}
 
 bool SameAnswer(const ToolResult& a, const ToolResult& b) {
   if (a.status != b.status || a.exit_code != b.exit_code) return false;

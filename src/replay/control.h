@@ -32,6 +32,9 @@ struct Control {
 std::vector<Control> ControlsOf(std::span<const Moment> timeline,
                                 std::span<const tools::ToolMeaning> meanings, std::span<const Writes> writes);
 
+// Does it show what files hold? Listing, searching and counting do not.
+bool ShowsFiles(const tools::ToolMeaning& meaning);
+
 // Do two results say the same, but for times?
 bool SameAnswer(const ToolResult& a, const ToolResult& b);
 

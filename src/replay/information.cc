@@ -55,6 +55,13 @@ struct Information::Index {
   std::vector<std::vector<uint64_t>> small_lines;          // by step: of a small output
   std::vector<size_t> last_cut, last_hidden;  // by step: last step of its context that is not whole; + 1
 
+  // What sub-agents reported, by their last step: the spawn's result is their last word.
+  struct Report {
+    size_t spawn = 0;
+    std::string text;
+  };
+  std::vector<std::pair<size_t, Report>> reports;
+
   // While it is built:
   std::unordered_map<uint64_t, uint32_t> by_hash;
   std::vector<std::string> said_text;  // by step
@@ -128,6 +135,7 @@ class Builder {
                                                         : PlainArguments(step.tool.args, cwd);
       for (const Piece& piece : PiecesOf(x->said_text[i])) spoken.insert(KeyOf(piece.hash, x->context[i]));
     }
+    Reports(x, &spoken);
     std::unordered_set<const Session*> prompted;
     for (size_t i = 0; i < n; ++i) {
       const Moment& moment = x->timeline[i];
@@ -145,8 +153,9 @@ class Builder {
     for (size_t i = 0; i < n; ++i) order[i] = i;
     std::ranges::sort(order, {}, [&](size_t i) { return std::pair(places[i], i); });
     for (size_t i : order) Said(x, i, places[i]);
+    for (const auto& [child, report] : x->reports) SaidInReport(x, child, report);
     Free(x);
-    x->by_hash.clear(), x->said_text.clear();
+    x->by_hash.clear(), x->said_text.clear(), x->reports.clear();
   }
 
  private:
@@ -166,6 +175,33 @@ class Builder {
     }
     for (size_t i = 0; i < x->timeline.size(); ++i)
       x->context[i] = ids.try_emplace(x->timeline[i].session, ids.size()).first->second;
+  }
+
+  template <class Index>
+  static void Reports(Index* x, std::unordered_set<uint64_t>* spoken) {
+    std::unordered_map<const Session*, size_t> last;
+    for (size_t i = 0; i < x->timeline.size(); ++i) {
+      if (x->timeline[i].spawn != SIZE_MAX) last[x->timeline[i].session] = i;
+    }
+    for (size_t i = 0; i < x->timeline.size(); ++i) {
+      size_t spawn = x->timeline[i].spawn;
+      if (spawn == SIZE_MAX || last[x->timeline[i].session] != i) continue;
+      const Moment& parent = x->timeline[spawn];
+      std::string text = PlainText(parent.step->result.output, x->timeline[i].session->info.cwd);
+      for (const Piece& piece : PiecesOf(text)) spoken->insert(KeyOf(piece.hash, x->context[i]));
+      x->reports.push_back({i, {spawn, std::move(text)}});
+    }
+  }
+
+  template <class Index, class Report>
+  static void SaidInReport(Index* x, size_t child, const Report& report) {
+    for (const Piece& piece : PiecesOf(report.text)) {
+      auto found = x->by_hash.find(KeyOf(piece.hash, x->context[child]));
+      if (found == x->by_hash.end()) continue;
+      Node& node = x->nodes[found->second];
+      bool again = !node.uses.empty() && node.uses.back().step == report.spawn;
+      if (!again) node.uses.push_back({AnsweredAt(child), static_cast<uint32_t>(report.spawn), false});
+    }
   }
 
   template <class Index>

@@ -98,6 +98,9 @@ bool IsNamedAsLooking(std::string_view name) {
   if (size_t mcp = lower.rfind("__"); mcp != std::string::npos) lower = lower.substr(mcp + 2);
   constexpr auto kVerbs = std::to_array<std::string_view>(
       {"get_", "list_", "search_", "find_", "read_", "show_", "describe_", "lookup_", "view_", "count_"});
+  // Loads the text of an agent skill.
+  if (lower == "skill" || lower == "activate_skill" || lower == "use_skill" || lower == "load_skill")
+    return true;
   // "get_or_create", "find_and_replace" do more than their verb.
   bool more = lower.contains("_or_") || lower.contains("_and_");
   return !more && (lower == "calculate" || std::ranges::any_of(kVerbs, [&](std::string_view verb) {

@@ -4,6 +4,7 @@ include(GNUInstallDirs)
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # installing needs the program, not the tests
 
 install(TARGETS clawtrace RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS clawtrace_workplace RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/clawtrace)
 install(FILES ${PROJECT_SOURCE_DIR}/data/prices.tsv DESTINATION ${CMAKE_INSTALL_DATADIR}/clawtrace)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/clawtrace FILES_MATCHING PATTERN "*.json")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/clawtrace RENAME copyright)

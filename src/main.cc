@@ -47,6 +47,18 @@ std::string FindProgram() {
          std::to_string(changed.time_since_epoch().count());
 }
 
+// Installed: ../libexec/clawtrace beside bin/. In a build tree: beside this file. Where neither is, as after
+// copying this file alone, it does that work itself and takes longer to start.
+std::string FindWorkplaceProgram() {
+  std::error_code error;
+  fs::path self = fs::read_symlink("/proc/self/exe", error);
+  for (const char* relative : {"../libexec/clawtrace/clawtrace-workplace", "clawtrace-workplace"}) {
+    fs::path place = (self.parent_path() / relative).lexically_normal();
+    if (fs::is_regular_file(place, error)) return place.string();
+  }
+  return self.string();
+}
+
 // A folder of the XDG base directories; "" when there is none.
 std::string BaseFolder(const char* variable, const std::string& home, const char* below_home) {
   std::string base = Environment(variable);
@@ -76,8 +88,7 @@ int main(int argc, char** argv) {
   world.threads = std::max(1u, std::thread::hardware_concurrency());
   FindData(&world);
   world.program = FindProgram();
-  std::error_code error;
-  world.self_path = fs::read_symlink("/proc/self/exe", error).string();
+  world.workplace_program = FindWorkplaceProgram();
   FindFolders(&world);
   world.scratch_dir = Environment("TMPDIR").starts_with('/') ? Environment("TMPDIR") : "/tmp";
   int code = clawtrace::cli::Main(argc, argv, world);

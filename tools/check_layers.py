@@ -10,7 +10,7 @@ WRAPPED = {
     "libfyaml": ["base/value.cc"],
     "xxhash": ["base/hash.cc"],
     "curl/": ["base/http_client.cc"],
-    "openssl/": ["base/hash.cc", "serve/stream.cc"],
+    "openssl/": ["base/sha256.cc", "serve/stream.cc"],
     "CLI/": ["cli/"],
     "cmark": ["skill/"],
     "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc", "store/sqlite.cc"],
@@ -28,7 +28,7 @@ WRAPPED = {
 }
 # Free to use everywhere: formatting, and what a test needs.
 EVERYWHERE = ("fmt/",)
-IN_TESTS = ("gtest/", "gmock/", "rapidcheck", "simdjson", "openssl/", "sqlite3", "zlib.h", "zstd.h")
+IN_TESTS = ("gtest/", "gmock/", "rapidcheck", "simdjson", "openssl/", "sqlite3", "zlib.h", "zstd.h", "arpa/", "netinet/")
 # POSIX and the language itself: no slash and no dot, or a header of the system.
 SYSTEM = re.compile(r"^(?:[a-z0-9_]+|c?[a-z]+\.h|sys/[a-z]+\.h|bits/[a-z+]+\.h)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -142,6 +142,19 @@ TEST(HashTest, Stable) {
   EXPECT_EQ(HexOf(255), "00000000000000ff");
 }
 
+TEST(HashTest, InPiecesIsAsAtOnce) {
+  std::string text(100'000, 'x');
+  for (size_t size : {0, 1, 16, 17, 240, 241, 1024, 100'000}) {
+    StreamHash hash;
+    std::string_view rest = std::string_view(text).substr(0, size);
+    for (size_t piece = 1; !rest.empty(); piece += 7) {
+      hash.Add(rest.substr(0, piece));
+      rest.remove_prefix(std::min(piece, rest.size()));
+    }
+    EXPECT_EQ(hash.value(), Hash64(text.substr(0, size))) << size;
+  }
+}
+
 TEST(MemoryTest, FreedTextsHoldNothing) {
   std::string text(1 << 20, 'x');
   FreeText(&text);

@@ -3,12 +3,25 @@
 // files.
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace clawtrace {
 
 uint64_t Hash64(std::string_view bytes, uint64_t seed = 0);
+// Hash64 of what is added, without having it all at once.
+class StreamHash {
+ public:
+  StreamHash();
+  ~StreamHash();
+  void Add(std::string_view bytes);
+  uint64_t value() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 // For hash tables keyed by text.
 struct TextHash {
   using is_transparent = void;  // NOLINT: what the library asks for, with std::equal_to<>

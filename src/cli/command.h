@@ -16,13 +16,13 @@ namespace clawtrace::cli {
 // Everything a command may know of the world.
 struct World {
   std::string home;
-  std::string data_dir;     // with prices.tsv; "" when not found
-  std::string cache_dir;    // for what may be forgotten; "" = none
-  std::string store_path;   // CLAWTRACE_STORE, else below the user's data folder; "" = none
-  std::string program;      // what identifies this build: caches of another are not used
-  std::string data_hint;    // where was looked
-  std::string self_path;    // of this very file, to be started again; "" when not known
-  std::string scratch_dir;  // for temporary files: TMPDIR, else /tmp
+  std::string data_dir;           // with prices.tsv; "" when not found
+  std::string cache_dir;          // for what may be forgotten; "" = none
+  std::string store_path;         // CLAWTRACE_STORE, else below the user's data folder; "" = none
+  std::string program;            // what identifies this build: caches of another are not used
+  std::string data_hint;          // where was looked
+  std::string workplace_program;  // replay::SandboxHost's; "" when not known
+  std::string scratch_dir;        // for temporary files: TMPDIR, else /tmp
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
   bool err_is_terminal = false;

@@ -4,6 +4,7 @@
 #include "capture/gather.h"
 #include "cli/inputs.h"
 #include "cli/table.h"
+#include "replay/sandbox.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -28,6 +29,12 @@ int Run(const Arguments& arguments, const World& world) {
          fmt::format("price book {}: {} rows from {}", book->id(), book->rows().size(), world.data_dir));
   else
     tell(false, book.error().message, book.error().hint);
+  // Without one all but replay works.
+  auto sandbox = replay::SandboxAvailable({.program = world.workplace_program, .scratch = world.scratch_dir});
+  *world.out << (sandbox ? "ok    sandbox: recorded commands can be executed again\n"
+                         : "note  no sandbox, so no recorded command is executed: " +
+                               sandbox.error().message + "\n");
+  if (!sandbox) *world.out << "      " << sandbox.error().hint << "\n";
   *world.out << "\nformats read:\n";
   std::vector<std::vector<std::string>> rows;
   for (const capture::Importer* importer : capture::Importers())

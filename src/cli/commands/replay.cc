@@ -130,7 +130,7 @@ Result<std::unique_ptr<Stage>> SetStage(const Arguments& arguments, const Wish& 
   stage->timeline = replay::TimelineOf(session);
   CT_RETURN_IF_ERROR(FindWorkspace(arguments, world, stage.get()));
   bool walls = !arguments.Has("--unsandboxed");
-  replay::SandboxHost host{.program = world.self_path, .scratch = stage->scratch.path()};
+  replay::SandboxHost host{.program = world.workplace_program, .scratch = stage->scratch.path()};
   replay::TrialSite site;
   site.workspace = stage->workspace.folder, site.scratch = stage->scratch.path(), site.walls = walls;
   site.recorded_at = arguments.Has("--at") ? arguments.Value("--at") : session.info.cwd;

@@ -52,9 +52,9 @@ void Crew::End(bool spare_known) {
   }
 }
 
-bool Crew::NewOnes() const {
-  return std::ranges::any_of(Running(),
-                             [&](const Process& process) { return !known_.contains(process.pid); });
+int64_t Crew::NewOnes() const {
+  return std::ranges::count_if(Running(),
+                               [&](const Process& process) { return !known_.contains(process.pid); });
 }
 
 int64_t Crew::Remember() {

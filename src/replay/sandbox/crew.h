@@ -24,9 +24,9 @@ class Crew {
   void EndAll();
   void EndNew();
 
-  // Are there any that were not there at the last Remember?
-  bool NewOnes() const;
-  // How many were not there at the last call.
+  // How many were not there at the last Remember.
+  int64_t NewOnes() const;
+  // NewOnes; from now on they are old ones.
   int64_t Remember();
   bool any() const { return !known_.empty(); }
 

@@ -98,7 +98,7 @@ class TreeReader {
       std::string target = LinkTarget(folder, name);
       entry = {.kind = 'l', .mode = entry.mode, .hash = Hash64(target), .size = std::ssize(target)};
     } else if (S_ISREG(state.st_mode)) {
-      return ReadRegular(folder, name, &entry);
+      return ReadRegular(folder, name, state.st_size, &entry);
     } else if (S_ISDIR(state.st_mode)) {
       entry.kind = 'd';
       OpenFile below(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -108,21 +108,27 @@ class TreeReader {
     return {};
   }
 
-  Status ReadRegular(int folder, const std::string& name, FileState* entry) {
+  Status ReadRegular(int folder, const std::string& name, int64_t size, FileState* entry) {
     entry->kind = 'f';
+    if (size > kMaxHashedBytes - hashed_)
+      return Fail(ErrorCode::kLimit, "the files of the workspace are too large to be compared");
     OpenFile file(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    std::string bytes;
-    for (ssize_t got = 1; file && got > 0;) {
-      size_t old = bytes.size();
-      bytes.resize(old + std::max<size_t>(old, 65536));
-      got = ::read(file.get(), bytes.data() + old, bytes.size() - old);
-      bytes.resize(old + static_cast<size_t>(std::max<ssize_t>(got, 0)));
-      if (hashed_ + std::ssize(bytes) > kMaxHashedBytes)
-        return Fail(ErrorCode::kLimit, "the files of the workspace are too large to be compared");
+    char block[65536];
+    ssize_t got = file ? ::read(file.get(), block, sizeof(block)) : 0;
+    entry->size = std::max<ssize_t>(got, 0);
+    if (got < std::ssize(block)) {  // most files: all of it
+      entry->hash = Hash64({block, static_cast<size_t>(entry->size)});
+    } else {
+      StreamHash hash;
+      hash.Add({block, sizeof(block)});
+      // Not more than its size: it may be growing.
+      while (entry->size < size && (got = ::read(file.get(), block, sizeof(block))) > 0) {
+        hash.Add({block, static_cast<size_t>(got)});
+        entry->size += got;
+      }
+      entry->hash = hash.value();
     }
-    hashed_ += std::ssize(bytes);
-    entry->hash = Hash64(bytes);
-    entry->size = std::ssize(bytes);
+    hashed_ += entry->size;
     return {};
   }
 

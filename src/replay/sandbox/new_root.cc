@@ -297,12 +297,18 @@ class NewRoot {
       struct stat state{};
       if (::fstat(shown_.mounts[i].get(), &state) != 0) return Refused(fmt::format("show {}", at));
       bool is_folder = S_ISDIR(state.st_mode);
-      CT_RETURN_IF_ERROR(MakePlace(is_folder ? at : fs::path(at).parent_path().string()));
-      if (!is_folder)
-        OpenFile(::open(OnStage(at).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+      std::string folder = is_folder ? at : fs::path(at).parent_path().string();
+      if (is_folder || folder != "/") CT_RETURN_IF_ERROR(MakePlace(folder));
+      if (!is_folder && (!Showable(at) || !MakeFile(at)))
+        return Fail(ErrorCode::kInvalidInput, fmt::format("no file can be shown at {} of a sandbox", at));
       if (!Attach(shown_.mounts[i], OnStage(at))) return Refused(fmt::format("show {}", at));
     }
     return {};
+  }
+
+  static bool MakeFile(const std::string& at) {
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    return static_cast<bool>(OpenFile(::open(OnStage(at).c_str(), flags, 0644)));
   }
 
   Status Leave() {

@@ -84,8 +84,11 @@ int64_t SharedOutBytes(const std::vector<Process>& processes) {
   for (const Process& process : processes) {
     std::string rollup = ReadProc(process.pid, "smaps_rollup");
     size_t at = rollup.find("\nPss:");
-    sum += at == std::string::npos ? process.resident_bytes
-                                   : std::strtoll(rollup.c_str() + at + 5, nullptr, 10) * 1024;
+    Process now;
+    if (at != std::string::npos)
+      sum += std::strtoll(rollup.c_str() + at + 5, nullptr, 10) * 1024;
+    else if (Parse(ReadProc(process.pid, "stat"), &now))  // one that is just ending has nothing any more
+      sum += now.resident_bytes;
   }
   return sum;
 }

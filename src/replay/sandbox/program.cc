@@ -78,7 +78,11 @@ int KeepSandbox(const Setup& setup) {
   // Its socket is the first process's alone: when that ends, the other side learns it.
   ::close(kControlFile);
   int status = 0;
-  while (::waitpid(first, &status, 0) < 0 && errno == EINTR) continue;
+  // Others may have ended before it: those that namespaces were taken of.
+  for (pid_t ended = 0; ended != first;) {
+    ended = ::waitpid(-1, &status, 0);
+    if (ended < 0 && errno != EINTR) break;
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 

@@ -61,7 +61,8 @@ Result<Remote> Start(const std::string& program) {
   ::posix_spawn_file_actions_destroy(&files);
   ::posix_spawnattr_destroy(&attributes);
   if (error != 0)
-    return Fail(ErrorCode::kNotFound, fmt::format("cannot start {}: {}", program, std::strerror(error)));
+    return Fail(ErrorCode::kNotFound, fmt::format("cannot start {}: {}", program, std::strerror(error)),
+                "install clawtrace again");
   remote.control = std::move(ours);
   return remote;
 }
@@ -163,7 +164,7 @@ class RemoteWorkplace final : public Workplace {
   // Nothing that comes after can be relied on.
   std::unexpected<Error> Break(Error error) {
     broken_ = std::move(error);
-    ::kill(remote_.pid, SIGKILL);
+    if (broken_->code != ErrorCode::kIo) ::kill(remote_.pid, SIGKILL);  // kIo: it is ending
     remote_.control.Close();
     return std::unexpected(*broken_);
   }

@@ -251,6 +251,8 @@ class CommandRun {
       result_.exit_code = 128 + (ended_ ? WTERMSIG(status_) : SIGKILL);
     }
     if (result_.limit == "wall") result_.how = Ended::kTimedOut;
+    // Of many that start and end, never all are seen; but nothing well-behaved leaves so many.
+    if (crew_->NewOnes() > surroundings_.limits.processes / 4) Stop("processes");
     if (std::string limit = crew_->OverLimit(); !limit.empty()) Stop(limit);
     if (stopped_) AwaitDeath();
     result_.left_running = crew_->Remember();
@@ -261,7 +263,7 @@ class CommandRun {
   // Large processes take a moment to die.
   void AwaitDeath() {
     Clock::time_point until = Clock::now() + kDying;
-    while (crew_->NewOnes() && Clock::now() < until) {
+    while (crew_->NewOnes() > 0 && Clock::now() < until) {
       pollfd waiting{.fd = surroundings_.child_ended, .events = POLLIN, .revents = 0};
       ::poll(&waiting, 1, 5);
       Reap();

@@ -127,7 +127,7 @@ Result<replay::OracleResult> Ask(const replay::OracleSpec& spec, const Arguments
                               Printable(workspace->unpacked.left_out.front().path),
                               workspace->unpacked.left_out.front().reason);
   bool walls = !arguments.Has("--unsandboxed");
-  replay::SandboxHost host{.program = world.self_path, .scratch = scratch->path()};
+  replay::SandboxHost host{.program = world.workplace_program, .scratch = scratch->path()};
   replay::OracleSite site;
   site.workspace = workspace->folder, site.scratch = scratch->path(), site.walls = walls;
   site.at = walls ? PlaceOf(cwd) : scratch->path() + "/workspace";

@@ -50,6 +50,7 @@ class Writer {
     std::memcpy(bytes, &number, sizeof(number));
     out_.append(bytes, sizeof(number));
   }
+  void Put(const char& letter) { Put(static_cast<unsigned char>(letter)); }
   void Put(const std::string& text) {
     Put(text.size());
     out_ += text;
@@ -93,6 +94,11 @@ class Reader {
     if (static_cast<int64_t>(value) != number) Break();
     if constexpr (std::is_enum_v<T>)
       if (number < 0 || number > LastOf(value)) Break();
+  }
+  void Get(char& letter) {
+    unsigned char number = 0;
+    Get(number);
+    letter = static_cast<char>(number);
   }
   void Get(std::string& text) {
     size_t size = 0;

@@ -127,7 +127,7 @@ Read ReadVerdict(const CommandResult& result, const OracleSpec& spec, const std:
     return {std::move(*said), reader->name};
   }
   auto why = ReadLeft(out_folder, "verifier/error.txt");
-  if (why) return {JudgementError(std::string(Trim(*why))), ""};
+  if (why) return {JudgementError(Trim(*why)), ""};
   if (spec.must_report)
     return {JudgementError(fmt::format("the oracle left no verdict (exit code {})", result.exit_code)), ""};
   return {ByExitCode(result), "exit-code"};

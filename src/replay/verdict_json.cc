@@ -26,7 +26,7 @@ std::string IdOf(Json value) {
 
 std::string MessageOf(Json value) { return BoundedText(value.text(), kMostMessage); }
 
-Judgement JudgementError(std::string message) {
+Judgement JudgementError(std::string_view message) {
   Judgement judgement;
   judgement.status = OracleStatus::kError;
   judgement.message = BoundedText(message, kMostMessage);

@@ -21,7 +21,7 @@ std::string IdOf(Json value);
 // A text as it may be shown; "" for anything else.
 std::string MessageOf(Json value);
 
-Judgement JudgementError(std::string message);
+Judgement JudgementError(std::string_view message);
 // As the only run of a report that names none.
 Runs OneRun(Judgement judgement);
 

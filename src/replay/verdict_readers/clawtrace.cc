@@ -40,39 +40,63 @@ std::string_view TakeCheck(Json json, CheckList* checks) {
   return "";
 }
 
+// What the report says as a whole; nullopt: it does not.
+struct Words {
+  std::optional<int64_t> score;
+  std::optional<bool> passed;
+  std::optional<OracleStatus> status;
+  std::string wrong;  // the first that makes no sense
+};
+
+Words WordsOf(Json run) {
+  Words words;
+  words.score = Millionths(run["score"], 1);
+  words.passed = run["passed"].boolean();
+  words.status = EnumFrom<OracleStatus>(run["status"].text());
+  auto given = [&](std::string_view key) { return run[key] && !run[key].is_null(); };
+  if (given("checks") && !run["checks"].is_array()) words.wrong = "checks are no array";
+  if (given("score") && !words.score) words.wrong = "score is no number from 0 to 1";
+  if (given("passed") && !words.passed) words.wrong = "passed is neither true nor false";
+  if (given("status") && !words.status)
+    words.wrong = "status is none of pass, fail, error, timeout, skipped, flaky";
+  return words;
+}
+
+// A later word counts more: score, passed, status.
+void Apply(const Words& words, Judgement* judgement) {
+  constexpr int64_t kWhole = 1'000'000;
+  if (words.score) {
+    judgement->score_ppm = words.score;
+    judgement->status = words.score == kWhole ? OracleStatus::kPass : OracleStatus::kFail;
+  }
+  if (words.passed) {
+    judgement->status = *words.passed ? OracleStatus::kPass : OracleStatus::kFail;
+    if (!judgement->score_ppm) judgement->score_ppm = *words.passed ? kWhole : 0;
+  }
+  if (words.status) judgement->status = *words.status;
+}
+
 Judgement ReadOne(Json run) {
   CheckList checks;
-  std::string wrong;
+  Words words = WordsOf(run);
   size_t number = 0;
   run["checks"].ForEachItem([&](Json check) {
     ++number;
     std::string_view problem = TakeCheck(check, &checks);
-    if (wrong.empty() && !problem.empty()) wrong = fmt::format("check {} {}", number, problem);
+    if (words.wrong.empty() && !problem.empty()) words.wrong = fmt::format("check {} {}", number, problem);
   });
-  if (run["checks"] && !run["checks"].is_array()) wrong = "checks are no array";
-  auto score = Millionths(run["score"], 1);
-  auto passed = run["passed"].boolean();
-  auto status = EnumFrom<OracleStatus>(run["status"].text());
-  if (run["score"] && !run["score"].is_null() && !score) wrong = "score is no number from 0 to 1";
-  if (run["passed"] && !run["passed"].is_null() && !passed) wrong = "passed is neither true nor false";
-  if (run["status"] && !status) wrong = "status is none of pass, fail, error, timeout, skipped, flaky";
-  if (!wrong.empty()) return JudgementError(std::move(wrong));
+  if (!words.wrong.empty()) return JudgementError(words.wrong);
   // Without any word of its own it is judged by its checks, and by none of them not at all.
-  bool by_checks = !checks.empty() || (!score && !passed && !status);
+  bool by_checks = !checks.empty() || (!words.score && !words.passed && !words.status);
   Judgement judgement = by_checks ? std::move(checks).Judged() : Judgement();
+  Apply(words, &judgement);
   run["metrics"].ForEachField([&](std::string_view name, Json value) {
     if (auto known = value.number(); known && judgement.metrics.size() < kMostMetrics)
       judgement.metrics.emplace(BoundedText(name, kMostName), *known);
   });
-  constexpr int64_t kWhole = 1'000'000;
-  if (score) judgement.score_ppm = *score, judgement.status = OracleStatus::kFail;
-  if (score && *score == kWhole) judgement.status = OracleStatus::kPass;
-  if (passed) judgement.status = *passed ? OracleStatus::kPass : OracleStatus::kFail;
-  if (passed && !judgement.score_ppm) judgement.score_ppm = *passed ? kWhole : 0;
-  if (status) judgement.status = *status;
-  judgement.message = MessageOf(run["message"]);
-  if (judgement.status == OracleStatus::kError && judgement.message.empty())
-    judgement.message = by_checks ? "no test was executed" : "the judge says error";
+  bool error = judgement.status == OracleStatus::kError;
+  if (run["message"].is_string() || !error) judgement.message = MessageOf(run["message"]);
+  if (error && judgement.message.empty()) judgement.message = "the judge says error";
   return judgement;
 }
 

@@ -28,7 +28,7 @@ Result<Runs> ReadGrading(Json root) {
                 .passed = truth.value_or(false),
                 .evidence = MessageOf(item["evidence"])});
   });
-  if (!wrong.empty()) return OneRun(JudgementError(std::move(wrong)));
+  if (!wrong.empty()) return OneRun(JudgementError(wrong));
   return OneRun(std::move(checks).Judged());
 }
 

@@ -53,7 +53,7 @@ Judgement OfTrial(Json trial) {
   if (why.empty()) why = "the trial has no verdict";
   if (Json message = exception["exception_message"]; message.is_string())
     why += ": " + std::string(FirstLine(message.text()));
-  Judgement judgement = JudgementError(std::move(why));
+  Judgement judgement = JudgementError(why);
   if (exception["exception_type"].text().contains("Timeout")) judgement.status = OracleStatus::kTimeout;
   return judgement;
 }

@@ -212,6 +212,33 @@ TEST_F(StoredTest, EvidenceStaysBesideAJudgement) {
   EXPECT_EQ(kept->front().part, "evidence");
 }
 
+TEST_F(StoredTest, ReplaysStayBesideASessionAndGoWithIt) {
+  auto session = [&] {
+    return std::move(history::ReadFamily(*store_, kTenant, "s-123456")->sessions.front());
+  };
+  ASSERT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+  std::string hash_before = View("s-123456").card.source_hash;
+  ReplayReport texts;
+  texts.schema = "replay/1", texts.session_id = "s-123456", texts.workspace = "none";
+  texts.steps_hash = HashOfSteps(session());
+  ReplayReport executed = texts;
+  executed.workspace = "given", executed.minimal.emplace().saved_usd = Usd::Pico(42);
+  ReplayReport other_steps = executed;
+  other_steps.steps_hash = "0", other_steps.needed = 99;
+  ASSERT_TRUE(history::PutReplay(*store_, kTenant, executed, 10));
+  ASSERT_TRUE(history::PutReplay(*store_, kTenant, texts, 20));
+  ASSERT_TRUE(history::PutReplay(*store_, kTenant, other_steps, 30));
+  auto best = history::GetReplay(*store_, kTenant, session());
+  ASSERT_TRUE(best && *best);
+  EXPECT_EQ(**best, executed) << "what was executed counts more than what was only read";
+  EXPECT_TRUE(*store_->IsChanged(kTenant, "s-123456")) << "its card does not know yet";
+  ASSERT_TRUE(history::CompileSession(*store_, options_, "s-123456"));
+  EXPECT_EQ(View("s-123456").card.saveable_usd, Usd::Pico(42));
+  EXPECT_EQ(View("s-123456").card.source_hash, hash_before) << "it is no fact of the session";
+  ASSERT_TRUE(store_->Remove(kTenant, {.session_id = "s-123456", .before_ns = {}, .everything = false}));
+  EXPECT_TRUE(store_->ReadPayloads(kTenant, "s-123456", "replay")->empty());
+}
+
 TEST_F(StoredTest, TotalsAreThoseOfTheCards) {
   EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 1);
   EXPECT_EQ(*history::CompileChanged(*store_, options_, INT64_MAX, 10), 0);

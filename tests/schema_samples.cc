@@ -147,6 +147,7 @@ CardStep FullStep(StepKind kind) {
   step.cost_status = CostStatus::kIncluded;
   step.tokens = FullUsage();
   step.status = ToolStatus::kError;
+  step.outcome_contribution = Contribution::kNotNeeded, step.grade = "C1";
   step.estimated = step.redundant = step.suspected = step.abandoned = step.inherited = true;
   return step;
 }
@@ -268,8 +269,9 @@ void PrintPatches() {
 void PrintReplays() {
   ReplayReport report;
   report.schema = "replay/1", report.workspace = "rebuilt";
-  for (auto field : {&ReplayReport::session_id, &ReplayReport::agent, &ReplayReport::task_id,
-                     &ReplayReport::source_hash, &ReplayReport::closed, &ReplayReport::first_divergence}) {
+  for (auto field :
+       {&ReplayReport::session_id, &ReplayReport::agent, &ReplayReport::task_id, &ReplayReport::source_hash,
+        &ReplayReport::steps_hash, &ReplayReport::closed, &ReplayReport::first_divergence}) {
     report.*field = "x";
   }
   report.workspace_gaps = report.notes = {"x"};

@@ -78,6 +78,7 @@ void PlaceJudgements(std::vector<Fact>* facts) {
   }
   std::erase_if(*facts, [&](Fact& fact) {
     if (fact.source != kJudgeSource) return false;
+    if (fact.kind == FactKind::kLink) return true;  // stands for a document that is kept beside the session
     const Judged& judged = sessions[fact.session_id];
     if (!judged.source.empty()) fact.source = judged.source;
     return judged.source.empty() || fact.end_ns != judged.last.find(fact.id)->second;

@@ -117,13 +117,16 @@ Result<std::vector<Compiled>> MatchAll(std::vector<Compiled> all, const std::vec
 }  // namespace
 
 Result<std::vector<Compiled>> ReadSelected(const Selection& selection, const PriceBook& book,
-                                           const World& world, Want want) {
+                                           const World& world, Want want, const ReplayFiles* replays) {
   if (!selection.store.empty()) {
     auto local = OpenCompiledStore(selection.store, book, world);
     if (!local) return std::unexpected(local.error());
     return ReadStored(*local->store, selection.selectors);
   }
-  auto drop = [](Compiled& item, const PricedSession&) { DropSteps(item); };
+  auto drop = [&](Compiled& item, const PricedSession& priced) {
+    if (replays) replays->TakeUp(priced, book, &item.card);
+    DropSteps(item);
+  };
   auto all = want == Want::kCards ? CompileAll(selection.inputs, book, world, drop)
                                   : SummariseAll(selection.inputs, book, world, want);
   if (!all) return std::unexpected(InTermsOf(selection, all.error()));

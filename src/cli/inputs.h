@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/corpus.h"
+#include "cli/replay_files.h"
 #include "pricing/pricing.h"
 
 namespace clawtrace::cli {
@@ -30,8 +31,10 @@ enum class From { kLogs, kStoreOrLogs };
 Result<Selection> Select(const Arguments& arguments, const World& world, From from = From::kStoreOrLogs);
 
 // What was selected, of files or of a store, by (start, id); cards without their steps.
+// replays: to be taken up by cards of logs; may be nullptr.
 Result<std::vector<Compiled>> ReadSelected(const Selection& selection, const PriceBook& book,
-                                           const World& world, Want want);
+                                           const World& world, Want want,
+                                           const ReplayFiles* replays = nullptr);
 
 // For keep: drops the lists of a card that only its totals are wanted of.
 void DropSteps(Compiled& item);

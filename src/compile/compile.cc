@@ -105,10 +105,40 @@ size_t StepsBelow(const Session& session) {
 
 using Findings = std::vector<std::pair<const Detector*, Finding>>;
 
+// What replay alone found: named in cards as detectors are.
+constexpr Detector kReplayed{.name = "not_needed", .summary = "replay: not needed", .find = nullptr};
+
+// Verdicts by step id.
+class Verdicts {
+ public:
+  explicit Verdicts(const ReplayReport* replay) {
+    for (size_t i = 0; replay && i < replay->steps.size(); ++i)
+      by_step_.emplace(replay->steps[i].step, &replay->steps[i]);
+  }
+  const StepVerdict* Of(const std::string& step) const {
+    auto found = by_step_.find(step);
+    return found == by_step_.end() ? nullptr : found->second;
+  }
+  bool Needed(const std::string& step) const {
+    const StepVerdict* verdict = Of(step);
+    return verdict && verdict->verdict == Contribution::kNeeded;
+  }
+  // Failures are told elsewhere.
+  bool ProvenWaste(const std::string& step) const {
+    const StepVerdict* verdict = Of(step);
+    return verdict && verdict->verdict == Contribution::kNotNeeded && verdict->grade == "C1" &&
+           !verdict->failed;
+  }
+
+ private:
+  std::map<std::string, const StepVerdict*> by_step_;
+};
+
 // Compiles one session and what hangs below it into one card's lists.
 class Compiler {
  public:
-  Compiler(TraceCard* card, const PriceBook& book, Depth depth) : card_(*card), book_(book), depth_(depth) {}
+  Compiler(TraceCard* card, const PriceBook& book, Depth depth, const ReplayReport* replay)
+      : card_(*card), book_(book), depth_(depth), verdicts_(replay) {}
 
   // prefix: id of the spawning step ("9/"), "" for the root.
   Sums Run(const PricedSession& priced, const std::string& prefix) {
@@ -122,11 +152,14 @@ class Compiler {
     for (const Detector* detector : Detectors()) {
       for (Finding& finding : detector->find(scene)) {
         // What an earlier session wasted and this one copied is that session's waste.
-        std::erase_if(finding.steps, [&](size_t i) { return session.steps[i].inherited; });
+        std::erase_if(finding.steps, [&](size_t i) {
+          return session.steps[i].inherited || (!detector->observes && verdicts_.Needed(IdOf(prefix, i)));
+        });
         if (finding.steps.empty()) continue;
         (detector->observes ? observations : findings).emplace_back(detector, std::move(finding));
       }
     }
+    AddReplayed(session, meanings, prefix, &findings);
     std::vector<Failure> failures = FindFailures(scene);
     std::erase_if(failures, [&](const Failure& failure) { return session.steps[failure.step].inherited; });
     std::vector<const Detector*> flags(session.steps.size());
@@ -164,6 +197,19 @@ class Compiler {
   }
 
  private:
+  // Proven waste that no detector suspected.
+  void AddReplayed(const Session& session, std::span<const ToolMeaning> meanings, const std::string& prefix,
+                   Findings* findings) const {
+    std::set<size_t> found;
+    for (const auto& [detector, finding] : *findings)
+      found.insert(finding.steps.begin(), finding.steps.end());
+    for (size_t i = 0; i < session.steps.size(); ++i) {
+      if (found.contains(i) || !verdicts_.ProvenWaste(IdOf(prefix, i))) continue;
+      findings->emplace_back(&kReplayed,
+                             Finding{.first = std::nullopt, .steps = {i}, .target = meanings[i].target});
+    }
+  }
+
   // Run without looking for waste.
   Sums Count(const PricedSession& priced, const std::string& prefix) {
     Sums own, below;
@@ -234,6 +280,10 @@ class Compiler {
     else
       AddTool(step, &row, sums);
     if (flag) row.suspected = true, row.reason = flag->name;
+    if (const StepVerdict* verdict = verdicts_.Of(row.id)) {
+      row.outcome_contribution = verdict->verdict, row.grade = verdict->grade;
+      if (flag && verdicts_.ProvenWaste(row.id)) row.suspected = false, row.redundant = true;
+    }
     return row;
   }
 
@@ -341,7 +391,9 @@ class Compiler {
     for (auto& [detector, finding] : findings) {
       RedundantGroup group;
       group.tool = priced.session->steps[finding.steps.front()].tool.name;
-      group.reason = detector->name, group.grade = "C0", group.target = finding.target;
+      bool proven = std::ranges::all_of(finding.steps,
+                                        [&](size_t i) { return verdicts_.ProvenWaste(IdOf(prefix, i)); });
+      group.reason = detector->name, group.grade = proven ? "C1" : "C0", group.target = finding.target;
       if (finding.first) group.first = IdOf(prefix, *finding.first);
       for (size_t i : finding.steps) {
         group.steps.push_back(IdOf(prefix, i));
@@ -400,6 +452,7 @@ class Compiler {
   TraceCard& card_;
   const PriceBook& book_;
   Depth depth_;
+  Verdicts verdicts_;
 };
 
 // unpriced is the weakest, then a client's figure, then a subscription's, then ours. Calls for titles and the
@@ -441,8 +494,11 @@ void SetTotals(const Sums& sums, TraceCard* card) {
 
 }  // namespace
 
-TraceCard CompileCard(const PricedSession& priced, const PriceBook& book, Depth depth) {
+TraceCard CompileCard(const PricedSession& priced, const PriceBook& book, Depth depth,
+                      const ReplayReport* replay) {
   const Session& session = *priced.session;
+  if (replay && (replay->session_id != session.id || replay->steps_hash != HashOfSteps(session)))
+    replay = nullptr;
   TraceCard card;
   card.schema = "tracecard/1";
   card.session_id = session.id;
@@ -458,13 +514,14 @@ TraceCard CompileCard(const PricedSession& priced, const PriceBook& book, Depth 
   if (session.outcome.source != OutcomeSource::kNone) card.outcome_source = session.outcome.source;
   card.coverage = Coverage{};
   card.steps.reserve(StepsBelow(session));
-  Sums sums = Compiler(&card, book, depth).Run(priced, "");
+  Sums sums = Compiler(&card, book, depth, replay).Run(priced, "");
   if (sums.failed_attempts)
     card.coverage->notes.push_back(fmt::format("failed_llm_attempts:{}", sums.failed_attempts));
   if (sums.cost_deltas) card.coverage->notes.push_back(fmt::format("cost_delta:{}", sums.cost_deltas));
   if (sums.savings_skipped)
     card.coverage->notes.push_back(fmt::format("savings_not_computed:{}", sums.savings_skipped));
   SetTotals(sums, &card);
+  if (replay && replay->minimal && depth == Depth::kFull) card.saveable_usd = replay->minimal->saved_usd;
   std::sort(card.coverage->notes.begin(), card.coverage->notes.end());
   card.skipped_input = session.skipped;
   card.coverage->skipped_records = static_cast<int64_t>(session.skipped.size());

@@ -272,6 +272,11 @@ Result<Family> ReadFamily(store::Store& store, std::string_view tenant, std::str
     family.calls.push_back(CallsOf(session));
   }
   CT_RETURN_IF_ERROR(FindCopies(store, tenant, session_id, &family));
+  for (size_t i = 0; i < family.sessions.size(); ++i) {
+    auto replay = GetReplay(store, tenant, family.sessions[i]);
+    if (!replay) return std::unexpected(std::move(replay.error()));
+    if (*replay) family.options[i].replay = std::make_shared<const ReplayReport>(std::move(**replay));
+  }
   return family;
 }
 

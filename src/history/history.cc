@@ -142,6 +142,49 @@ Status PutOutcome(store::Store& store, std::string_view tenant, const Judged& ju
   return {};
 }
 
+namespace {
+
+constexpr std::string_view kReplayId = "replay", kReplayPart = "replay";
+
+}  // namespace
+
+Status PutReplay(store::Store& store, std::string_view tenant, const ReplayReport& report, int64_t now_ns) {
+  Fact fact;  // says nothing but that there is a report: the family is compiled anew
+  fact.kind = FactKind::kLink;
+  fact.source = capture::kJudgeSource;
+  fact.session_id = report.session_id;
+  fact.id = kReplayId;
+  fact.end_ns = now_ns;
+  store::Batch batch;
+  batch.tenant = tenant, batch.now_ns = now_ns;
+  batch.payloads.push_back(
+      {fact.source, fact.session_id, fact.id, std::string(kReplayPart), EncodeReplayReport(report, true)});
+  batch.facts.push_back(std::move(fact));
+  auto appended = store::AppendAndWait(store, std::move(batch));
+  if (!appended) return std::unexpected(std::move(appended.error()));
+  return {};
+}
+
+Result<std::optional<ReplayReport>> GetReplay(store::Store& store, std::string_view tenant,
+                                              const Session& session) {
+  auto payloads = store.ReadPayloads(tenant, session.id, kReplayId);
+  if (!payloads) return std::unexpected(std::move(payloads.error()));
+  std::optional<ReplayReport> best;
+  std::string steps_hash;
+  auto rank = [](const ReplayReport& report) {
+    return std::pair(report.workspace != "none" && report.closed.empty(), report.needed + report.not_needed);
+  };
+  for (const store::Payload& payload : *payloads) {
+    if (payload.source != capture::kJudgeSource || payload.part != kReplayPart) continue;
+    auto report = DecodeReplayReport(payload.bytes, "replay of " + session.id);
+    if (!report) continue;  // of another version: replayed again when it is wanted
+    if (steps_hash.empty()) steps_hash = HashOfSteps(session);
+    if (report->steps_hash != steps_hash) continue;
+    if (!best || rank(*best) < rank(*report)) best = std::move(*report);
+  }
+  return best;
+}
+
 Result<std::vector<ReportRow>> ReportTotals(store::Store& store, std::string_view tenant, ReportKind kind,
                                             int32_t from, int32_t until) {
   auto totals = store.DayTotals(tenant, from, until);

@@ -82,6 +82,14 @@ struct Judged {
 std::string JudgementId(std::string_view judge);
 Status PutOutcome(store::Store& store, std::string_view tenant, const Judged& judged, int64_t now_ns);
 
+// What replay found out about a session, kept beside it and removed with it. Its card takes it up as long as
+// its steps are those that were replayed.
+Status PutReplay(store::Store& store, std::string_view tenant, const ReplayReport& report, int64_t now_ns);
+// Of all that were put and fit the steps: one that executed before one that did not, then the one that
+// decided most. nullopt: none fits.
+Result<std::optional<ReplayReport>> GetReplay(store::Store& store, std::string_view tenant,
+                                              const Session& session);
+
 // Spend of all compiled sessions, from <= day < until, in days since 1970 UTC. Read from what the store keeps
 // summed up: cost does not grow with the number of sessions. Sorted by key.
 enum class ReportKind { kDay, kAgent, kModel };

@@ -30,7 +30,7 @@ SessionView ViewOf(Session* session, const PriceBook& book, const ViewOptions& o
   if (!options.inherited.empty()) MarkInherited(session, options.inherited);
   *priced = PriceSession(*session, book);
   SessionView view;
-  view.card = compile::CompileCard(*priced, book, options.depth);
+  view.card = compile::CompileCard(*priced, book, options.depth, options.replay.get());
   if (options.possible_copy) NotePossibleCopy(&view.card);
   view.source = session->source;
   view.cwd = session->info.cwd, view.project = session->info.project, view.user = session->info.user;

@@ -1,6 +1,7 @@
 #pragma once
 // A compiled session as commands, reports and stores keep it: the card and what stands beside it.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,7 @@ struct ViewOptions {
   std::vector<uint64_t> inherited;
   bool possible_copy = false;
   compile::Depth depth = compile::Depth::kFull;
+  std::shared_ptr<const ReplayReport> replay;  // what replay found out about it; may be none
 };
 SessionView ViewOf(Session* session, const PriceBook& book, const ViewOptions& options,
                    PricedSession* priced);

@@ -8,17 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "model/contribution.h"
 #include "model/session.h"
 
 namespace clawtrace {
-
-// Did the step contribute to the outcome?
-enum class Contribution { kUnknown, kNeeded, kNotNeeded };
-constexpr EnumTable<Contribution, 3> EnumNames(Contribution) {
-  return {{{Contribution::kUnknown, "unknown"},
-           {Contribution::kNeeded, "needed"},
-           {Contribution::kNotNeeded, "not_needed"}}};
-}
 
 struct StepVerdict {
   std::string step;     // "12", "3/7": for display
@@ -72,8 +65,9 @@ struct FailureExplanation {
 struct ReplayReport {
   std::string schema;  // "replay/1"
   std::string session_id, agent, task_id;
-  std::string source_hash;                  // of the facts it was computed from, as in the card
-  std::string workspace;                    // "none", "given", "rebuilt"
+  std::string source_hash;  // of the facts it was computed from, as in the card
+  std::string steps_hash;   // of the steps: verdicts hold as long as it is the same (HashOfSteps)
+  std::string workspace;    // "none", "given", "rebuilt"
   std::vector<std::string> workspace_gaps;  // rebuilt: what could not be known
   std::string closed;                       // why every verdict is unknown; "" when they are not
   std::optional<int64_t> fidelity_ppm;      // matched / comparable results of the full re-execution
@@ -92,6 +86,10 @@ struct ReplayReport {
   std::vector<std::string> notes;
   bool operator==(const ReplayReport&) const = default;
 };
+
+// Of what the steps of a session and its sub-agents said and got: what is said about the session (outcomes)
+// does not change it, nor does the source that told it.
+std::string HashOfSteps(const Session& session);
 
 std::string EncodeReplayReport(const ReplayReport& report, bool json);
 Result<ReplayReport> DecodeReplayReport(std::string_view text, std::string_view name);
@@ -125,7 +123,8 @@ void Describe(A& a, FailureExplanation& f) {
 template <class A>
 void Describe(A& a, ReplayReport& r) {
   a.Field("schema", r.schema), a.Field("session_id", r.session_id), a.Field("agent", r.agent);
-  a.Field("task_id", r.task_id), a.Field("source_hash", r.source_hash), a.Field("workspace", r.workspace);
+  a.Field("task_id", r.task_id), a.Field("source_hash", r.source_hash), a.Field("steps_hash", r.steps_hash),
+      a.Field("workspace", r.workspace);
   a.Field("workspace_gaps", r.workspace_gaps), a.Field("closed", r.closed);
   a.Field("fidelity_ppm", r.fidelity_ppm), a.Field("comparable", r.comparable);
   a.Field("matched", r.matched), a.Field("first_divergence", r.first_divergence);

@@ -24,6 +24,7 @@ void Describe(A& a, CardStep& s) {
   a.Field("attributed_cost_usd", s.attributed_cost_usd), a.Field("context_cost_usd", s.context_cost_usd),
       a.Field("estimated", s.estimated);
   a.Field("redundant", s.redundant), a.Field("suspected", s.suspected), a.Field("reason", s.reason);
+  a.Field("outcome_contribution", s.outcome_contribution), a.Field("grade", s.grade);
   a.Field("status", s.status), a.Field("exit_code", s.exit_code), a.Field("error", s.error),
       a.Field("abandoned", s.abandoned), a.Field("inherited", s.inherited);
   a.Field("turn", s.turn), a.Field("call_id", s.call_id), a.Field("start_ms", s.start_ms),

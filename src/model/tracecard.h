@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/doc_writer.h"
+#include "model/contribution.h"
 #include "model/session.h"
 
 namespace clawtrace {
@@ -32,9 +33,11 @@ struct CardStep {
   std::optional<ToolStatus> status;
   std::optional<int64_t> exit_code;
   std::string error;
-  bool redundant = false;  // proven (grade >= C1)
-  bool suspected = false;  // C0
-  std::string reason;      // detector that flagged it
+  bool redundant = false;                            // proven (grade >= C1)
+  bool suspected = false;                            // C0
+  std::string reason;                                // detector that flagged it
+  std::optional<Contribution> outcome_contribution;  // of tool uses, when the session was replayed
+  std::string grade;                                 // of that: "C1" decided, "C0" not
   bool abandoned = false;
   bool inherited = false;  // copied from an earlier session and charged there; counted nowhere here
   bool operator==(const CardStep&) const = default;
@@ -44,8 +47,8 @@ struct CardStep {
 // for nothing else; nullopt when that is not known (a shared or unpriced turn).
 struct RedundantGroup {
   std::string tool;
-  std::string reason;                 // detector: "exact_repeat", "retry_unchanged"
-  std::string grade;                  // "C0"
+  std::string reason;                 // detector: "exact_repeat"; "not_needed": found by replay alone
+  std::string grade;                  // "C0"; "C1": replay says that none of the steps was needed
   std::string target;                 // resource or command, abstracted to one line, may be cut
   std::string first;                  // step that is repeated
   std::vector<std::string> steps;     // the repeating steps
@@ -144,7 +147,8 @@ struct TraceCard {
   std::optional<Usd> reported_cost_usd;  // sum of the client's figures, when it gave any
   std::optional<int64_t> wall_ms, llm_ms, tool_ms;
   std::optional<Usd> wasted_usd;    // redundant groups and failures, each turn once
-  std::optional<Usd> saveable_usd;  // re-cost without all redundant groups together
+  std::optional<Usd> saveable_usd;  // re-cost without all redundant groups together; replayed: without what
+                                    // the smallest trace leaves out
   std::optional<Usd> cost_low_usd,
       cost_high_usd;                        // bounds of the total, when it is not known what tokens mean
   std::vector<ReservedRow> reserved_costs;  // with the steps' attributed_cost_usd: the total

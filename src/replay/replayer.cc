@@ -91,7 +91,7 @@ void Replayer::Name() {
   const Session& session = *priced_.session;
   report_.schema = "replay/1";
   report_.session_id = session.id, report_.agent = session.info.agent, report_.task_id = session.task_id;
-  report_.source_hash = HexOf(session.source_hash);
+  report_.source_hash = HexOf(session.source_hash), report_.steps_hash = HashOfSteps(session);
   report_.workspace = trials_ ? "given" : "none";
 }
 

@@ -22,6 +22,7 @@ constexpr Flag kFlags[] = {
     {"--full", "", "every step, exact amounts (default: compact, at most 1536 bytes)", FlagKind::kSwitch},
     kJsonFlag,
     {"--max-bytes", "N", "size limit of a compact card", FlagKind::kValue},
+    kReplayFlag,
     kStoreFlag,
     kPricesFlag,
     {"--format", "tracecard|reference",
@@ -39,6 +40,7 @@ struct CardFormat {
   bool full = false;
   DocFormat format = DocFormat::kYaml;
   size_t max_bytes = 1536;
+  ReplayFiles replays;
 };
 
 // "12", "3/7", "3b/7": numbers, a letter behind the ones that spawned several agents.
@@ -177,6 +179,7 @@ Status PrintPayloads(store::Store& store, const history::SessionView& view, cons
 int PrintAll(const Selection& selection, const CardFormat& format, const PriceBook& book,
              const World& world) {
   auto all = CompileAll(selection.inputs, book, world, [&](Compiled& item, const PricedSession& priced) {
+    format.replays.TakeUp(priced, book, &item.card);
     auto text = format.explain.empty() ? Spell(item.card, format) : Explain(priced, book, format);
     if (text) item.text = std::move(*text);
     DropSteps(item);
@@ -225,6 +228,7 @@ int PrintSelected(const Selection& selection, const CardFormat& format, const Pr
   auto again = CompileAll(selection.inputs, book, quiet, [&](Compiled& item, const PricedSession& priced) {
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i].id != item.card.session_id || wanted[i].source != item.source) continue;
+      format.replays.TakeUp(priced, book, &item.card);
       texts[i] = Target(priced, item.card, wanted[i].path, format, book);
     }
     DropSteps(item);
@@ -340,6 +344,9 @@ int Run(const Arguments& arguments, const World& world) {
   if (!format->payload.empty())
     return Report(world, {ErrorCode::kInvalidInput, "--payload prints what a store keeps, these are logs",
                           "clawtrace import PATH, then clawtrace card SESSION --payload STEP"});
+  auto replays = ReplayFiles::Read(arguments);
+  if (!replays) return Report(world, replays.error());
+  format->replays = std::move(*replays);
   if (selection->selectors.empty()) return PrintAll(*selection, *format, *book, world);
   return PrintSelected(*selection, *format, *book, world);
 }
@@ -351,7 +358,8 @@ const Command kCard = {
     .name = "card",
     .summary = "the TraceCard of each session: cost per step, waste, failures",
     .usage =
-        "card [--full] [--json] [--max-bytes N] [--prices FILE] [--format tracecard|reference] [--explain "
+        "card [--full] [--json] [--max-bytes N] [--replay FILE] [--prices FILE] [--format "
+        "tracecard|reference] [--explain "
         "STEP]\n"
         "                      [--payload STEP|CALL] [--store FILE] [PATH|SESSION[/STEP]]...",
     .details =

@@ -15,6 +15,7 @@ constexpr Flag kFlags[] = {
     {"--out", "DIR", "write the result here and leave --skill alone", FlagKind::kPath},
     {"--dry-run", "", "show the diff, write nothing", FlagKind::kSwitch},
     {"--patches", "", "print the patches (YAML, --json: JSON lines) instead of the diff", FlagKind::kSwitch},
+    kReplayFlag,
     kJsonFlag,
     kStoreFlag,
     kPricesFlag,
@@ -41,7 +42,9 @@ int Run(const Arguments& arguments, const World& world) {
   if (!book) return Report(world, book.error());
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
-  auto all = ReadSelected(*selection, *book, world, Want::kCards);
+  auto replays = ReplayFiles::Read(arguments);
+  if (!replays) return Report(world, replays.error());
+  auto all = ReadSelected(*selection, *book, world, Want::kCards, &*replays);
   if (!all) return Report(world, all.error());
   std::vector<TraceCard> cards;
   for (Compiled& item : *all) cards.push_back(std::move(item.card));
@@ -90,7 +93,8 @@ const Command kDistill = {
     .name = "distill",
     .summary = "turn waste and repairs seen in sessions into rules of a skill",
     .usage =
-        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--patches] [--json] [--store FILE]\n"
+        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--patches] [--json] [--replay FILE] "
+        "[--store FILE]\n"
         "                         [--prices FILE]",
     .details =
         "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same "

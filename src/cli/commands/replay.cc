@@ -206,7 +206,16 @@ int Print(const Arguments& arguments, ReplayReport report, const World& world) {
   return report.closed.empty() ? kDone : kNo;
 }
 
-int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& whole, const World& world) {
+// Beside the session, so that its card and what is distilled of it know; only of sessions of a store.
+Status Keep(const std::string& store, const ReplayReport& report) {
+  if (store.empty()) return {};
+  auto local = OpenLocalStore(store, true);
+  if (!local) return std::unexpected(local.error());
+  return history::PutReplay(*local->store, kLocalTenant, report, NowNs());
+}
+
+int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& whole, const World& world,
+              const std::string& store) {
   std::unique_ptr<Stage> stage;
   if (arguments.Has("--workspace")) {
     auto set = SetStage(arguments, wish, whole.session, world);
@@ -216,6 +225,7 @@ int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& 
   auto report = replay::Replay(whole.priced, stage ? stage->trials.get() : nullptr, OptionsOf(wish, world));
   if (!report) return Report(world, report.error());
   if (stage && stage->rebuilt) report->workspace = "rebuilt", report->workspace_gaps = stage->gaps;
+  if (Status kept = Keep(store, *report); !kept) return Report(world, kept.error());
   return Print(arguments, std::move(*report), world);
 }
 
@@ -241,7 +251,7 @@ int Run(const Arguments& arguments, const World& world) {
   int code = kDone;
   for (const WholeSession& whole : *sessions) {
     if (&whole != &sessions->front() && !arguments.Has("--json")) *world.out << "\n";
-    code = std::max(code, ReplayOne(arguments, *wish, whole, world));
+    code = std::max(code, ReplayOne(arguments, *wish, whole, world, selection->store));
   }
   return code;
 }

@@ -64,7 +64,12 @@ const Lesson& LessonOf(const RedundantGroup& group) {
 }
 
 std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
-  std::map<std::string_view, std::pair<const Lesson*, Evidence>> found;
+  struct Found {
+    const Lesson* lesson = nullptr;
+    Evidence evidence;
+    bool replayed = true;  // every group of it is proven
+  };
+  std::map<std::string_view, Found> found;
   for (const TraceCard& card : cards) {
     for (const RedundantGroup& group : card.redundant_tool_calls) {
       if (group.reason != "exact_repeat" || group.steps.empty()) continue;
@@ -73,22 +78,26 @@ std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
         steps.push_back(StepOf(card, i < group.call_ids.size() ? group.call_ids[i] : "", group.steps[i]));
       }
       const Lesson& lesson = LessonOf(group);
-      auto& [kept, evidence] = found[lesson.key];
-      kept = &lesson;
-      evidence.Add(card, steps, group.wasted_usd);
+      Found& entry = found[lesson.key];
+      entry.lesson = &lesson, entry.replayed = entry.replayed && group.grade == "C1";
+      entry.evidence.Add(card, steps, group.wasted_usd);
     }
   }
   std::vector<Patch> patches;
   for (const auto& [key, entry] : found) {
-    const auto& [lesson, evidence] = entry;
+    const auto& [lesson, evidence, replayed] = entry;
     if (evidence.tasks() < 2) continue;  // once is an accident of one task
     std::string counterfactual = fmt::format(
         "Seen {}: a call returned what the same call had returned before, with no known write to it in "
         "between. Without the "
-        "repeats the sessions are expected to go on as they did. Structural evidence only; not replayed.{}",
-        evidence.Count(), evidence.CostNote());
+        "repeats the sessions {}.{}",
+        evidence.Count(),
+        replayed ? "come to the same: replayed without them"
+                 : "are expected to go on as they did. Structural evidence only; not replayed",
+        evidence.CostNote());
     patches.push_back(evidence.ToPatch(PatchKind::kPrune, fmt::format("exact_repeat/{}", key), lesson->rule,
                                        counterfactual, "prune-waste/1"));
+    if (replayed) patches.back().counterfactual_grade = "C1";
   }
   return patches;
 }

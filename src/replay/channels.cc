@@ -59,7 +59,10 @@ bool Channels::IsCandidate(size_t step) const {
 
 bool Channels::OnlyLooks(size_t step) const { return meanings_[step].read_only; }
 
-bool Channels::Failed(size_t step) const { return timeline_[step].step->result.status == ToolStatus::kError; }
+bool Channels::Failed(size_t step) const {
+  return timeline_[step].step->result.status == ToolStatus::kError &&
+         !FoundNothing(timeline_[step], meanings_[step]);
+}
 
 std::optional<Objection> Channels::FromClient(size_t step, const std::vector<bool>& kept) const {
   for (size_t later : demanded_by_[step]) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "replay/action.h"
 
 namespace clawtrace::replay {
 namespace {
@@ -41,6 +42,10 @@ bool IsValidator(const SimpleCommand& part) {
          (part.program == "php" && has("-l")) || (part.program == "ruby" && has("-c"));
 }
 
+// Their first word is what is looked for, or done.
+constexpr auto kPatternFirst =
+    std::to_array<std::string_view>({"grep", "egrep", "fgrep", "rg", "sed", "awk", "jq"});
+
 bool LooksLikePath(std::string_view word) {
   if (word.empty() || word.starts_with('-') || word.starts_with('$') || word.starts_with('+')) return false;
   return word.find_first_of("|&;<>(){}*?\"'` ") == std::string_view::npos;
@@ -69,8 +74,12 @@ Target TargetOfShell(const ToolMeaning& meaning, std::string_view cwd) {
                  part.program == "tr" || part.program == "echo" || part.program == "printf" ||
                  part.program == "cd" || part.program == "true";
     if (!shows) target.everything = true;
-    bool any = false;
+    bool any = false, pattern = IsOneOf(part.program, kPatternFirst);
     for (const std::string& word : part.arguments) {
+      if (pattern && !word.starts_with('-')) {
+        pattern = false;
+        continue;
+      }
       if (!LooksLikePath(word) || part.program == "echo" || part.program == "printf") continue;
       target.paths.push_back(tools::NormalisePath(word, cwd)), any = true;
     }
@@ -97,10 +106,46 @@ Target TargetOf(const Moment& moment, const ToolMeaning& meaning) {
 
 bool LooksAtHistory(const ToolMeaning& meaning) {
   return std::ranges::any_of(meaning.shell.parts, [](const SimpleCommand& part) {
-    if (part.program != "git" || part.arguments.empty()) return false;
-    const std::string& verb = part.arguments.front();
-    return verb == "status" || verb == "diff" || verb == "show" || verb == "log";
+    if (part.program != "git") return false;
+    const auto& args = part.arguments;
+    size_t at = 0;  // of the verb: "git -C folder -c name=value --no-pager status"
+    while (at < args.size() && args[at].starts_with('-')) at += args[at] == "-C" || args[at] == "-c" ? 2 : 1;
+    if (at >= args.size()) return false;
+    return args[at] == "status" || args[at] == "diff" || args[at] == "show" || args[at] == "log";
   });
+}
+
+// "sh tools/test-all.sh", "./check", "python3 verify.py": scripts that are called what they are for.
+bool IsNamedAsCheck(const SimpleCommand& part) {
+  constexpr auto kRunScripts =
+      std::to_array<std::string_view>({"sh", "bash", "dash", "zsh", "node", "perl", "ruby", "."});
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"test", "tests", "check", "checks", "lint", "verify", "validate", "selftest", "spec"});
+  std::string_view script = part.program;
+  if (IsOneOf(script, kRunScripts) || script.starts_with("python")) {
+    auto first =
+        std::ranges::find_if(part.arguments, [](const std::string& word) { return !word.starts_with('-'); });
+    if (first == part.arguments.end()) return false;
+    script = *first;
+  } else if (script == "test") {
+    return false;  // the shell's own
+  }
+  script = script.substr(script.rfind('/') + 1);
+  for (size_t begin = 0; begin < script.size();) {
+    size_t end = std::min(script.find_first_of("-_.", begin), script.size());
+    if (IsOneOf(ToLower(script.substr(begin, end - begin)), kNames)) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+// Nothing but what the client itself put there.
+bool SaidNothing(const Moment& moment) {
+  const Step& step = *moment.step;
+  if (step.result.output_bytes == 0) return true;
+  const RecordedAgent& agent = AgentOf(*moment.session);
+  Action action = ActionOf(agent, step.tool);
+  return action.kind == ActionKind::kCommand && Trim(agent.tool_said(action, step.result.output)).empty();
 }
 
 bool OnlyMeasures(const ToolMeaning& meaning) {
@@ -117,7 +162,7 @@ bool IsEnding(std::string_view name) {
 }
 
 // Is it a check whatever was written before?
-std::string CheckByNature(const Moment& moment, const ToolMeaning& meaning) {
+std::string CheckByNature(const Moment& moment, const ToolMeaning& meaning, const Writes& writes) {
   const std::string& name = moment.step->tool.name;
   bool handles_agents = ToLower(name).contains("agent") && meaning.tool_class == ToolClass::kOther;
   if (moment.step->kind == StepKind::kSubagentSpawn || handles_agents) return "sub-agent";
@@ -126,8 +171,10 @@ std::string CheckByNature(const Moment& moment, const ToolMeaning& meaning) {
   if (meaning.shell.check) return "test or build";
   if (LooksAtHistory(meaning)) return "status or diff";
   if (std::ranges::any_of(meaning.shell.parts, IsValidator)) return "validation";
-  // It named no write and said nothing: all it gave was whether it went well.
-  bool silent = moment.step->result.output_bytes == 0 && moment.step->result.status != ToolStatus::kUnknown;
+  if (std::ranges::any_of(meaning.shell.parts, IsNamedAsCheck)) return "test by its name";
+  // It wrote nothing, as far as is known, and said nothing: all it gave was whether it went well.
+  bool wrote = writes.may && !writes.unnamed;
+  bool silent = !wrote && moment.step->result.status != ToolStatus::kUnknown && SaidNothing(moment);
   bool only_moves = std::ranges::all_of(meaning.shell.parts, [](const SimpleCommand& part) {
     return part.program == "cd" || part.program == "true" || part.program == "sleep" || part.program == ":";
   });
@@ -155,6 +202,12 @@ bool Shows(const ToolMeaning& meaning) {
       return false;
   }
   return false;
+}
+
+// A program that nothing is known of but that it wrote nothing, and was not to: it was run for what it told.
+bool RanAndWroteNothing(const ToolMeaning& meaning, const Target& target, const Writes& writes) {
+  return meaning.tool_class == ToolClass::kExec && !meaning.read_only && !meaning.shell.mutates &&
+         !writes.may && target.everything;
 }
 
 // Equal calls: the same tool with the same arguments, but for what only describes them.
@@ -198,6 +251,17 @@ bool ShowsFiles(const ToolMeaning& meaning) {
          IsOneOf(meaning.shell.program(), kReaders);
 }
 
+bool FoundNothing(const Moment& moment, const ToolMeaning& meaning) {
+  constexpr auto kAnswering =
+      std::to_array<std::string_view>({"grep", "egrep", "fgrep", "rg", "diff", "cmp", "test", "["});
+  const Step& step = *moment.step;
+  bool one = meaning.tool_class == ToolClass::kExec && meaning.read_only && meaning.shell.parts.size() == 1;
+  if (!one || step.result.status != ToolStatus::kError || step.result.exit_code.value_or(1) != 1)
+    return false;
+  const std::string& program = meaning.shell.parts.front().program;
+  return IsOneOf(program, kAnswering) && (SaidNothing(moment) || program == "diff" || program == "cmp");
+}
+
 bool SameAnswer(const ToolResult& a, const ToolResult& b) {
   if (a.status != b.status || a.exit_code != b.exit_code) return false;
   if (b.unchanged) return true;
@@ -238,8 +302,9 @@ std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<cons
     std::optional<size_t> equal;
     if (before != latest.end() && SameAnswer(timeline[before->second].step->result, step.result))
       equal = before->second;
-    controls[i].what = CheckByNature(timeline[i], meaning);
-    if (!controls[i].is_check() && Shows(meaning)) {
+    controls[i].what = CheckByNature(timeline[i], meaning, writes[i]);
+    bool looks = Shows(meaning) || RanAndWroteNothing(meaning, target, writes[i]);
+    if (!controls[i].is_check() && looks) {
       for (const auto& [path, at] : written) {
         if (target.Meets(path)) controls[i].what = "read-back of " + path;
       }
@@ -260,6 +325,12 @@ std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<cons
   return controls;
 }
 
+namespace {
+bool MadeItsFile(const Moment& moment) {
+  return moment.step->result.output.starts_with("File created successfully");
+}
+}  // namespace
+
 std::vector<std::vector<size_t>> DemandsOf(std::span<const Moment> timeline,
                                            std::span<const ToolMeaning> meanings) {
   std::vector<std::vector<size_t>> demands(timeline.size());
@@ -274,7 +345,10 @@ std::vector<std::vector<size_t>> DemandsOf(std::span<const Moment> timeline,
                      meaning.tool_class == ToolClass::kWrite;
     if (!file_tool || meaning.path.empty()) continue;
     std::vector<size_t>& before = seen[{timeline[i].session, meaning.path}];
-    if (meaning.tool_class != ToolClass::kRead) demands[i] = before;
+    // Without the write that made it, a file is not there, and writing it anew demands nothing.
+    bool anew =
+        meaning.tool_class == ToolClass::kWrite && !before.empty() && MadeItsFile(timeline[before[0]]);
+    if (meaning.tool_class != ToolClass::kRead && !anew) demands[i] = before;
     before.push_back(i);
   }
   return demands;

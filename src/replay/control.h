@@ -35,6 +35,9 @@ std::vector<Control> ControlsOf(std::span<const Moment> timeline,
 // Does it show what files hold? Listing, searching and counting do not.
 bool ShowsFiles(const tools::ToolMeaning& meaning);
 
+// It ended with status 1 to say "none" or "not the same": an answer, no failure.
+bool FoundNothing(const Moment& moment, const tools::ToolMeaning& meaning);
+
 // Do two results say the same, but for times?
 bool SameAnswer(const ToolResult& a, const ToolResult& b);
 

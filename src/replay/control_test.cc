@@ -76,6 +76,95 @@ TEST(Control, ASilentCommandTellsWhetherItWentWell) {
   EXPECT_TRUE(c.controls[5].is_check());
 }
 
+TEST(Control, ASilentCommandIsKnownByWhatItsToolSaid) {
+  Checked c(SessionMaker("Go.", "claude-code")
+                .Say("")
+                .Tool("Bash", R"({"command":"sh app.sh"})", "(Bash completed with no output)")
+                .Say("")
+                .Tool("Bash", R"({"command":"sh app.sh"})", "no")
+                .Take());
+  EXPECT_EQ(c.controls[1].what, "exit status");
+  EXPECT_FALSE(c.controls[3].is_check());
+  // Of a command that is known to have written, its end is not all that it gave.
+  c.writes[1] = {.may = true, .unnamed = false, .paths = {"b"}};
+  EXPECT_FALSE(ControlsOf(c.timeline, c.meanings, c.writes)[1].is_check());
+}
+
+TEST(Control, ScriptsThatAreCalledTestsAreTests) {
+  SessionMaker maker("Go.");
+  for (const char* command :
+       {"sh tools/test-all.sh", "bash check.sh", "./verify", "python3 -B lint.py a", "sh -e spec/run_tests",
+        "sh tools/latest.sh", "python3 main.py check", "test -f a && echo yes"})
+    maker.Say("").Bash(command, "3 of them");
+  Checked c(maker.Take());
+  for (size_t i : {1u, 3u, 5u, 7u, 9u}) EXPECT_TRUE(c.controls[i].is_check()) << i;
+  for (size_t i : {11u, 13u, 15u}) EXPECT_NE(c.controls[i].what, "test by its name") << i;
+}
+
+TEST(Control, ARunThatWroteNothingAfterAWriteLooksAtIt) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash("sh app.sh", "hello")
+                .Say("")
+                .Write("app.sh", "echo hi")
+                .Say("")
+                .Bash("sh app.sh", "hi")
+                .Say("")
+                .Bash("rm -rf .cache", "")
+                .Take());
+  c.writes[1] = c.writes[5] = c.writes[7] = {};
+  c.controls = ControlsOf(c.timeline, c.meanings, c.writes);
+  EXPECT_FALSE(c.controls[1].is_check());
+  EXPECT_EQ(c.controls[5].what, "read-back of app.sh");
+  EXPECT_FALSE(c.controls[7].is_check()) << "it was to write";
+  c.writes[5] = {.may = true, .unnamed = false, .paths = {"b"}};
+  EXPECT_FALSE(ControlsOf(c.timeline, c.meanings, c.writes)[5].is_check()) << "it was run for b";
+}
+
+TEST(Control, TheStateOfAnotherFolderIsAReviewToo) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash("git -C sub --no-pager status --short", "x")
+                .Say("")
+                .Bash("git -C status add a", "x")
+                .Take());
+  EXPECT_EQ(c.controls[1].what, "status or diff");
+  EXPECT_FALSE(c.controls[3].is_check());
+}
+
+TEST(Control, WhatIsLookedForIsNoPath) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Write("out/b", "two")
+                .Say("")
+                .Bash("grep -n . a.md", "1:one")
+                .Say("")
+                .Bash("grep -n a.md out", "out/b:two")
+                .Take());
+  EXPECT_FALSE(c.controls[3].is_check());
+  EXPECT_TRUE(c.controls[5].is_check());
+}
+
+TEST(Control, FindingNothingIsAnAnswer) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Bash("grep -rn old src", "(no output)\n\nCommand exited with code 1", ToolStatus::kError)
+                .Say("")
+                .Bash("grep -rn old src",
+                      "grep: src: No such file or directory\n\nCommand exited with code 2",
+                      ToolStatus::kError)
+                .Say("")
+                .Bash("sh run.sh", "(no output)\n\nCommand exited with code 1", ToolStatus::kError)
+                .Say("")
+                .Bash("diff a b", "1c1\n< a\n---\n> b\n\n\nCommand exited with code 1", ToolStatus::kError)
+                .Take());
+  EXPECT_TRUE(FoundNothing(c.timeline[1], c.meanings[1]));
+  EXPECT_EQ(c.controls[1].what, "exit status");
+  EXPECT_FALSE(FoundNothing(c.timeline[3], c.meanings[3]));
+  EXPECT_FALSE(FoundNothing(c.timeline[5], c.meanings[5]));
+  EXPECT_TRUE(FoundNothing(c.timeline[7], c.meanings[7]));
+}
+
 TEST(Control, AnEqualCheckBeforeItWithNothingWrittenBetweenSaysAll) {
   Checked c(SessionMaker("Go.")
                 .Say("")
@@ -130,6 +219,14 @@ TEST(Demands, ClaudeEditsOnlyWhatItRead) {
   Checked c(std::move(session));
   auto demands = DemandsOf(c.timeline, c.meanings);
   EXPECT_THAT(demands[3], testing::ElementsAre(1u));
+  Checked made(
+      SessionMaker("Go.", "claude-code")
+          .Say("")
+          .Tool("Write", R"({"file_path":"/tmp/demo/a","content":"x"})", "File created successfully at: a")
+          .Say("")
+          .Tool("Write", R"({"file_path":"/tmp/demo/a","content":"y"})", "The file a has been updated")
+          .Take());
+  EXPECT_TRUE(DemandsOf(made.timeline, made.meanings)[3].empty()) << "without the first there is no file";
   Checked pi(SessionMaker("Go.").Say("").Read("a", "x").Say("").Tool("edit", R"({"path":"a"})", "ok").Take());
   EXPECT_TRUE(DemandsOf(pi.timeline, pi.meanings)[3].empty());
 }

@@ -226,6 +226,37 @@ class Builder {
     }
   }
 
+  // Of the pieces of a call, those that are no news in its answer: all but what it chose among the paths that
+  // the call named.
+  static std::unordered_set<uint64_t> Asked(const std::string& said, const std::vector<Piece>& answer) {
+    std::unordered_set<uint64_t> told, asked;
+    for (const Piece& piece : answer) told.insert(piece.hash);
+    std::vector<Piece> pieces = PiecesOf(said);
+    std::vector<size_t> chosen;
+    std::unordered_set<std::string_view> left;  // folders and endings of paths that the answer leaves out
+    auto text = [&](const Piece& piece) { return std::string_view(said).substr(piece.begin, piece.size); };
+    auto folder = [&](const Piece& piece) { return text(piece).substr(0, text(piece).rfind('/') + 1); };
+    auto ending = [&](const Piece& piece) {
+      return text(piece).substr(std::min(text(piece).rfind('.'), text(piece).size()));
+    };
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      if (pieces[i].kind != PieceKind::kComposite || !told.contains(pieces[i].hash)) {
+        asked.insert(pieces[i].hash);
+        if (pieces[i].kind == PieceKind::kComposite)
+          left.insert(folder(pieces[i])), left.insert(ending(pieces[i]));
+        continue;
+      }
+      chosen.push_back(i);
+      i += pieces[i].parts;
+    }
+    left.erase("");
+    for (size_t i : chosen) {
+      if (left.contains(folder(pieces[i])) || left.contains(ending(pieces[i]))) continue;
+      for (size_t part = i; part <= i + pieces[i].parts; ++part) asked.insert(pieces[part].hash);
+    }
+    return asked;
+  }
+
   // A short answer that is worked out, not shown: what it names may be the choice.
   template <class Index>
   static void Small(Index* x, const std::string& plain, size_t step) {
@@ -240,8 +271,8 @@ class Builder {
     }
     std::vector<Piece> pieces = PiecesOf(plain);
     if (lines.size() > kMostChosenLines || pieces.size() > 4 * kMostChosen) return;
-    std::unordered_set<uint64_t> own;
-    for (const Piece& piece : PiecesOf(x->said_text[step])) own.insert(piece.hash);
+    // What the call itself says is no news, but for what it was to choose from.
+    std::unordered_set<uint64_t> own = Asked(x->said_text[step], pieces);
     size_t words = 0;
     for (const Piece& piece : pieces) {
       bool word = piece.kind == PieceKind::kWord || piece.kind == PieceKind::kName ||

@@ -95,6 +95,19 @@ TEST(Information, AShortAnswerThatPicksAmongKnownThingsIsWeak) {
   EXPECT_EQ(seen.Of(3).use, Use::kWeak);
 }
 
+TEST(Information, AChoiceAmongThePathsOfTheCallIsWeak) {
+  Seen seen(SessionMaker("north or south?")
+                .Say("")
+                .Bash("grep -l yes areas/north.txt areas/south.txt", "areas/south.txt")
+                .Say("")
+                .Bash("wc -l areas/south.txt", "3 areas/south.txt")
+                .Say("")
+                .Bash("echo south > chosen", "")
+                .Take());
+  EXPECT_EQ(seen.Of(1).use, Use::kWeak);
+  EXPECT_EQ(seen.Of(3).use, Use::kNone) << "it named no other";
+}
+
 TEST(Information, AnAnswerIsAUseToo) {
   Seen seen(SessionMaker("How many?").Say("").Bash("grep -c x a", "4711").Say("There are 4711.").Take());
   EXPECT_EQ(seen.Of(1).use, Use::kStrong);

@@ -9,13 +9,14 @@ namespace clawtrace {
 namespace {
 
 struct Received {
+  size_t most = 0;
   std::string body;
   bool too_long = false;
 };
 
 size_t OnBody(char* bytes, size_t, size_t size, void* user) {
   auto& received = *static_cast<Received*>(user);
-  if (received.body.size() + size > kMaxHttpReply) {
+  if (received.body.size() + size > received.most) {
     received.too_long = true;
     return 0;
   }
@@ -54,7 +55,7 @@ HttpClient::~HttpClient() { curl_easy_cleanup(impl_->handle); }
 Result<HttpReply> HttpClient::Send(const HttpCall& call) {
   CURL* curl = impl_->handle;
   curl_easy_reset(curl);  // keeps connections
-  Received received;
+  Received received{.most = call.most_reply, .body = {}};
   HeaderList headers;
   for (const auto& [name, value] : call.headers) {
     if (!IsHeaderText(name) || !IsHeaderText(value))
@@ -79,7 +80,7 @@ Result<HttpReply> HttpClient::Send(const HttpCall& call) {
   CURLcode code = curl_easy_perform(curl);
   if (received.too_long)
     return Fail(ErrorCode::kLimit,
-                fmt::format("{} answered with more than {} bytes", call.url, kMaxHttpReply));
+                fmt::format("{} answered with more than {} bytes", call.url, call.most_reply));
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
     return Fail(ErrorCode::kInvalidInput, fmt::format("{} is no http or https address", call.url),
                 "such as http://127.0.0.1:4318");
@@ -91,7 +92,9 @@ Result<HttpReply> HttpClient::Send(const HttpCall& call) {
   char* type = nullptr;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
-  reply.status = static_cast<int>(status);
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+  reply.status = static_cast<int>(status), reply.retry_after_s = retry_after;
   if (type) reply.content_type = type;
   reply.body = std::move(received.body);
   return reply;

@@ -15,15 +15,16 @@ struct HttpCall {
   std::string url;                                           // http or https
   std::vector<std::pair<std::string, std::string>> headers;  // content length is added
   std::string body;
-  int64_t timeout_ms = 30'000;  // for all of it
+  int64_t timeout_ms = 30'000;            // for all of it
+  size_t most_reply = size_t{256} << 20;  // bytes of the body
 };
 
 struct HttpReply {
   int status = 0;
   std::string content_type;
-  std::string body;  // at most kMaxHttpReply bytes
+  std::string body;           // at most HttpCall::most_reply bytes
+  int64_t retry_after_s = 0;  // what Retry-After asks for, dates too; 0: nothing
 };
-inline constexpr size_t kMaxHttpReply = size_t{256} << 20;
 
 // Keeps connections between calls. One call at a time; not thread-safe.
 class HttpClient {

@@ -1,0 +1,80 @@
+#include <fmt/core.h>
+
+#include "base/http_client.h"
+#include "base/text.h"
+#include "llm/providers/wire.h"
+#include "llm/transport.h"
+
+namespace clawtrace::llm {
+namespace {
+
+std::string Without(std::string text, std::string_view key) {
+  if (key.empty()) return text;
+  for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at))
+    text.replace(at, key.size(), "[key]");
+  return text;
+}
+
+class HttpTransport final : public Transport {
+ public:
+  HttpTransport(const Provider& provider, HttpSite site) : provider_(provider), site_(std::move(site)) {}
+
+  Sent Send(const WireRequest& request) override {
+    HttpCall call{.method = "POST",
+                  .url = site_.address + request.path,
+                  .headers = request.headers,
+                  .body = request.body};
+    call.timeout_ms = site_.timeout_ms, call.most_reply = kMostReplyBytes;
+    if (!site_.key.empty()) {
+      for (auto& header : provider_.authorize(site_.key)) call.headers.push_back(std::move(header));
+    }
+    auto reply = client_.Send(call);
+    if (!reply)
+      return std::unexpected(ErrorOf(CallErrorKind::kTransport, Without(reply.error().message, site_.key)));
+    return WireReply{.status = reply->status,
+                     .body = Without(std::move(reply->body), site_.key),
+                     .retry_after_s = reply->retry_after_s};
+  }
+
+ private:
+  const Provider& provider_;
+  HttpSite site_;
+  HttpClient client_;
+};
+
+bool IsThisMachine(std::string_view host) {
+  for (std::string_view name : {"127.0.0.1", "localhost", "[::1]"}) {
+    if (host == name || (host.starts_with(name) && host.substr(name.size()).starts_with(':'))) return true;
+  }
+  return false;
+}
+
+Status CheckSite(const HttpSite& site) {
+  bool clear = site.address.starts_with("http://");
+  if (!clear && !site.address.starts_with("https://"))
+    return Fail(ErrorCode::kInvalidInput, "the provider's address is no http or https address",
+                "such as https://api.example.com or http://127.0.0.1:8000");
+  std::string_view rest = std::string_view(site.address).substr(clear ? 7 : 8);
+  std::string_view host = rest.substr(0, rest.find_first_of("/?#"));
+  if (host.empty() || host.contains('@') || rest.find_first_of("?# \r\n") != rest.npos)
+    return Fail(ErrorCode::kInvalidInput, "the provider's address holds more than a host and a path",
+                "keys are read from the environment or from --key-file");
+  if (clear && !site.key.empty() && !IsThisMachine(host))
+    return Fail(ErrorCode::kInvalidInput, fmt::format("a key would go to {} in the clear", host),
+                "use https, or an address of this machine");
+  if (site.key.find_first_of(std::string_view(" \t\r\n\0", 5)) != std::string::npos)
+    return Fail(ErrorCode::kInvalidInput, "the key holds white space", "one key, and nothing else");
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Transport>> OverHttp(const Provider& provider, HttpSite site) {
+  CT_RETURN_IF_ERROR(CheckSite(site));
+  while (site.address.ends_with('/')) site.address.pop_back();
+  // Every provider's path begins with it; clients are configured either way.
+  if (site.address.ends_with("/v1")) site.address.resize(site.address.size() - 3);
+  return std::make_unique<HttpTransport>(provider, std::move(site));
+}
+
+}  // namespace clawtrace::llm

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "llm/provider.h"
 #include "replay/sandbox/program.h"
 
 namespace {
@@ -90,6 +91,10 @@ int main(int argc, char** argv) {
   world.program = FindProgram();
   world.workplace_program = FindWorkplaceProgram();
   FindFolders(&world);
+  for (const clawtrace::llm::Provider* provider : clawtrace::llm::Providers()) {
+    std::string variable(provider->key_variable);
+    if (!variable.empty()) world.model_keys[variable] = Environment(variable.c_str());
+  }
   world.scratch_dir = Environment("TMPDIR").starts_with('/') ? Environment("TMPDIR") : "/tmp";
   int code = clawtrace::cli::Main(argc, argv, world);
   std::cout.flush();

@@ -289,7 +289,17 @@ void PrintReplays() {
   step.verdict = Contribution::kNotNeeded, step.channel = "replay", step.reason = step.content = "x";
   step.evidence = {"2"}, step.failed = step.outcome_checked = true, step.files_differ = {"x"};
   step.attributed_cost_usd = step.savings_usd = Usd::Pico(1);
+  LiveCheck& live = step.live.emplace();
+  for (auto field : {&LiveCheck::provider, &LiveCheck::model, &LiveCheck::next_action, &LiveCheck::stopped,
+                     &LiveCheck::error}) {
+    live.*field = "x";
+  }
+  live.next_step = "3/8", live.cost_usd = Usd::Pico(1), live.notes = {"x"};
+  live.difference = {.ppm = -1, .low_ppm = -1'000'000, .high_ppm = 1};
+  live.without.action = live.without.signature = {.ppm = 1, .low_ppm = 0, .high_ppm = 1'000'000};
   report.steps = {step};
+  step.live = LiveCheck{};
+  report.steps.push_back(step);
   Print("replay", EncodeReplayReport(report, true));
   Print("replay", EncodeReplayReport(ReplayReport{}, true));
 }

@@ -23,6 +23,7 @@ struct World {
   std::string data_hint;          // where was looked
   std::string workplace_program;  // replay::SandboxHost's; "" when not known
   std::string scratch_dir;        // for temporary files: TMPDIR, else /tmp
+  std::map<std::string, std::string, std::less<>> model_keys;  // of providers of models, by variable
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
   bool err_is_terminal = false;

@@ -58,6 +58,33 @@ void PrintSteps(std::ostream& out, const ReplayReport& report, const std::string
       rows);
 }
 
+std::string Percent(const std::optional<LiveShare>& share) {
+  constexpr int64_t kPerPercent = 10'000;
+  if (!share) return "unknown";
+  auto whole = [](int64_t ppm) { return (ppm + (ppm < 0 ? -kPerPercent : kPerPercent) / 2) / kPerPercent; };
+  return fmt::format("{} % ({} to {})", whole(share->ppm), whole(share->low_ppm), whole(share->high_ppm));
+}
+
+void PrintArm(std::ostream& out, std::string_view name, const LiveArm& arm) {
+  out << fmt::format(
+      "{:<12}{} of {} do the same, {} on the same target: {}; {} do something else, {} answer, {} failed\n",
+      name, arm.same_action, arm.asked, arm.same_signature, Percent(arm.signature), arm.other, arm.answered,
+      arm.errors);
+}
+
+void PrintLive(std::ostream& out, const LiveCheck& live) {
+  out << fmt::format("\nasked again {} of {}; then it was step {}: {}\n", Printable(live.model),
+                     live.provider, live.next_step, Printable(live.next_action));
+  PrintArm(out, "without it", live.without);
+  PrintArm(out, "with all", live.control);
+  out << fmt::format("difference  {} (95 %); beside the verdict, not part of it\n", Percent(live.difference));
+  out << fmt::format("cost        {} for {} calls{}\n", Money(live.cost_usd), live.calls,
+                     live.calls_unpriced > 0 ? fmt::format(", {} of unknown cost", live.calls_unpriced) : "");
+  if (!live.stopped.empty()) out << "stopped     " << Printable(live.stopped) << "\n";
+  if (!live.error.empty()) out << "first error " << Printable(live.error) << "\n";
+  for (const std::string& note : live.notes) out << "note        " << Printable(note) << "\n";
+}
+
 void PrintMinimal(std::ostream& out, const MinimalTrace& minimal, const ReplayReport& report) {
   out << fmt::format("\nsmallest    {} tool uses in {} LLM calls ({} as they were recorded): {} of {}{}\n",
                      minimal.kept.size(), minimal.llm_calls, minimal.llm_calls_as_recorded,
@@ -87,6 +114,9 @@ void PrintReplay(std::ostream& out, const ReplayReport& report, const ReplayText
   if (report.out_of_budget) out << "            the time allowed was over: not everything was tried\n";
   for (const std::string& note : report.notes) out << "note        " << Printable(note) << "\n";
   if (!options.minimal_only) PrintSteps(out, report, options.step);
+  for (const StepVerdict& step : report.steps) {
+    if (step.live) PrintLive(out, *step.live);
+  }
   if (options.step.empty() && report.minimal) PrintMinimal(out, *report.minimal, report);
   if (report.failure) PrintFailure(out, *report.failure);
 }

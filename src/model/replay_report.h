@@ -13,6 +13,40 @@
 
 namespace clawtrace {
 
+// Millionths, with the bounds of an interval at 95 %.
+struct LiveShare {
+  int64_t ppm = 0, low_ppm = 0, high_ppm = 0;
+  bool operator==(const LiveShare&) const = default;
+};
+
+// A model asked again what to do next: same_signature + other + answered + errors = asked.
+struct LiveArm {
+  int64_t asked = 0;
+  int64_t same_action = 0;     // the recorded tool, and its arguments but for what only describes
+  int64_t same_signature = 0;  // the recorded tool and target; same_action among them
+  int64_t other = 0;           // another tool, or another target
+  int64_t answered = 0;        // no tool, where one was recorded
+  int64_t errors = 0;          // no reply came
+  std::optional<LiveShare> action, signature;  // of the replies (Wilson); nullopt: there was none
+  bool operator==(const LiveArm&) const = default;
+};
+
+// Shown beside a verdict, never part of it: the control says how often the model repeats itself when nothing
+// is left out.
+struct LiveCheck {
+  std::string provider, model;
+  std::string next_step;  // what is compared: the next recorded step, and its target, or "answer"
+  std::string next_action;
+  LiveArm without, control;               // with the step left out of the history; with all of it
+  std::optional<LiveShare> difference;    // of signatures, without - control (Newcombe)
+  int64_t calls = 0, calls_unpriced = 0;  // the latter: what they cost is not known
+  std::optional<Usd> cost_usd;            // of those whose cost is known
+  std::string stopped;                    // why it was asked less often than wished; "" = it was not
+  std::string error;                      // the first of them
+  std::vector<std::string> notes;         // what of the history is not as it was
+  bool operator==(const LiveCheck&) const = default;
+};
+
 struct StepVerdict {
   std::string step;     // "12", "3/7": for display
   std::string call_id;  // what evidence is resolved by
@@ -31,6 +65,7 @@ struct StepVerdict {
   std::vector<std::string> files_differ;  // work files that are other at the end without the step
   std::optional<Usd> attributed_cost_usd;
   std::optional<Usd> savings_usd;  // of this step alone; never to be added up
+  std::optional<LiveCheck> live;   // only when a model was asked
   bool operator==(const StepVerdict&) const = default;
 };
 
@@ -95,13 +130,32 @@ std::string EncodeReplayReport(const ReplayReport& report, bool json);
 Result<ReplayReport> DecodeReplayReport(std::string_view text, std::string_view name);
 
 template <class A>
+void Describe(A& a, LiveShare& s) {
+  a.Field("ppm", s.ppm), a.Field("low_ppm", s.low_ppm), a.Field("high_ppm", s.high_ppm);
+}
+constexpr bool IsRow(const LiveShare&) { return true; }
+template <class A>
+void Describe(A& a, LiveArm& l) {
+  a.Field("asked", l.asked), a.Field("same_action", l.same_action);
+  a.Field("same_signature", l.same_signature), a.Field("other", l.other), a.Field("answered", l.answered);
+  a.Field("errors", l.errors), a.Field("action", l.action), a.Field("signature", l.signature);
+}
+template <class A>
+void Describe(A& a, LiveCheck& l) {
+  a.Field("provider", l.provider), a.Field("model", l.model), a.StepField("next_step", l.next_step);
+  a.Field("next_action", l.next_action), a.Field("without", l.without), a.Field("control", l.control);
+  a.Field("difference", l.difference), a.Field("calls", l.calls);
+  a.Field("calls_unpriced", l.calls_unpriced), a.Field("cost_usd", l.cost_usd);
+  a.Field("stopped", l.stopped), a.Field("error", l.error), a.Field("notes", l.notes);
+}
+template <class A>
 void Describe(A& a, StepVerdict& v) {
   a.StepField("step", v.step), a.Field("call_id", v.call_id), a.Field("tool", v.tool);
   a.Field("target", v.target), a.Field("verdict", v.verdict), a.Field("grade", v.grade);
   a.Field("channel", v.channel), a.Field("reason", v.reason), a.StepField("evidence", v.evidence);
   a.Field("content", v.content), a.Field("failed", v.failed), a.Field("outcome_checked", v.outcome_checked);
   a.Field("files_differ", v.files_differ), a.Field("attributed_cost_usd", v.attributed_cost_usd);
-  a.Field("savings_usd", v.savings_usd);
+  a.Field("savings_usd", v.savings_usd), a.Field("live", v.live);
 }
 template <class A>
 void Describe(A& a, ReplayOracle& o) {

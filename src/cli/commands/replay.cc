@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "cli/live_options.h"
 #include "cli/local_store.h"
 #include "cli/replay_text.h"
 #include "cli/table.h"
@@ -41,6 +42,19 @@ constexpr Flag kFlags[] = {
     {"--unsandboxed", "", "execute without isolation, as you: only for traces that you trust",
      FlagKind::kSwitch},
     {"--no-cache", "", "execute again what an earlier run had executed", FlagKind::kSwitch},
+    {"--live", "PROVIDER",
+     "ask a model what it does without --step: anthropic, openai-chat, openai-responses, command:PROGRAM",
+     FlagKind::kValue},
+    {"--model", "MODEL", "which one", FlagKind::kValue},
+    {"--base-url", "URL", "of a server that speaks the provider's protocol", FlagKind::kValue},
+    {"--key-file", "FILE", "holds the key (default: ANTHROPIC_API_KEY, OPENAI_API_KEY)", FlagKind::kPath},
+    {"--times", "K", "how often, with and without the step (default: 5)", FlagKind::kValue},
+    {"--usd", "X", "what all of it may cost at most", FlagKind::kValue},
+    {"--unpriced-ok", "", "under --usd too, ask models whose price is not known", FlagKind::kSwitch},
+    {"--max-tokens", "N", "longest answer (default: 4096)", FlagKind::kValue},
+    {"--temperature", "T", "of the model (default: its own)", FlagKind::kValue},
+    {"--cassette", "FILE", "answers from this file, without a network", FlagKind::kPath},
+    {"--record", "", "asks, and makes the cassette", FlagKind::kSwitch},
     kJsonFlag,
     kStoreFlag,
     kPricesFlag,
@@ -50,6 +64,7 @@ struct Wish {
   int64_t budget_s = 0;  // 0: none
   int64_t repeat = 1;
   int64_t fidelity_ppm = 950'000;
+  std::optional<LiveWish> live;
 };
 
 Result<Wish> WishOf(const Arguments& arguments) {
@@ -79,6 +94,9 @@ Result<Wish> WishOf(const Arguments& arguments) {
       return Fail(ErrorCode::kInvalidInput, fmt::format("{} needs a workspace", flag),
                   "--workspace SPEC: the folder, commit or archive that the session began with");
   }
+  auto live = LiveWishOf(arguments);
+  if (!live) return std::unexpected(std::move(live.error()));
+  wish.live = std::move(*live);
   return wish;
 }
 
@@ -224,6 +242,10 @@ int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& 
   }
   auto report = replay::Replay(whole.priced, stage ? stage->trials.get() : nullptr, OptionsOf(wish, world));
   if (!report) return Report(world, report.error());
+  if (wish.live) {
+    Status asked = AddLive(*wish.live, whole.session, world, &*report);
+    if (!asked) return Report(world, asked.error());
+  }
   if (stage && stage->rebuilt) report->workspace = "rebuilt", report->workspace_gaps = stage->gaps;
   if (Status kept = Keep(store, *report); !kept) return Report(world, kept.error());
   return Print(arguments, std::move(*report), world);
@@ -234,6 +256,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!wish) return Report(world, wish.error());
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
+  if (wish->live) wish->live->book = &*book;
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
   auto sessions = ReadWholeSessions(*selection, *book, world);
@@ -266,6 +289,10 @@ const Command kReplay = {
         "replay [--workspace SPEC [--oracle CMD|DIR] [--tests PATH] [--repeat K] [--at DIR] "
         "[--unsandboxed]]\n"
         "                        [--step STEP|--all|--minimize|--explain STEP] [--budget S] [--fidelity F]\n"
+        "                        [--live PROVIDER --model MODEL [--base-url URL] [--key-file FILE] [--times "
+        "K] [--usd X]\n"
+        "                        [--unpriced-ok] [--max-tokens N] [--temperature T] [--cassette FILE "
+        "[--record]]]\n"
         "                        [--no-cache] [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
     .details =
         "Without a workspace, what was taken up of each step's output decides about steps that only look. "

@@ -152,6 +152,17 @@ TEST(Provider, ArgumentsThatAreNoJsonAreTheModelsFault) {
   EXPECT_EQ(answer->calls.at(0).args, "{\"a\":");
 }
 
+// A model may end without a word; a reply that does not even say that it ended is none.
+TEST(Provider, SilenceIsAnAnswerWhereItIsSaid) {
+  const Provider& chat = *FindProvider("openai-chat");
+  std::string body = R"({"choices":[{"message":{"content":""},"finish_reason":"stop"}]})";
+  Answer silent = chat.decode({.status = 200, .body = body});
+  ASSERT_TRUE(silent.has_value()) << silent.error().message;
+  EXPECT_EQ(silent->stop_reason, "stop");
+  EXPECT_FALSE(
+      chat.decode({.status = 200, .body = R"({"choices":[{"message":{"content":""}}]})"}).has_value());
+}
+
 // The battery: every entry of the list, hostile bytes.
 class Battery : public testing::TestWithParam<const Provider*> {};
 

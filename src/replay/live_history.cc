@@ -247,8 +247,11 @@ Result<LiveQuestion> QuestionWithout(std::span<const Moment> timeline, const std
   std::vector<bool> gone(timeline.size());
   for (size_t place : dropped) gone[place] = true;
   std::vector<bool> kept = turns.KeptWithout(gone), all(timeline.size(), true);
+  // A call all of whose tools are left out decided nothing that could be compared.
   auto next = std::ranges::find_if(scene.places(), [&](size_t place) {
-    return place > *dropped.begin() && timeline[place].step->kind == StepKind::kLlmCall && kept[place];
+    if (place <= *dropped.begin() || timeline[place].step->kind != StepKind::kLlmCall || !kept[place])
+      return false;
+    return !ActionsOf(turns, place, kept).empty() || ActionsOf(turns, place, all).empty();
   });
   if (next == scene.places().end())
     return Fail(ErrorCode::kNotFound, fmt::format("nothing follows step {}", timeline[*dropped.begin()].id),

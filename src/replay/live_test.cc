@@ -90,6 +90,26 @@ TEST(LiveQuestion, TurnsThatAreEmptied) {
   EXPECT_EQ(Told(question->without), "U Sum up the numbers.\n");
 }
 
+// Calls that keep their text and lose their tools are no next action; their texts are one turn with what
+// follows.
+TEST(LiveQuestion, PassesOverCallsThatLoseTheirTools) {
+  Session session = Recorded();
+  for (size_t call : {2, 5})
+    session.steps[call].llm.text.assign(400, 'y'), session.steps[call].llm.text_bytes = 400;
+  auto timeline = TimelineOf(session);
+  auto question = QuestionWithout(timeline, {3, 4, 6}, Options());
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->call, 7U);
+  EXPECT_TRUE(question->actions.empty());
+  EXPECT_EQ(Told(question->without),
+            "U Sum up the numbers.\nA I look. | call_2 bash {\"command\":\"ls\"}\nT call_2 a.csv\nb.csv\n");
+  question = QuestionWithout(timeline, {1, 3, 4}, Options());
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->call, 5U);
+  EXPECT_THAT(question->actions, ElementsAre(6));
+  EXPECT_EQ(Told(question->without), "U Sum up the numbers.\n");
+}
+
 TEST(LiveQuestion, WhatIsNotRecordedIsSaid) {
   Session session = SessionMaker("Go.").Say("First answer.").Say("").Bash("ls", "x").Say("End.").Take();
   session.steps[2].result.output_bytes = 9000;

@@ -98,7 +98,8 @@ Answer Read(Json root) {
   reply.usage = ReadUsage(root["usage"]);
   reply.stop_reason = choice["finish_reason"].text(), reply.model = root["model"].text();
   reply.cut = reply.stop_reason == "length";
-  return Finished(std::move(reply), !reply.stop_reason.empty());
+  bool may_be_silent = !reply.stop_reason.empty();
+  return Finished(std::move(reply), may_be_silent);
 }
 
 Answer Decode(const WireReply& reply) { return DecodeObject(reply, &Read); }

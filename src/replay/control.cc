@@ -285,42 +285,73 @@ std::vector<Writes> NamedWrites(std::span<const Moment> timeline, std::span<cons
   return writes;
 }
 
+namespace {
+
+// Goes through the steps in order and remembers what was written and asked so far.
+class ControlFinder {
+ public:
+  ControlFinder(std::span<const Moment> timeline, std::span<const ToolMeaning> meanings,
+                std::span<const Writes> writes)
+      : timeline_(timeline), meanings_(meanings), writes_(writes) {}
+
+  Control Next(size_t i) {
+    const ToolMeaning& meaning = meanings_[i];
+    Target target = TargetOf(timeline_[i], meaning);
+    std::string key = CallKey(timeline_[i], meaning);
+    std::optional<size_t> equal = EqualBefore(key, i);
+    Control control;
+    control.what = CheckByNature(timeline_[i], meaning, writes_[i]);
+    bool looks = Shows(meaning) || RanAndWroteNothing(meaning, target, writes_[i]);
+    if (!control.is_check() && looks) control.what = WhatItLooksAt(target, equal.has_value());
+    if (control.is_check() && equal && !Written(target, *equal, i)) control.repeats = equal;
+    latest_[key] = i;
+    if (writes_[i].unnamed) last_unnamed_ = i;
+    written_.insert(writes_[i].paths.begin(), writes_[i].paths.end());
+    return control;
+  }
+
+ private:
+  std::optional<size_t> EqualBefore(const std::string& key, size_t i) const {
+    auto before = latest_.find(key);
+    if (before == latest_.end()) return std::nullopt;
+    bool same = SameAnswer(timeline_[before->second].step->result, timeline_[i].step->result);
+    return same ? std::optional(before->second) : std::nullopt;
+  }
+
+  std::string WhatItLooksAt(const Target& target, bool said_before) const {
+    std::string what;
+    for (const std::string& path : written_) {
+      if (target.Meets(path)) what = "read-back of " + path;
+    }
+    // What may have been written without being named, unless an equal look before it saw the same.
+    if (what.empty() && last_unnamed_ && !said_before)
+      what = "look after " + timeline_[*last_unnamed_].id + ", which may have written anything";
+    return what;
+  }
+
+  bool Written(const Target& target, size_t from, size_t to) const {
+    for (size_t w = from + 1; w < to; ++w) {
+      if (writes_[w].may && target.Written(writes_[w])) return true;
+    }
+    return false;
+  }
+
+  std::span<const Moment> timeline_;
+  std::span<const ToolMeaning> meanings_;
+  std::span<const Writes> writes_;
+  std::map<std::string, size_t> latest_;  // by call: the last equal one
+  std::optional<size_t> last_unnamed_;    // last step that may have written anything
+  std::set<std::string> written_;
+};
+
+}  // namespace
+
 std::vector<Control> ControlsOf(std::span<const Moment> timeline, std::span<const ToolMeaning> meanings,
                                 std::span<const Writes> writes) {
   std::vector<Control> controls(timeline.size());
-  std::map<std::string, size_t> latest;   // by call: the last equal one
-  std::vector<size_t> unnamed;            // steps so far that may have written anything
-  std::map<std::string, size_t> written;  // path: last step that wrote it
-  // First step at which a path was shown and what it said, to tell whether unnamed writes changed it.
+  ControlFinder finder(timeline, meanings, writes);
   for (size_t i = 0; i < timeline.size(); ++i) {
-    const Step& step = *timeline[i].step;
-    if (step.kind == StepKind::kLlmCall) continue;
-    const ToolMeaning& meaning = meanings[i];
-    Target target = TargetOf(timeline[i], meaning);
-    std::string key = CallKey(timeline[i], meaning);
-    auto before = latest.find(key);
-    std::optional<size_t> equal;
-    if (before != latest.end() && SameAnswer(timeline[before->second].step->result, step.result))
-      equal = before->second;
-    controls[i].what = CheckByNature(timeline[i], meaning, writes[i]);
-    bool looks = Shows(meaning) || RanAndWroteNothing(meaning, target, writes[i]);
-    if (!controls[i].is_check() && looks) {
-      for (const auto& [path, at] : written) {
-        if (target.Meets(path)) controls[i].what = "read-back of " + path;
-      }
-      // What may have been written without being named, unless an equal look before it saw the same.
-      if (!controls[i].is_check() && !unnamed.empty() && !equal)
-        controls[i].what = "look after " + timeline[unnamed.back()].id + ", which may have written anything";
-    }
-    if (controls[i].is_check() && equal) {
-      bool changed = false;
-      for (size_t w = *equal + 1; w < i && !changed; ++w)
-        changed = writes[w].may && target.Written(writes[w]);
-      if (!changed) controls[i].repeats = equal;
-    }
-    latest[key] = i;
-    if (writes[i].unnamed) unnamed.push_back(i);
-    for (const std::string& path : writes[i].paths) written[path] = i;
+    if (timeline[i].step->kind != StepKind::kLlmCall) controls[i] = finder.Next(i);
   }
   return controls;
 }

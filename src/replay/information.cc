@@ -385,21 +385,28 @@ Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
     need.content = node.content;
     if (strong) return need;
   }
-  if (need.use != Use::kNone || index_->chosen[step].empty()) return need;
+  if (need.use == Use::kNone) {
+    if (auto choice = ChoiceIn(step, kept)) return *choice;
+  }
+  return need;
+}
+
+std::optional<Need> Information::ChoiceIn(size_t step, const std::vector<bool>& kept) const {
   // Lines that another kept source shows before it say nothing new.
   bool new_line = std::ranges::any_of(index_->small_lines[step], [&](uint64_t line) {
     return std::ranges::none_of(index_->lines.at(line), [&](Place source) {
       return source < AnsweredAt(step) && kept[StepAt(source)];
     });
   });
-  if (!new_line) return need;
+  if (!new_line) return std::nullopt;
   for (uint32_t id : index_->chosen[step]) {
     for (const Taken& use : index_->nodes[id].uses) {
       if (use.place < AnsweredAt(step) || (!kept[use.step] && !use.lasts)) continue;
-      return {.use = Use::kWeak, .used_by = use.step, .content = index_->nodes[id].content, .instead = {}};
+      return Need{
+          .use = Use::kWeak, .used_by = use.step, .content = index_->nodes[id].content, .instead = {}};
     }
   }
-  return need;
+  return std::nullopt;
 }
 
 std::string Information::MissingFrom(size_t step, const std::vector<bool>& kept,

@@ -60,6 +60,9 @@ class Information {
 
  private:
   struct Index;
+  // A short answer that may be a choice among known things, one of which is said afterwards.
+  std::optional<Need> ChoiceIn(size_t step, const std::vector<bool>& kept) const;
+
   std::unique_ptr<Index> index_;
 };
 

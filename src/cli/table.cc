@@ -27,7 +27,11 @@ std::string Printable(std::string_view text) {
 }
 
 void PrintTable(std::ostream& out, const std::vector<Column>& columns,
-                const std::vector<std::vector<std::string>>& rows) {
+                const std::vector<std::vector<std::string>>& told) {
+  std::vector<std::vector<std::string>> rows = told;
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = Printable(cell);
+  }
   std::vector<size_t> widths;
   for (const Column& column : columns) widths.push_back(Width(column.title));
   for (const auto& row : rows) {

@@ -118,7 +118,6 @@ bool Channels::SaidBefore(size_t step, const std::vector<bool>& kept) const {
 
 std::optional<Objection> Channels::Against(size_t step, const std::vector<bool>& kept) const {
   const Step& s = *timeline_[step].step;
-  bool failed = Failed(step);
   Need need = information_.NeedOf(step, kept);
   if (need.use == Use::kStrong) {
     return Objection{.verdict = Contribution::kNeeded,
@@ -129,10 +128,8 @@ std::optional<Objection> Channels::Against(size_t step, const std::vector<bool>&
                      .evidence = {need.used_by}};
   }
   if (auto objection = FromClient(step, kept)) return objection;
-  if (s.kind == StepKind::kSubagentSpawn || !failed) {
-    if (auto objection = FromControl(step, kept)) return objection;
-    if (auto objection = FromTask(step, kept)) return objection;
-  }
+  if (auto objection = FromControl(step, kept)) return objection;
+  if (auto objection = FromTask(step, kept)) return objection;
   bool no_result = s.result.status == ToolStatus::kUnknown && s.result.output_bytes == 0;
   if (no_result || s.result.status == ToolStatus::kAborted) {
     return Objection{.verdict = Contribution::kUnknown,
@@ -141,7 +138,6 @@ std::optional<Objection> Channels::Against(size_t step, const std::vector<bool>&
                      .content = {},
                      .evidence = {}};
   }
-  if (failed) return std::nullopt;
   if (need.use == Use::kWeak) {
     return Objection{.verdict = Contribution::kUnknown,
                      .channel = "information",

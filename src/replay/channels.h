@@ -29,8 +29,7 @@ class Channels {
   // What the steps really wrote, once that is known.
   void SetWrites(std::vector<Writes> writes);
 
-  // Against leaving this step out while these stay; nullopt: nothing. Failed steps are held to distinctive
-  // content alone: what they say is waste unless something came of it.
+  // Against leaving this step out while these stay; nullopt: nothing.
   std::optional<Objection> Against(size_t step, const std::vector<bool>& kept) const;
   // For a step without objection: why it can go.
   std::string WhyNot(size_t step, const std::vector<bool>& kept, std::vector<size_t>* evidence) const;

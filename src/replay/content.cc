@@ -36,7 +36,9 @@ bool IsCommon(std::string_view word) { return CommonWords().contains(word); }
 
 class Cutter {
  public:
-  explicit Cutter(std::string_view text) : text_(text) { pieces_.reserve(text.size() / 4); }
+  Cutter(std::string_view text, Voice voice) : text_(text), voice_(voice) {
+    pieces_.reserve(text.size() / 4);
+  }
 
   std::vector<Piece> Run() {
     lower_.reserve(kLongest);
@@ -143,9 +145,12 @@ class Cutter {
     word = word.substr(0, kLongest);
     uint64_t hash = HashOf(word, 0);
     bool common = IsCommon(lower_);
-    // One or two letters say nothing.
     bool tiny = word.size() < 3 && std::ranges::none_of(word, IsDigit);
-    if (!common && !tiny) Say(word, KindOfWord(word), hash);
+    if (common || tiny) {
+      if (voice_ == Voice::kSaid || IsValue(word)) Say(word, PieceKind::kShort, hash);
+    } else {
+      Say(word, KindOfWord(word), hash);
+    }
     bool foreign = std::ranges::any_of(word, [](char c) { return (c & 0x80) != 0; });
     if (foreign) Shingles(word);
     // "dropped 4", "4 tests"
@@ -156,6 +161,21 @@ class Cutter {
     }
     Remember(word, hash, common);
     last_number_ = number, last_begin_ = word.data(), last_end_ = word.data() + word.size();
+  }
+
+  // "verbose: false", "country=DE", "yes" alone on its line.
+  bool IsValue(std::string_view word) const {
+    constexpr std::string_view kSpace = " \t\"'`";
+    size_t before = static_cast<size_t>(word.data() - text_.data()), after = before + word.size();
+    while (before > 0 && kSpace.contains(text_[before - 1])) --before;
+    while (after < text_.size() &&
+           (kSpace.contains(text_[after]) || text_[after] == ',' || text_[after] == ';'))
+      ++after;
+    bool ends = after >= text_.size() || text_[after] == '\n' || text_[after] == '}' || text_[after] == '\r';
+    bool begins = before == 0 || text_[before - 1] == '\n';
+    bool assigned =
+        before > 0 && (text_[before - 1] == '=' || text_[before - 1] == ':' || text_[before - 1] == '>');
+    return (assigned || begins) && ends;
   }
 
   // Runs of three words, of which most say something.
@@ -202,6 +222,7 @@ class Cutter {
 
   static constexpr uint64_t kQuoteSeed = 1, kRunSeed = 2, kPairSeed = 3;
   std::string_view text_;
+  Voice voice_;
   std::vector<Piece> pieces_;
   std::string lower_;
   std::array<Said, 3> run_{};
@@ -337,6 +358,6 @@ std::string PlainListing(std::string_view output, std::string_view cwd) {
   return WithoutFolder(std::move(out), cwd);
 }
 
-std::vector<Piece> PiecesOf(std::string_view plain) { return Cutter(plain).Run(); }
+std::vector<Piece> PiecesOf(std::string_view plain, Voice voice) { return Cutter(plain, voice).Run(); }
 
 }  // namespace clawtrace::replay

@@ -42,7 +42,20 @@ TEST(Pieces, PathsNumbersNamesAndQuotedStringsAreStrong) {
 TEST(Pieces, WhatIsShortOrPlainIsWeak) {
   EXPECT_THAT(Weak("cache,12 copied: 3"), IsSupersetOf({"cache", "cache,", "copied:", "3"}));
   EXPECT_THAT(Strong("cache, the"), testing::IsEmpty());
-  EXPECT_THAT(Weak("of md x"), testing::IsEmpty()) << "one or two letters say nothing";
+}
+
+std::set<std::string> ToldPieces(std::string_view text) {
+  std::set<std::string> pieces;
+  for (const Piece& piece : PiecesOf(text, Voice::kTold))
+    pieces.emplace(text.substr(piece.begin, piece.size));
+  return pieces;
+}
+
+TEST(Pieces, EverybodysWordsAreToldOnlyAsValues) {
+  EXPECT_THAT(Weak("of md false"), testing::ElementsAre("false", "md", "of")) << "as an agent says them";
+  EXPECT_THAT(ToldPieces("this is not a new file of md"), testing::IsEmpty());
+  EXPECT_THAT(ToldPieces("verbose: false\ncountry=DE\n\"on\": \"no\",\nyes\n"),
+              IsSupersetOf({"false", "DE", "no", "yes"}));
 }
 
 TEST(Pieces, RunsOfWordsSeeThroughWhatStandsBetween) {

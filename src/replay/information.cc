@@ -29,6 +29,7 @@ struct Taken {
 struct Node {
   std::vector<Place> sources;     // ascending
   std::vector<Taken> uses;        // ascending
+  std::vector<Taken> within;      // said within a longer name that was told as a whole
   Place first_said = UINT32_MAX;  // by the agent, be it within a longer name
   uint64_t hash = 0;              // of the piece
   bool strong = false;
@@ -53,6 +54,7 @@ struct Information::Index {
   std::vector<std::vector<uint32_t>> chosen;  // by step: words of a small output that may be a choice
   std::unordered_map<uint64_t, std::vector<Place>> lines;  // of outputs, where a small output has them
   std::vector<std::vector<uint64_t>> small_lines;          // by step: of a small output
+  std::vector<bool> speechless;                            // by step: what its agent said was not told
   std::vector<size_t> last_cut, last_hidden;  // by step: last step of its context that is not whole; + 1
 
   // What sub-agents reported, by their last step: the spawn's result is their last word.
@@ -173,8 +175,24 @@ class Builder {
       bool hides = step.kind == StepKind::kLlmCall && step.llm.thinking_bytes > 0;
       if (hides) hidden = std::max(hidden, i + 1);
     }
+    Speechless(x);
     for (size_t i = 0; i < x->timeline.size(); ++i)
       x->context[i] = ids.try_emplace(x->timeline[i].session, ids.size()).first->second;
+  }
+
+  // Some telemetry tells calls without what they said: an agent of several calls that never speaks.
+  template <class Index>
+  static void Speechless(Index* x) {
+    std::unordered_map<const Session*, std::pair<size_t, bool>> calls;  // how many, and did one speak
+    for (const Moment& moment : x->timeline) {
+      if (moment.step->kind != StepKind::kLlmCall || !moment.step->llm.error.empty()) continue;
+      auto& [count, spoke] = calls[moment.session];
+      ++count, spoke = spoke || moment.step->llm.text_bytes > 0;
+    }
+    for (const Moment& moment : x->timeline) {
+      const auto& [count, spoke] = calls[moment.session];
+      x->speechless.push_back(count > 1 && !spoke);
+    }
   }
 
   template <class Index>
@@ -207,7 +225,7 @@ class Builder {
   template <class Index>
   static void Told(Index* x, const std::unordered_set<uint64_t>& spoken, const std::string& plain,
                    size_t step, bool prompt) {
-    for (const Piece& piece : PiecesOf(plain)) {
+    for (const Piece& piece : PiecesOf(plain, prompt ? Voice::kSaid : Voice::kTold)) {
       uint64_t key = KeyOf(piece.hash, x->context[step]);
       if (!spoken.contains(key)) continue;
       auto [found, fresh] = x->by_hash.try_emplace(key, static_cast<uint32_t>(x->nodes.size()));
@@ -261,9 +279,9 @@ class Builder {
   template <class Index>
   static void Small(Index* x, const std::string& plain, size_t step) {
     const tools::ToolMeaning& meaning = x->meanings[step];
-    bool works_out = meaning.tool_class == tools::ToolClass::kExec ||
-                     meaning.tool_class == tools::ToolClass::kOther ||
-                     meaning.tool_class == tools::ToolClass::kSearch;
+    bool works_out =
+        meaning.tool_class == tools::ToolClass::kExec || meaning.tool_class == tools::ToolClass::kOther ||
+        meaning.tool_class == tools::ToolClass::kSearch || meaning.tool_class == tools::ToolClass::kRead;
     if (!works_out || IsListing(meaning)) return;
     std::vector<std::string_view> lines;
     for (std::string_view line : Split(plain, '\n')) {
@@ -313,7 +331,11 @@ class Builder {
       if (found == x->by_hash.end()) continue;
       Node& node = x->nodes[found->second];
       node.first_said = std::min(node.first_said, place);
-      if (p < within) continue;
+      if (p < within) {
+        if (node.within.empty() || node.within.back().step != step)
+          node.within.push_back({place, static_cast<uint32_t>(step), false});
+        continue;
+      }
       if (once.insert(found->second).second) {
         bool answer = x->timeline[step].step->kind == StepKind::kLlmCall;
         node.uses.push_back({place, static_cast<uint32_t>(step), answer});
@@ -428,6 +450,10 @@ bool Information::Known(size_t step, std::string* why) const {
   if (result.unchanged) return true;
   if (result.output_bytes > std::ssize(result.output)) {
     *why = "its output was not kept whole";
+    return false;
+  }
+  if (index_->speechless[step]) {
+    *why = "what the agent said was not recorded";
     return false;
   }
   if (index_->last_cut[step] > step) {

@@ -34,8 +34,11 @@ TEST(Information, WhatAStepToldFirstAndALaterOneSaysIsNeeded) {
 }
 
 TEST(Information, WhatThePromptSaidNeedsNoStep) {
-  Seen seen(SessionMaker("Write MIG-4471.").Say("").Read("a.json", "MIG-4471").Say("MIG-4471").Take());
+  const std::string kMuch = "ticket\n1\n2\n3\nMIG-4471\n";
+  Seen seen(SessionMaker("Write MIG-4471.").Say("").Read("a.json", kMuch).Say("MIG-4471").Take());
   EXPECT_EQ(seen.Of(1).use, Use::kNone);
+  Seen choice(SessionMaker("8080 or 9090?").Say("").Read("a.conf", "listen 9090").Say("It is 9090.").Take());
+  EXPECT_EQ(choice.Of(1).use, Use::kWeak) << "it may have told which";
 }
 
 TEST(Information, WhatTheAgentSaidBeforeNeedsNoStep) {

@@ -220,7 +220,15 @@ bool Replayer::TrySingles(const std::set<size_t>& proposed) {
   bool changed = false;
   for (size_t k = 0; k < steps.size(); ++k) {
     size_t step = steps[k];
-    if (!effects[k].same && effects[k].verdict == Contribution::kNeeded) Grown({step}, &effects[k]);
+    if (!effects[k].same && effects[k].verdict == Contribution::kNeeded) {
+      Effect alone = effects[k];
+      // With what only looked at it, it could go; but a look that stays would fail.
+      if (Grown({step}, &effects[k]).size() > 1 && effects[k].same) {
+        effects[k] = std::move(alone);
+        effects[k].verdict = Contribution::kUnknown;
+        effects[k].reason += ", which only looked";
+      }
+    }
     effects_[step] = effects[k];
     if (effects[k].same) continue;
     if (!effects[k].tried) report_.out_of_budget = true;
@@ -249,7 +257,9 @@ void Replayer::Decide() {
     for (size_t step : split.stays) {
       Objection stays{.verdict = Contribution::kNeeded,
                       .channel = "replay",
-                      .reason = "it could go alone, but not together with others that go",
+                      .reason = effects_[step]
+                                    ? "it could go alone, but not together with others that go"
+                                    : "it seems only to look, but without it the outcome is another",
                       .content = {},
                       .evidence = {}};
       for (size_t other : split.dropped) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 namespace clawtrace::tools {
 namespace {
@@ -134,9 +135,19 @@ class Lexer {
     if (in_word_ && word_.size() == 1 && word_[0] >= '0' && word_[0] <= '9') word_.clear(), in_word_ = false;
     if (c == '<' && Next() == '<' && Next(2) != '<') return Heredoc();
     if (c == '>' && Next() == '&') {
+      bool to_descriptor = (Next(2) >= '0' && Next(2) <= '9') || Next(2) == '-';
+      if (!to_descriptor) {
+        // ">& file" is "> file 2>&1".
+        Operator(1), ++at_;
+        return;
+      }
       Flush();
       at_ += 2;
-      while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
+      while (at_ < text_.size() && ((text_[at_] >= '0' && text_[at_] <= '9') || text_[at_] == '-')) ++at_;
+      return;
+    }
+    if (c == '>' && Next() == '|') {
+      Operator(1), ++at_;
       return;
     }
     Operator(Next() == c ? 2 : 1);
@@ -231,16 +242,56 @@ bool HasShortFlag(const SimpleCommand& command, char flag) {
   });
 }
 
+// Words that are no options.
+size_t Operands(const SimpleCommand& c) {
+  return static_cast<size_t>(
+      std::ranges::count_if(c.arguments, [](const std::string& a) { return !a.starts_with('-'); }));
+}
+
+bool HasAnyFlag(const SimpleCommand& c, std::initializer_list<std::string_view> flags) {
+  return std::ranges::any_of(flags, [&](std::string_view flag) { return HasFlag(c, flag); });
+}
+
+// sed's own ways to write or to run something: "w file", "s/a/b/w file", "e command".
+bool SedWrites(const SimpleCommand& c) {
+  if (HasShortFlag(c, 'i') || HasFlag(c, "--in-place")) return true;
+  return std::ranges::any_of(c.arguments, [](const std::string& a) {
+    if (a.starts_with('-')) return false;
+    bool alone = a.starts_with("w ") || a.starts_with("e ") || a == "e";
+    return alone || a.contains("/w ") || a.contains(";w ") || a.contains("/e ") || a.ends_with("/e") ||
+           a.contains("|w ") || a.contains("}w ");
+  });
+}
+
+// Programs that read, but for some of their options or operands.
+bool WritesByFlag(const SimpleCommand& c) {
+  const std::string& p = c.program;
+  if (p == "git") {
+    bool reads = !c.arguments.empty() && In(kGitReaders, c.arguments[0]);
+    return !reads || HasAnyFlag(c, {"--output", "-o"});
+  }
+  if (p == "sed") return SedWrites(c);
+  if (p == "sort") return HasShortFlag(c, 'o') || HasFlag(c, "--output");
+  if (p == "find")
+    return HasAnyFlag(
+        c, {"-exec", "-execdir", "-delete", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls"});
+  if (p == "fd")
+    return HasShortFlag(c, 'x') || HasShortFlag(c, 'X') || HasAnyFlag(c, {"--exec", "--exec-batch"});
+  if (p == "rg") return HasFlag(c, "--pre");
+  if (p == "tree" || p == "less" || p == "more") return HasShortFlag(c, 'o') || HasShortFlag(c, 'O');
+  if (p == "yq") return HasShortFlag(c, 'i') || HasAnyFlag(c, {"--inplace", "--in-place"});
+  if (p == "uniq" || p == "xxd") return Operands(c) > 1;
+  if (p == "date") return HasShortFlag(c, 's') || HasFlag(c, "--set");
+  if (p == "hostname") return Operands(c) > 0;
+  // They run what they name; "command -v x" only asks.
+  if (p == "env") return Operands(c) > 0;
+  if (p == "command") return !HasShortFlag(c, 'v') && !HasShortFlag(c, 'V');
+  return false;
+}
+
 bool IsReader(const SimpleCommand& c) {
   if (!c.writes.empty() || !In(kReaders, c.program)) return false;
-  if (c.program == "git") return !c.arguments.empty() && In(kGitReaders, c.arguments[0]);
-  if (c.program == "sed") return !HasShortFlag(c, 'i') && !HasFlag(c, "--in-place");
-  if (c.program == "sort") return !HasShortFlag(c, 'o') && !HasFlag(c, "--output");
-  if (c.program == "find") {
-    return !HasFlag(c, "-exec") && !HasFlag(c, "-execdir") && !HasFlag(c, "-delete") && !HasFlag(c, "-ok") &&
-           !HasFlag(c, "-fprint");
-  }
-  return true;
+  return !WritesByFlag(c);
 }
 
 bool IsCheck(const SimpleCommand& c) {

@@ -55,5 +55,20 @@ TEST(ShellTest, AnyBytesAreSafe) {
     (void)ParseShell(line);
 }
 
+TEST(Shell, ReadersThatWriteByAnOptionOrAnOperandAreNoReaders) {
+  for (const char* line :
+       {"env python3 gen.py", "env FOO=1 npm install", "command git commit -m x", "echo x >& out",
+        "echo x >| out", "uniq in out", "xxd -r in out", "yq -i .a f", "tree -o out", "date -s now",
+        "sed 'w out' f", "sed 's/a/b/w out' f", "find . -fprintf out x", "find . -fls out",
+        "find . -okdir rm", "fd -x rm", "rg --pre cat x", "git diff --output=x", "hostname new"})
+    EXPECT_FALSE(ParseShell(line).read_only) << line;
+  for (const char* line :
+       {"env", "command -v python3", "cat a 2>&1", "cat a 2>&-", "uniq in", "xxd in", "date +%s",
+        "sed -n 's/we/they/p' f", "sed 's/a/b/' f", "find . -name x", "git diff", "hostname"})
+    EXPECT_TRUE(ParseShell(line).read_only) << line;
+  EXPECT_EQ(ParseShell("echo x >& out").writes, std::vector<std::string>{"out"});
+  EXPECT_EQ(ParseShell("echo x >| out").writes, std::vector<std::string>{"out"});
+}
+
 }  // namespace
 }  // namespace clawtrace::tools

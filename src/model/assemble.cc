@@ -275,15 +275,19 @@ void SetTimes(Draft& draft) {
 }
 
 void SetPrompt(Draft& draft, const Conversation& order) {
-  std::optional<std::pair<OrderKey, uint64_t>> first;
+  std::vector<std::pair<std::pair<OrderKey, uint64_t>, const Fact*>> prompts;
   for (const Entry& entry : draft.facts) {
     const Fact* fact = entry.fact;
     if (fact->kind != FactKind::kUser || !fact->user || fact->user->is_meta || Trim(fact->user->text).empty())
       continue;
-    std::pair key(KeyOf(entry, order), entry.hash);
-    if (first && !(key < *first)) continue;
-    first = key;
-    draft.session.prompt = fact->user->text;
+    prompts.emplace_back(std::pair(KeyOf(entry, order), entry.hash), fact);
+  }
+  std::ranges::sort(prompts, [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [key, fact] : prompts) {
+    if (draft.session.prompt.empty())
+      draft.session.prompt = fact->user->text;
+    else
+      draft.session.later_prompts.push_back(fact->user->text);
   }
   draft.session.task_id = TaskOf(draft.session);
 }

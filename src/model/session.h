@@ -45,6 +45,8 @@ struct Session {
   SessionInfo info;
   std::string task_id;  // as stated, else derived: hash of the first user prompt and the workspace
   std::string prompt;   // start of the first user prompt
+  std::vector<std::string>
+      later_prompts;  // starts of the person's others, in order; not in the readable form
   Outcome outcome;
   std::vector<Step> steps;
   std::optional<int64_t> start_ns, end_ns;

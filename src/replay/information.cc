@@ -323,6 +323,10 @@ class Builder {
 
   template <class Index>
   static void Said(Index* x, size_t step, Place place) {
+    // Waiting for an agent by the id that its start gave is no use of what it found.
+    bool waits = x->meanings[step].tool_class == tools::ToolClass::kOther &&
+                 ToLower(x->timeline[step].step->tool.name).contains("agent");
+    if (waits && x->timeline[step].step->kind == StepKind::kToolUse) return;
     std::vector<Piece> pieces = PiecesOf(x->said_text[step]);
     std::unordered_set<uint32_t> once;
     size_t within = 0;  // pieces before this one are parts of a path that was told as a whole

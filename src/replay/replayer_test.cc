@@ -138,6 +138,15 @@ TEST(Replayer, AFileThatTheTaskNamesMustBeAsBefore) {
   EXPECT_EQ(VerdictOf(replayed.With(&trials), "4"), Contribution::kUnknown);
 }
 
+TEST(Replayer, WhatThePersonSaysLaterIsTheTaskToo) {
+  Session session = Wasteful();
+  session.later_prompts = {"Also keep tmp.txt."};
+  Replayed replayed(std::move(session));
+  SaidTrials trials(replayed.session, [](const std::set<size_t>& kept) { return kept.contains(6); });
+  trials.changed = {{4, {"tmp.txt"}}, {6, {"out.txt"}}};
+  EXPECT_EQ(VerdictOf(replayed.With(&trials), "4"), Contribution::kUnknown);
+}
+
 TEST(Replayer, WithoutAnOracleFilesMustBeAsBefore) {
   Replayed replayed(Wasteful());
   SaidTrials trials(replayed.session, nullptr);

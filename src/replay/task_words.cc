@@ -6,7 +6,12 @@
 namespace clawtrace::replay {
 
 TaskWords::TaskWords(const Session& session) {
-  std::string prompt = PlainText(session.prompt, session.info.cwd);
+  Add(session.prompt, session.info.cwd);
+  for (const std::string& later : session.later_prompts) Add(later, session.info.cwd);
+}
+
+void TaskWords::Add(std::string_view said, std::string_view cwd) {
+  std::string prompt = PlainText(said, cwd);
   std::vector<Piece> pieces = PiecesOf(prompt);
   for (size_t i = 0; i < pieces.size(); ++i) {
     words_.insert(ToLower(std::string_view(prompt).substr(pieces[i].begin, pieces[i].size)));

@@ -11,7 +11,7 @@ namespace clawtrace::replay {
 class TaskWords {
  public:
   TaskWords() = default;
-  explicit TaskWords(const Session& session);  // of its prompt
+  explicit TaskWords(const Session& session);  // of all that the person said
 
   // The path, its name, or a folder above it. A path that the task names stands for itself: its folders are
   // not what it speaks of.
@@ -20,6 +20,8 @@ class TaskWords {
   bool NameFile(std::string_view path) const;
 
  private:
+  void Add(std::string_view said, std::string_view cwd);
+
   std::set<std::string, std::less<>> words_;  // in lower case
 };
 

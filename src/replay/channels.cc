@@ -129,6 +129,7 @@ std::optional<Objection> Channels::Against(size_t step, const std::vector<bool>&
   }
   if (auto objection = FromClient(step, kept)) return objection;
   if (auto objection = FromControl(step, kept)) return objection;
+  // That a file is not where the task says is an answer too.
   if (auto objection = FromTask(step, kept)) return objection;
   bool no_result = s.result.status == ToolStatus::kUnknown && s.result.output_bytes == 0;
   if (no_result || s.result.status == ToolStatus::kAborted) {

@@ -96,10 +96,41 @@ class Cutter {
     size_t at = pieces_.size();
     if (joined && whole.size() <= kLongest) Say(whole, KindOf(whole), HashOf(whole, 0));
     bool said = pieces_.size() > at;
+    if (said) Located(whole);
     Parts(whole);
+    Grouped(begin, end);
     if (said) pieces_[at].parts = static_cast<uint32_t>(pieces_.size() - at - 1);
     Touching(end);
     return std::max(next, end);
+  }
+
+  // "src/a.c:12:int": searches put more behind a path, with nothing between.
+  void Located(std::string_view whole) {
+    size_t colon = whole.find(':');
+    if (colon == std::string_view::npos || colon == 0) return;
+    std::string_view path = whole.substr(0, colon);
+    if (path.find_first_of("/.") == std::string_view::npos || whole.substr(colon).starts_with("://")) return;
+    if (IsWordByte(path.back())) Say(path, KindOf(path), HashOf(path, 0));
+  }
+
+  // "1,023": its digits are those of 1023, which a program says without signs between them.
+  void Grouped(size_t begin, size_t end) {
+    constexpr size_t kGroup = 3;
+    auto digits = [&](size_t from, size_t to) {
+      return to <= text_.size() && std::ranges::all_of(text_.substr(from, to - from), IsDigit);
+    };
+    bool starts = end - begin <= kGroup && digits(begin, end) && text_[begin] != '0' &&
+                  (begin < 2 || text_[begin - 1] != ',' || !IsDigit(text_[begin - 2]));
+    if (!starts) return;
+    std::string number(text_.substr(begin, end - begin));
+    size_t at = end;
+    while (at < text_.size() && text_[at] == ',' && digits(at + 1, at + 1 + kGroup) &&
+           number.size() < kLongest) {
+      number.append(text_, at + 1, kGroup);
+      at += 1 + kGroup;
+    }
+    bool ends = at == text_.size() || !IsWordByte(text_[at]);
+    if (at > end && ends) Say(text_.substr(begin, at - begin), PieceKind::kNumber, HashOf(number, 0));
   }
 
   static PieceKind KindOf(std::string_view whole) {

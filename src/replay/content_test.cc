@@ -69,6 +69,20 @@ TEST(Pieces, RunsOfWordsSeeThroughWhatStandsBetween) {
   EXPECT_EQ(shared("the lines are in the file", "all lines are in this file"), 0u) << "only common words";
 }
 
+TEST(Pieces, NumbersInGroupsAreThatNumber) {
+  std::set<uint64_t> said = Hashes("in all $1,234,567, or 1,023.0", true);
+  for (const char* plain : {"1234567", "1023"}) EXPECT_THAT(said, IsSupersetOf(Hashes(plain, true))) << plain;
+  for (const char* list : {"1,22", "1,2345", "0,123", "1234,567"})
+    for (const Piece& piece : PiecesOf(list))
+      EXPECT_NE(std::string_view(list), std::string_view(list).substr(piece.begin, piece.size)) << list;
+}
+
+TEST(Pieces, WhatASearchPutsBehindAPathLeavesThePath) {
+  EXPECT_THAT(Strong("./packages/cli/parser.pony:class Parser"), Contains("packages/cli/parser.pony"));
+  EXPECT_THAT(Strong("src/a.c:12:int x"), Contains("src/a.c"));
+  EXPECT_THAT(Strong("https://example.com/x"), Not(Contains("https")));
+}
+
 TEST(Pieces, CaseAndLeadingDotsDoNotMatter) {
   EXPECT_EQ(Hashes("./Logs/App.log", true), Hashes("logs/app.log", true));
 }

@@ -161,22 +161,86 @@ bool IsEnding(std::string_view name) {
   return IsOneOf(ToLower(name), kNames);
 }
 
+bool Searches(const ToolMeaning& meaning) {
+  if (meaning.tool_class == ToolClass::kSearch || meaning.tool_class == ToolClass::kList) return true;
+  constexpr auto kSearchers =
+      std::to_array<std::string_view>({"grep", "egrep", "fgrep", "rg", "ag", "find", "fd", "ls", "which",
+                                       "type", "locate", "pgrep", "command"});
+  return meaning.tool_class == ToolClass::kExec && meaning.read_only &&
+         std::ranges::any_of(meaning.shell.parts, [&](const SimpleCommand& part) {
+           bool git_grep =
+               part.program == "git" && !part.arguments.empty() && part.arguments.front() == "grep";
+           return git_grep || IsOneOf(part.program, kSearchers);
+         });
+}
+
+// "No files found", "[]", silence: that there is nothing is what the agent goes on from, and leaves nothing
+// that could be said again. A command line that is wrong is a failure, not an answer.
+bool CameBackEmpty(const Moment& moment, const ToolMeaning& meaning) {
+  const ToolResult& result = moment.step->result;
+  constexpr int64_t kMostBytes = 200;
+  if (!Searches(meaning) || result.output_bytes > kMostBytes || result.unchanged) return false;
+  if (result.status == ToolStatus::kAborted) return false;
+  bool failed = result.status == ToolStatus::kError;
+  if (failed && result.exit_code.value_or(1) != 1) return false;
+  std::string said = ToLower(Trim(result.output));
+  // How clients show silence and the exit code of a search that found nothing.
+  for (std::string_view added : {"command exited with code 1", "exit code 1", "(no output)"}) {
+    if (said.ends_with(added))
+      said = std::string(Trim(std::string_view(said).substr(0, said.size() - added.size())));
+  }
+  if (said.empty()) return failed || result.status == ToolStatus::kOk;
+  constexpr auto kWords = std::to_array<std::string_view>({"[]", "{}", "null", "none", "0"});
+  constexpr auto kBeginnings =
+      std::to_array<std::string_view>({"no files", "no matches", "no results", "no match", "nothing found",
+                                       "found 0", "0 matches", "0 results"});
+  return IsOneOf(said, kWords) ||
+         std::ranges::any_of(kBeginnings, [&](std::string_view words) { return said.starts_with(words); });
+}
+
+// One or two lines: whether there is such a thing at all, be its name the one that was asked for.
+bool FoundLittle(const Moment& moment, const ToolMeaning& meaning) {
+  const ToolResult& result = moment.step->result;
+  constexpr int64_t kMostBytes = 200;
+  constexpr ptrdiff_t kMostLines = 2;
+  bool lists = meaning.tool_class == ToolClass::kList ||
+               (meaning.tool_class == ToolClass::kExec && meaning.shell.program() == "ls");
+  if (!Searches(meaning) || lists || result.status == ToolStatus::kError) return false;
+  if (result.output_bytes == 0 || result.output_bytes > kMostBytes || result.unchanged) return false;
+  return std::ranges::count(Trim(result.output), '\n') < kMostLines;
+}
+
+bool LooksAtEnvironment(const ToolMeaning& meaning) {
+  return meaning.read_only && std::ranges::any_of(meaning.shell.parts, [](const SimpleCommand& part) {
+           if (part.program == "env" || part.program == "printenv") return true;
+           return part.program == "echo" && std::ranges::any_of(part.arguments, [](const std::string& word) {
+                    return word.contains('$');
+                  });
+         });
+}
+
 // Is it a check whatever was written before?
 std::string CheckByNature(const Moment& moment, const ToolMeaning& meaning, const Writes& writes) {
   const std::string& name = moment.step->tool.name;
+  if (ToLower(name) == "exitplanmode") return "the user's leave";
   bool handles_agents = ToLower(name).contains("agent") && meaning.tool_class == ToolClass::kOther;
   if (moment.step->kind == StepKind::kSubagentSpawn || handles_agents) return "sub-agent";
   if (IsEnding(name)) return "the end of the work";
+  // Looked up one by one, what is not it is ruled out without a word; sums come back in another form.
+  if (meaning.tool_class == ToolClass::kOther && meaning.read_only) return "an answer of a tool of its own";
+  if (CameBackEmpty(moment, meaning)) return "a search that found nothing";
+  if (FoundLittle(moment, meaning)) return "a search that found little";
   if (meaning.tool_class != ToolClass::kExec) return {};
   if (meaning.shell.check) return "test or build";
   if (LooksAtHistory(meaning)) return "status or diff";
   if (std::ranges::any_of(meaning.shell.parts, IsValidator)) return "validation";
   if (std::ranges::any_of(meaning.shell.parts, IsNamedAsCheck)) return "test by its name";
+  if (LooksAtEnvironment(meaning)) return "a look at the environment";
   // It wrote nothing, as far as is known, and said nothing: all it gave was whether it went well.
   bool wrote = writes.may && !writes.unnamed;
   bool silent = !wrote && moment.step->result.status != ToolStatus::kUnknown && SaidNothing(moment);
   bool only_moves = std::ranges::all_of(meaning.shell.parts, [](const SimpleCommand& part) {
-    return part.program == "cd" || part.program == "true" || part.program == "sleep" || part.program == ":";
+    return part.program == "cd" || part.program == "true" || part.program == ":";
   });
   if (silent && !meaning.shell.mutates && !only_moves) return "exit status";
   return {};

@@ -141,7 +141,7 @@ TEST(Control, WhatIsLookedForIsNoPath) {
                 .Say("")
                 .Bash("grep -n a.md out", "out/b:two")
                 .Take());
-  EXPECT_FALSE(c.controls[3].is_check());
+  EXPECT_THAT(c.controls[3].what, testing::Not(testing::HasSubstr("read-back")));
   EXPECT_TRUE(c.controls[5].is_check());
 }
 
@@ -159,10 +159,49 @@ TEST(Control, FindingNothingIsAnAnswer) {
                 .Bash("diff a b", "1c1\n< a\n---\n> b\n\n\nCommand exited with code 1", ToolStatus::kError)
                 .Take());
   EXPECT_TRUE(FoundNothing(c.timeline[1], c.meanings[1]));
-  EXPECT_EQ(c.controls[1].what, "exit status");
+  EXPECT_EQ(c.controls[1].what, "a search that found nothing");
   EXPECT_FALSE(FoundNothing(c.timeline[3], c.meanings[3]));
   EXPECT_FALSE(FoundNothing(c.timeline[5], c.meanings[5]));
   EXPECT_TRUE(FoundNothing(c.timeline[7], c.meanings[7]));
+}
+
+TEST(Control, ThatThereIsNothingIsAnAnswer) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Tool("Glob", R"({"pattern":"**/*.lint"})", "No files found")
+                .Say("")
+                .Bash("which python", "(no output)\n\nCommand exited with code 1", ToolStatus::kError)
+                .Say("")
+                .Bash("grep -c x a", "grep: a: No such file or directory", ToolStatus::kError)
+                .Say("")
+                .Tool("Glob", R"({"pattern":".gitignore"})", "/tmp/demo/.gitignore")
+                .Say("")
+                .Tool("Glob", R"({"pattern":"**/*"})", "a\nb\nc\nd")
+                .Say("")
+                .Tool("Glob", R"({"pattern":"**/*.lint"})", "No files found")
+                .Take());
+  EXPECT_TRUE(c.controls[1].is_check());
+  EXPECT_TRUE(c.controls[3].is_check());
+  EXPECT_TRUE(c.controls[7].is_check()) << "that it is there";
+  EXPECT_FALSE(c.controls[9].is_check());
+  EXPECT_EQ(c.controls[11].repeats, 1u);
+}
+
+TEST(Control, ToolsOfItsOwnTheEnvironmentAndLeaveAreAsked) {
+  Checked c(SessionMaker("Go.")
+                .Say("")
+                .Tool("get_reservation", R"({"id":"A"})", R"({"id":"A","to":"SEA"})")
+                .Say("")
+                .Bash("echo $PROFILE", "base")
+                .Say("")
+                .Tool("ExitPlanMode", R"({"plan":"write it"})", "User has approved your plan.")
+                .Say("")
+                .Bash("echo hello", "hello")
+                .Say("")
+                .Bash("sleep 2", "")
+                .Take());
+  for (size_t i : {1u, 3u, 5u, 9u}) EXPECT_TRUE(c.controls[i].is_check()) << i;
+  EXPECT_FALSE(c.controls[7].is_check());
 }
 
 TEST(Control, AnEqualCheckBeforeItWithNothingWrittenBetweenSaysAll) {

@@ -55,6 +55,7 @@ struct Information::Index {
   std::unordered_map<uint64_t, std::vector<Place>> lines;  // of outputs, where a small output has them
   std::vector<std::vector<uint64_t>> small_lines;          // by step: of a small output
   std::vector<bool> speechless;                            // by step: what its agent said was not told
+  std::vector<bool> followed;                              // by step: its agent says something after it
   std::vector<size_t> last_cut, last_hidden;  // by step: last step of its context that is not whole; + 1
 
   // What sub-agents reported, by their last step: the spawn's result is their last word.
@@ -151,6 +152,7 @@ class Builder {
     }
     Lines(x);
     std::vector<Place> places = PlacesSaid(x->timeline);
+    Followed(x, places);
     std::vector<size_t> order(n);
     for (size_t i = 0; i < n; ++i) order[i] = i;
     std::ranges::sort(order, {}, [&](size_t i) { return std::pair(places[i], i); });
@@ -192,6 +194,17 @@ class Builder {
     for (const Moment& moment : x->timeline) {
       const auto& [count, spoke] = calls[moment.session];
       x->speechless.push_back(count > 1 && !spoke);
+    }
+  }
+
+  template <class Index>
+  static void Followed(Index* x, const std::vector<Place>& places) {
+    x->followed.resize(x->timeline.size());
+    std::unordered_map<const Session*, Place> last;
+    for (size_t i = x->timeline.size(); i-- > 0;) {
+      Place& latest = last[x->timeline[i].session];
+      x->followed[i] = latest > AnsweredAt(i) || x->timeline[i].depth > 0;
+      latest = std::max(latest, places[i]);
     }
   }
 
@@ -449,15 +462,41 @@ std::string Information::MissingFrom(size_t step, const std::vector<bool>& kept,
   return {};
 }
 
+namespace {
+
+// "[image 0123456789abcdef]": stands for what is no text.
+bool HoldsMore(std::string_view output) {
+  constexpr size_t kDigits = 16;
+  for (size_t end = output.find(']'); end != std::string_view::npos; end = output.find(']', end + 1)) {
+    if (end <= kDigits || output[end - kDigits - 1] != ' ') continue;
+    if (output.substr(end - kDigits, kDigits).find_first_not_of("0123456789abcdef") != std::string_view::npos)
+      continue;
+    size_t open = output.rfind('[', end);
+    if (open != std::string_view::npos && end - open < 64 && !output.substr(open, end - open).contains('\n'))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool Information::Known(size_t step, std::string* why) const {
   const ToolResult& result = index_->timeline[step].step->result;
   if (result.unchanged) return true;
+  if (HoldsMore(result.output)) {
+    *why = "its output is not all text";
+    return false;
+  }
   if (result.output_bytes > std::ssize(result.output)) {
     *why = "its output was not kept whole";
     return false;
   }
   if (index_->speechless[step]) {
     *why = "what the agent said was not recorded";
+    return false;
+  }
+  if (!index_->followed[step]) {
+    *why = "the log ends before its agent says anything more";
     return false;
   }
   if (index_->last_cut[step] > step) {

@@ -48,8 +48,9 @@ class Information {
 
   // For the set of kept places, step left out. Safe to call from several threads.
   Need NeedOf(size_t step, const std::vector<bool>& kept) const;
-  // false: its output, or something that is said after it, was not kept whole, or reasoning after it is
-  // hidden; why says which. Then only kStrong and kWeak mean something.
+  // false: its output, or something that is said after it, was not kept whole or is no text, reasoning after
+  // it is hidden, or the log ends before its agent says anything more; why says which. Then only kStrong and
+  // kWeak mean something.
   bool Known(size_t step, std::string* why) const;
   // What is taken from this step, and from nothing else that is kept, and which another output of it would
   // not tell any more; "" when it tells all. For executions that came out otherwise than recorded.

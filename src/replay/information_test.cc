@@ -47,6 +47,35 @@ TEST(Information, WhatTheAgentSaidBeforeNeedsNoStep) {
   EXPECT_EQ(seen.Of(1).use, Use::kNone);
 }
 
+TEST(Information, ALogThatEndsThereAndWhatIsNoTextAreNotKnown) {
+  Seen seen(SessionMaker("Go.")
+                .Say("")
+                .Read("a", "plain")
+                .Say("")
+                .Tool("web_fetch", R"({"url":"u"})", "[document 0123456789abcdef]")
+                .Say("So be it.")
+                .Say("")
+                .Read("c", "the last words")
+                .Take());
+  std::string why;
+  EXPECT_TRUE(seen.channels.information().Known(1, &why));
+  EXPECT_FALSE(seen.channels.information().Known(3, &why));
+  EXPECT_FALSE(seen.channels.information().Known(6, &why));
+}
+
+TEST(Information, AFileThatIsNotWhereTheTaskSaysIsAnAnswer) {
+  Seen seen(SessionMaker("Follow plans/release.md.")
+                .Say("")
+                .Tool("read", R"({"path":"plans/release.md"})", "ENOENT", ToolStatus::kError)
+                .Say("")
+                .Tool("read", R"({"path":"other.md"})", "ENOENT", ToolStatus::kError)
+                .Say("It cannot be done.")
+                .Take());
+  std::vector<bool> kept(seen.timeline.size(), true);
+  EXPECT_TRUE(seen.channels.Against(1, kept));
+  EXPECT_FALSE(seen.channels.Against(3, kept));
+}
+
 TEST(Information, AnEarlierReadIsAnotherSource) {
   Seen seen(SessionMaker("Go.")
                 .Say("")

@@ -149,16 +149,7 @@ class Compiler {
     SceneMoney scene_money{priced, money.attribution(), book_};
     Scene scene{session, meanings, &scene_money};
     Findings findings, observations;
-    for (const Detector* detector : Detectors()) {
-      for (Finding& finding : detector->find(scene)) {
-        // What an earlier session wasted and this one copied is that session's waste.
-        std::erase_if(finding.steps, [&](size_t i) {
-          return session.steps[i].inherited || (!detector->observes && verdicts_.Needed(IdOf(prefix, i)));
-        });
-        if (finding.steps.empty()) continue;
-        (detector->observes ? observations : findings).emplace_back(detector, std::move(finding));
-      }
-    }
+    FindAll(scene, prefix, &findings, &observations);
     AddReplayed(session, meanings, prefix, &findings);
     std::vector<Failure> failures = FindFailures(scene);
     std::erase_if(failures, [&](const Failure& failure) { return session.steps[failure.step].inherited; });
@@ -197,6 +188,22 @@ class Compiler {
   }
 
  private:
+  // What detectors say, but for what an earlier session wasted and this one copied (that is its waste), and
+  // what replay proved needed.
+  void FindAll(const Scene& scene, const std::string& prefix, Findings* findings,
+               Findings* observations) const {
+    for (const Detector* detector : Detectors()) {
+      for (Finding& finding : detector->find(scene)) {
+        std::erase_if(finding.steps, [&](size_t i) {
+          bool needed = !detector->observes && verdicts_.Needed(IdOf(prefix, i));
+          return scene.session.steps[i].inherited || needed;
+        });
+        if (!finding.steps.empty())
+          (detector->observes ? observations : findings)->emplace_back(detector, std::move(finding));
+      }
+    }
+  }
+
   // Proven waste that no detector suspected.
   void AddReplayed(const Session& session, std::span<const ToolMeaning> meanings, const std::string& prefix,
                    Findings* findings) const {

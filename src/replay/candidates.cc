@@ -187,7 +187,7 @@ std::vector<Effect> Candidates::EachWithout(const std::vector<std::set<size_t>>&
   return effects;
 }
 
-void Candidates::Try(std::set<size_t> chunk, Split* split) {
+void Candidates::Try(const std::set<size_t>& chunk, Split* split) {
   std::set<size_t> together = split->dropped;
   together.insert(chunk.begin(), chunk.end());
   ++tried_;
@@ -202,8 +202,8 @@ void Candidates::Try(std::set<size_t> chunk, Split* split) {
   // Later steps first: of two equal sources the earlier stays.
   auto middle = std::next(chunk.begin(), static_cast<ptrdiff_t>(chunk.size() / 2));
   std::set<size_t> early(chunk.begin(), middle), late(middle, chunk.end());
-  Try(std::move(late), split);
-  Try(std::move(early), split);
+  Try(late, split);
+  Try(early, split);
 }
 
 Candidates::Split Candidates::MostWithout(const std::set<size_t>& all) {

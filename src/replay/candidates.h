@@ -57,7 +57,7 @@ class Candidates {
   std::optional<Effect> Broken(const Trial& trial, const std::vector<bool>& kept) const;
   std::optional<Effect> Unseen(const std::set<size_t>& dropped) const;
   std::vector<std::string> FilesThatDiffer(const Tree& tree) const;
-  void Try(std::set<size_t> chunk, Split* split);
+  void Try(const std::set<size_t>& chunk, Split* split);
 
   std::span<const Moment> timeline_;
   const Channels& channels_;

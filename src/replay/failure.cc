@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <optional>
 
 namespace clawtrace::replay {
 namespace {
@@ -27,8 +27,8 @@ std::map<std::string, size_t> LastWriters(const Execution& execution, const Tree
 }
 
 // Of a file that is there at the end: the last step that changed its content, not only its rights.
-void KeepContentWriters(std::span<const Moment> timeline, const Channels& channels,
-                        std::map<std::string, size_t>* last, const Execution& execution) {
+void KeepContentWriters(const Channels& channels, const Execution& execution,
+                        std::map<std::string, size_t>* last) {
   for (auto& [path, writer] : *last) {
     while (channels.meanings()[writer].shell.program() == "chmod") {
       size_t before = writer;
@@ -42,7 +42,35 @@ void KeepContentWriters(std::span<const Moment> timeline, const Channels& channe
       writer = before;
     }
   }
-  (void)timeline;
+}
+
+// Did a later use of the same tool on the same thing go well?
+bool IsRepaired(std::span<const Moment> timeline, const Channels& channels, size_t step) {
+  const tools::ToolMeaning& meaning = channels.meanings()[step];
+  for (size_t later = step + 1; later < timeline.size(); ++later) {
+    const tools::ToolMeaning& other = channels.meanings()[later];
+    bool same = timeline[later].step->tool.name == timeline[step].step->tool.name &&
+                other.tool_class == meaning.tool_class && other.target == meaning.target;
+    if (same && !channels.Failed(later)) return true;
+  }
+  return false;
+}
+
+// The first step that did harm; nullopt: none alone. Fills the lists of steps.
+std::optional<size_t> LookForHarm(std::span<const Moment> timeline, const Channels& channels,
+                                  Candidates* candidates, FailureExplanation* why) {
+  std::optional<size_t> first;
+  const Execution& execution = candidates->baseline().execution;
+  for (size_t i = 0; i < timeline.size(); ++i) {
+    if (timeline[i].step->kind == StepKind::kLlmCall || !channels.IsCandidate(i)) continue;
+    bool wrote = !execution.runs[i].changed.empty();
+    if (wrote && candidates->VerdictWithout({i}) == OracleStatus::kPass) {
+      why->passes_without.push_back(timeline[i].id);
+      first = first.value_or(i);
+    }
+    if (channels.Failed(i) && !IsRepaired(timeline, channels, i)) why->ignored.push_back(timeline[i].id);
+  }
+  return first;
 }
 
 }  // namespace
@@ -51,36 +79,17 @@ FailureExplanation ExplainFailedSession(std::span<const Moment> timeline, const 
                                         Candidates* candidates) {
   FailureExplanation why;
   const Execution& execution = candidates->baseline().execution;
-  std::set<std::string> made_good;
-  for (size_t i = 0; i < timeline.size(); ++i) {
-    if (timeline[i].step->kind == StepKind::kLlmCall || !channels.IsCandidate(i)) continue;
-    bool wrote = !execution.runs[i].changed.empty();
-    if (wrote && candidates->VerdictWithout({i}) == OracleStatus::kPass)
-      why.passes_without.push_back(timeline[i].id);
-    if (!channels.Failed(i)) continue;
-    bool repaired = false;
-    for (size_t later = i + 1; later < timeline.size() && !repaired; ++later)
-      repaired = timeline[later].step->tool.name == timeline[i].step->tool.name &&
-                 channels.meanings()[later].tool_class == channels.meanings()[i].tool_class &&
-                 !channels.Failed(later) &&
-                 channels.meanings()[later].target == channels.meanings()[i].target;
-    if (!repaired) why.ignored.push_back(timeline[i].id);
-  }
+  std::optional<size_t> first = LookForHarm(timeline, channels, candidates, &why);
   std::map<std::string, size_t> last = LastWriters(execution, candidates->start_tree());
-  KeepContentWriters(timeline, channels, &last, execution);
-  std::optional<size_t> first;
-  for (const auto& [path, writer] : last) first = std::min(first.value_or(writer), writer);
-  if (!why.passes_without.empty()) {
-    for (size_t i = 0; i < timeline.size(); ++i) {
-      if (timeline[i].id == why.passes_without.front()) first = i;
-    }
-    why.reason = fmt::format("without step {} the oracle passes", why.passes_without.front());
-  } else if (first) {
-    why.reason =
-        "no set of the recorded steps that was tried passes; this is the earliest step whose writing "
-        "still stands at the end";
+  KeepContentWriters(channels, execution, &last);
+  if (first) {
+    why.reason = fmt::format("without step {} the oracle passes", timeline[*first].id);
   } else {
-    why.reason = "nothing in the workspace was changed";
+    for (const auto& [path, writer] : last) first = std::min(first.value_or(writer), writer);
+    why.reason = first
+                     ? "no set of the recorded steps that was tried passes; this is the earliest step whose "
+                       "writing still stands at the end"
+                     : "nothing in the workspace was changed";
   }
   if (!first) return why;
   why.step = timeline[*first].id, why.call_id = timeline[*first].step->call_id;

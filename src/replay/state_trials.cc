@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <tuple>
+
 #include "base/file.h"
 #include "base/hash.h"
 #include "model/pack_archive.h"
@@ -192,7 +194,7 @@ void StateTrials::Remember(const std::string& key, const Trial& trial) const {
   KeptTrial kept = ToKeep(key, trial);
   PackWriter(&bytes).Put(kept);
   // A cache that cannot be written costs time, nothing else.
-  (void)WriteFileAtomically(site_.cache + "/" + key, bytes);
+  std::ignore = WriteFileAtomically(site_.cache + "/" + key, bytes);
 }
 
 Result<Judgement> StateTrials::Judge(const std::string& workspace) const {

@@ -48,29 +48,47 @@ int64_t Turns::CallsIn(const std::vector<bool>& kept) const {
   return calls;
 }
 
+namespace {
+
+// Does a kept tool use hang on this call?
+bool Asks(std::span<const Moment> timeline, const Turns& turns, size_t call, const std::vector<bool>& kept) {
+  for (size_t t = call + 1; t < timeline.size(); ++t) {
+    if (turns.CallOf(t) == call && kept[t]) return true;
+  }
+  return false;
+}
+
+// May the tool use be asked for together with these?
+bool Joins(const PackedTurns& with, size_t step, const std::set<size_t>& turn,
+           const std::vector<bool>& kept) {
+  if (turn.empty()) return false;
+  auto takes = [&](const Flow& flow) { return turn.contains(flow.from); };
+  if (std::ranges::any_of(with.information.SourcesOf(step, kept), takes)) return false;
+  return std::ranges::none_of(with.demands[step], [&](size_t before) { return turn.contains(before); });
+}
+
+}  // namespace
+
 int64_t FewestCalls(std::span<const Moment> timeline, const PackedTurns& with,
                     const std::vector<bool>& kept) {
   int64_t calls = 0;
-  std::set<size_t> turn;  // the root's tool uses that share the current call
-  bool closed = true;     // nothing more may join it
+  std::set<size_t> turn;  // the root's tool uses that share the current call; empty: nothing may join it
   for (size_t i = 0; i < timeline.size(); ++i) {
-    if (!kept[i]) continue;
     const Step& step = *timeline[i].step;
+    bool root = timeline[i].depth == 0;
+    if (!kept[i] || (step.kind != StepKind::kLlmCall && !root)) continue;
     if (step.kind == StepKind::kLlmCall) {
       // A call that asks for nothing stands for itself; so do all calls of sub-agents.
-      bool asks = false;
-      for (size_t t = i + 1; t < timeline.size() && !asks; ++t) asks = with.turns.CallOf(t) == i && kept[t];
-      if (!asks || timeline[i].depth > 0) ++calls, closed = closed || timeline[i].depth == 0;
+      if (root && Asks(timeline, with.turns, i, kept)) continue;
+      ++calls;
+      if (root) turn.clear();
       continue;
     }
-    if (timeline[i].depth > 0) continue;
-    bool joins = !closed && !turn.empty();
-    for (const Flow& flow : with.information.SourcesOf(i, kept)) joins = joins && !turn.contains(flow.from);
-    for (size_t before : with.demands[i]) joins = joins && !turn.contains(before);
-    if (!joins) ++calls, turn.clear();
+    if (!Joins(with, i, turn, kept)) ++calls, turn.clear();
     turn.insert(i);
     bool turns_on = with.controls[i].is_check() && !with.controls[i].repeats;
-    closed = turns_on || step.result.status == ToolStatus::kError || step.kind == StepKind::kSubagentSpawn;
+    bool ends = turns_on || step.result.status == ToolStatus::kError || step.kind == StepKind::kSubagentSpawn;
+    if (ends) turn.clear();
   }
   return calls;
 }

@@ -276,8 +276,11 @@ const Command kGrade = {
     .name = "grade",
     .summary = "judge what a session left, by an oracle or by reports of others",
     .usage =
-        "grade SESSION --oracle CMD|DIR --workspace SPEC [--tests PATH] [--repeat K] | grade --import "
-        "FILE...",
+        "grade SESSION --oracle CMD|DIR --workspace SPEC [--tests PATH] [--repeat K] [--timeout S] "
+        "[--unsandboxed]\n"
+        "       clawtrace grade --import FILE... [--session SESSION] [--format NAME]\n"
+        "                       [--judge NAME] [--json] [--store FILE] [--redact FILE] [--no-redaction] "
+        "[--prices FILE]",
     .details =
         "Runs a command in a sandboxed copy of the workspace and stores what it says as the session's "
         "outcome, if "

@@ -205,8 +205,12 @@ TEST_P(Battery, WrongTypesAreTaken) {
           fmt::format("{}{},\"rest\":{}", whole.substr(0, at + 1), other, whole.substr(at + 1));
       Answer answer = GetParam()->decode({.status = 200, .body = changed});
       errors += !answer.has_value();
-      if (answer && answer->usage) EXPECT_TRUE(IsPlausible(*answer->usage)) << changed;
-      if (!answer) EXPECT_LE(answer.error().message.size(), kMostErrorText);
+      if (answer && answer->usage) {
+        EXPECT_TRUE(IsPlausible(*answer->usage)) << changed;
+      }
+      if (!answer) {
+        EXPECT_LE(answer.error().message.size(), kMostErrorText);
+      }
     }
   }
   EXPECT_GT(errors, 0U);

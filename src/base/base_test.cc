@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "base/value.h"
 
@@ -109,6 +110,7 @@ TEST(ValueTest, ErrorsNameThePlace) {
   EXPECT_THAT(duplicate.error().message, testing::StartsWith("card.yaml:2:1"));
   EXPECT_FALSE(ParseYaml("a: [1", "x"));
   EXPECT_FALSE(ParseYaml("&x [*x]", "x"));
+  EXPECT_EQ(ParseYaml("a: &x 1\nb: *x\n", "x").error().code, ErrorCode::kUnsupported);
 }
 
 TEST(TextTest, Times) {
@@ -130,7 +132,8 @@ TEST(TextTest, Utf8) {
 }
 
 TEST(FileTest, AtomicWriteAndLimit) {
-  std::string path = testing::TempDir() + "/ct_file_test";
+  test::TempFolder folder;
+  std::string path = folder / "file";
   ASSERT_TRUE(WriteFileAtomically(path, "hello"));
   EXPECT_EQ(*ReadFile(path), "hello");
   EXPECT_EQ(ReadFile(path, 3).error().code, ErrorCode::kLimit);

@@ -1,8 +1,10 @@
 #pragma once
 // A client for HTTP/1.1 and HTTP/2, plain and TLS. Wraps libcurl.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,12 @@ struct HttpCall {
   std::vector<std::pair<std::string, std::string>> headers;  // content length is added
   std::string body;
   int64_t timeout_ms = 30'000;            // for all of it
+  int64_t connect_timeout_ms = 0;         // until there is a connection; 0: timeout_ms alone
+  int64_t idle_timeout_ms = 0;            // without a byte either way, looked at every second; 0: none
   size_t most_reply = size_t{256} << 20;  // bytes of the body
+  // When set, is given each piece of the body as it comes, with status and content type; the reply's body
+  // stays empty.
+  std::function<void(int status, std::string_view type, std::string_view bytes)> on_body = {};
 };
 
 struct HttpReply {

@@ -19,22 +19,29 @@ struct DocumentDeleter {
   void operator()(fy_document* document) const { fy_document_destroy(document); }
 };
 
+void SetScalar(fy_node* node, Value* value) {
+  size_t length = 0;
+  const char* text = fy_node_get_scalar(node, &length);
+  value->scalar.assign(text ? text : "", text ? length : 0);
+  fy_node_style style = fy_node_get_style(node);
+  value->quoted = style != FYNS_PLAIN && style != FYNS_ANY;
+  bool null = !value->quoted && (value->scalar.empty() || value->scalar == "null" || value->scalar == "~");
+  value->kind = null ? Value::Kind::kNull : Value::Kind::kScalar;
+}
+
 Result<Value> Convert(fy_node* node, std::string_view name, int depth) {
   Value value;
   if (!node) return value;
+  // A few lines of aliases within anchors stand for more nodes than any memory holds.
+  if (fy_node_is_alias(node))
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{}: an alias (*name) is not read; repeat what it names", name));
   if (depth > kMaxDepth)
     return Fail(ErrorCode::kLimit, fmt::format("{}: nested deeper than {} levels", name, kMaxDepth));
   switch (fy_node_get_type(node)) {
-    case FYNT_SCALAR: {
-      size_t length = 0;
-      const char* text = fy_node_get_scalar(node, &length);
-      value.scalar.assign(text ? text : "", text ? length : 0);
-      fy_node_style style = fy_node_get_style(node);
-      value.quoted = style != FYNS_PLAIN && style != FYNS_ANY;
-      bool null = !value.quoted && (value.scalar.empty() || value.scalar == "null" || value.scalar == "~");
-      value.kind = null ? Value::Kind::kNull : Value::Kind::kScalar;
+    case FYNT_SCALAR:
+      SetScalar(node, &value);
       return value;
-    }
     case FYNT_SEQUENCE: {
       value.kind = Value::Kind::kList;
       void* at = nullptr;
@@ -96,7 +103,7 @@ Result<Value> ParseYaml(std::string_view text, std::string_view name) {
   std::unique_ptr<fy_diag, DiagDeleter> diag(fy_diag_create(&diag_config));
   fy_diag_set_collect_errors(diag.get(), true);
   fy_parse_cfg config{};
-  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_RESOLVE_DOCUMENT);
+  config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG);
   config.diag = diag.get();
   std::unique_ptr<fy_document, DocumentDeleter> document(
       fy_document_build_from_string(&config, text.data(), text.size()));

@@ -35,7 +35,7 @@ struct Value::Member {
   Value value;
 };
 
-// One document. Rejects duplicate keys, aliases' cycles, custom tags; the message carries name:line:column.
+// One document. Rejects duplicate keys, aliases, custom tags; the message carries name:line:column.
 Result<Value> ParseYaml(std::string_view text, std::string_view name);
 
 }  // namespace clawtrace

@@ -10,12 +10,13 @@
 #include <map>
 
 #include "base/json.h"
+#include "base/key_pattern.h"
+#include "base/secrets.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/value.h"
 #include "capture/otlp_record.h"
 #include "capture/redact_keys.h"
-#include "capture/redact_pattern.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -23,52 +24,7 @@ namespace {
 constexpr size_t kMaxRules = 500;
 constexpr size_t kMaxName = 24;
 constexpr int64_t kLeastEntropyLength = 16;
-constexpr size_t kMaxUserInfo = 256;  // of an address
 
-struct Known {
-  std::string_view name, expression;
-  bool keep_start = false;
-};
-constexpr auto kKnown = std::to_array<Known>({
-    {"sk-key", "sk-[A-Za-z0-9_-]{20,}"},
-    {"stripe-key", "sk_live_[A-Za-z0-9]{16,}"},
-    {"stripe-key", "sk_test_[A-Za-z0-9]{16,}"},
-    {"stripe-key", "rk_live_[A-Za-z0-9]{16,}"},
-    {"stripe-key", "whsec_[A-Za-z0-9]{16,}"},
-    {"github-token", "ghp_[A-Za-z0-9]{30,}"},
-    {"github-token", "gho_[A-Za-z0-9]{30,}"},
-    {"github-token", "ghu_[A-Za-z0-9]{30,}"},
-    {"github-token", "ghs_[A-Za-z0-9]{30,}"},
-    {"github-token", "ghr_[A-Za-z0-9]{30,}"},
-    {"github-token", "github_pat_[A-Za-z0-9_]{22,}"},
-    {"gitlab-token", "glpat-[A-Za-z0-9_-]{20,}"},
-    {"aws-key-id", "AKIA[A-Z0-9]{16}"},
-    {"aws-key-id", "ASIA[A-Z0-9]{16}"},
-    {"slack-token", "xoxb-[A-Za-z0-9-]{10,}"},
-    {"slack-token", "xoxp-[A-Za-z0-9-]{10,}"},
-    {"slack-token", "xoxa-[A-Za-z0-9-]{10,}"},
-    {"slack-token", "xoxr-[A-Za-z0-9-]{10,}"},
-    {"slack-token", "xoxs-[A-Za-z0-9-]{10,}"},
-    {"slack-token", "xapp-[A-Za-z0-9-]{10,}"},
-    {"google-key", "AIza[A-Za-z0-9_-]{35}"},
-    {"google-token", "ya29.[A-Za-z0-9_-]{20,}"},
-    {"npm-token", "npm_[A-Za-z0-9]{36}"},
-    {"pypi-token", "pypi-[A-Za-z0-9_-]{50,}"},
-    {"huggingface-token", "hf_[A-Za-z0-9]{30,}"},
-    {"groq-key", "gsk_[A-Za-z0-9]{40,}"},
-    {"xai-key", "xai-[A-Za-z0-9]{40,}"},
-    {"sendgrid-key", "SG.[A-Za-z0-9_-]{16,64}.[A-Za-z0-9_-]{16,}"},
-    {"digitalocean-token", "dop_v1_[a-f0-9]{64}"},
-    {"jwt", "eyJ[A-Za-z0-9_-]{10,4000}.[A-Za-z0-9_-]{10,4000}.[A-Za-z0-9_-]{10,}"},
-    {"bearer", "Bearer [A-Za-z0-9._~+/=-]{20,}", true},
-    {"bearer", "bearer [A-Za-z0-9._~+/=-]{20,}", true},
-    {"authorization", "Authorization: Basic [A-Za-z0-9+/=_-]{4,}", true},
-    {"authorization", "authorization: Basic [A-Za-z0-9+/=_-]{4,}", true},
-    {"authorization", "authorization: basic [A-Za-z0-9+/=_-]{4,}", true},
-    {"api-key", "api-key: [A-Za-z0-9._~+/=-]{12,}", true},
-    {"api-key", "Api-Key: [A-Za-z0-9._~+/=-]{12,}", true},
-    {"api-key", "API-Key: [A-Za-z0-9._~+/=-]{12,}", true},
-});
 constexpr auto kKnownKeys = std::to_array<std::string_view>(
     {"*.authorization", "*.proxy-authorization", "*.x-api-key", "*.api_key", "*.apikey", "*.api-key",
      "*password*", "*.passwd", "*.secret", "*.client_secret", "*.secret_key", "*.access_token",
@@ -76,12 +32,6 @@ constexpr auto kKnownKeys = std::to_array<std::string_view>(
 
 bool IsWord(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
-
-// In JSON inside of JSON the letter of an escape stands before what follows it.
-bool FollowsEscape(std::string_view text, size_t at) {
-  return at > 1 && text[at - 2] == '\\' &&
-         std::string_view("nrtbf").find(text[at - 1]) != std::string_view::npos;
 }
 
 bool IsRandomByte(char c) { return IsWord(c) || c == '+' || c == '/' || c == '=' || c == '-'; }
@@ -114,11 +64,6 @@ size_t PairOf(char first, char second) {
   return static_cast<size_t>(static_cast<unsigned char>(first)) << 8 | static_cast<unsigned char>(second);
 }
 
-struct Match {
-  size_t begin = 0, end = 0;
-  std::string_view name;
-};
-
 }  // namespace
 
 struct Redactor::Impl {
@@ -140,18 +85,16 @@ struct Redactor::Impl {
     std::memcpy(&start, digest.data(), sizeof start);
     return fmt::format("[redacted:{}:{:08x}]", name, __builtin_bswap32(start));
   }
-  bool ByRule(std::string_view text, size_t at, bool cut, Match* found) const;
-  static bool InAddress(std::string_view text, size_t at, Match* found);
-  static bool PrivateKey(std::string_view text, size_t at, bool cut, size_t* next_end, Match* found);
+  bool ByRule(std::string_view text, size_t at, bool cut, SecretPlace* found) const;
   bool Replace(std::string* text, bool cut) const;
   bool Random(std::string* text) const;
 };
 
-bool Redactor::Impl::ByRule(std::string_view text, size_t at, bool cut, Match* found) const {
+bool Redactor::Impl::ByRule(std::string_view text, size_t at, bool cut, SecretPlace* found) const {
   auto starting = by_pair.find(PairOf(text[at], text[at + 1]));
   if (starting == by_pair.end()) return false;
-  bool free = at == 0 || FollowsEscape(text, at);
-  if (!free && IsWord(text[at - 1])) return false;
+  if (!MayBeginSecret(text, at)) return false;
+  bool free = at == 0 || IsWord(text[at - 1]);  // behind an escape: its letter is none of the text
   for (size_t index : starting->second) {
     const Rule& rule = rules[index];
     if (!free && rule.pattern.Continues(text[at - 1])) continue;
@@ -164,47 +107,16 @@ bool Redactor::Impl::ByRule(std::string_view text, size_t at, bool cut, Match* f
   return false;
 }
 
-// "scheme://name:password@host"
-bool Redactor::Impl::InAddress(std::string_view text, size_t at, Match* found) {
-  if (!text.substr(at).starts_with("://")) return false;
-  std::string_view rest = text.substr(at + 3, kMaxUserInfo);
-  size_t end = rest.find_first_of("@/?# \t\r\n\"'\\<>[]");
-  size_t colon = rest.find(':');
-  if (end == std::string_view::npos || rest[end] != '@' || colon >= end || colon + 1 == end) return false;
-  *found = {at + 3 + colon + 1, at + 3 + end, "url-password"};
-  return true;
-}
-
-// next_end: where the nearest end of a block was seen, so that many beginnings are not searched anew.
-bool Redactor::Impl::PrivateKey(std::string_view text, size_t at, bool cut, size_t* next_end, Match* found) {
-  constexpr std::string_view kBegin = "-----BEGIN ", kKind = "PRIVATE KEY-----", kEnd = "-----END ";
-  constexpr size_t kMaxKind = 60;
-  if (!text.substr(at).starts_with(kBegin)) return false;
-  size_t kind = text.substr(at, kMaxKind).find(kKind);
-  if (kind == std::string_view::npos) return false;
-  kind += at + kKind.size();
-  if (*next_end < kind) *next_end = text.find(kEnd, kind);
-  size_t end = *next_end;
-  if (end != std::string_view::npos) {
-    size_t end_kind = text.substr(end, kMaxKind).find(kKind);
-    end = end_kind == std::string_view::npos ? end_kind : end + end_kind + kKind.size();
-  }
-  // Without its end all that follows is taken for it, up to the end of the string that it stands in.
-  if (end == std::string_view::npos && !cut) end = text.find_first_of("\"'", kind);
-  *found = {at, std::min(end, text.size()), "private-key"};
-  return true;
-}
-
 bool Redactor::Impl::Replace(std::string* text, bool cut) const {
   std::string out;
   size_t taken = 0, next_end = 0;
   std::string_view all = *text;
   for (size_t at = 0; at + 1 < all.size(); ++at) {
     if (!pairs.test(PairOf(all[at], all[at + 1]))) continue;
-    Match match;
+    SecretPlace match;
     bool found = ByRule(all, at, cut, &match);
-    if (!found && all[at] == ':') found = InAddress(all, at, &match);
-    if (!found && all[at] == '-') found = PrivateKey(all, at, cut, &next_end, &match);
+    if (!found && all[at] == ':') found = PasswordInAddress(all, at, &match);
+    if (!found && all[at] == '-') found = PrivateKeyAt(all, at, cut, &next_end, &match);
     if (!found) continue;
     out.append(all.substr(taken, match.begin - taken));
     out += Replacement(match.name, all.substr(match.begin, match.end - match.begin));
@@ -249,7 +161,7 @@ Redactor::~Redactor() = default;
 
 RedactionRules DefaultRedactionRules() {
   RedactionRules rules;
-  for (const Known& known : kKnown)
+  for (const SecretFormat& known : KnownSecretFormats())
     rules.patterns.push_back({std::string(known.name), std::string(known.expression), known.keep_start});
   for (std::string_view key : kKnownKeys) rules.keys.emplace_back(key);
   return rules;

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 #include "capture/database_log.h"
 #include "capture/gather.h"
 #include "capture/unzip.h"
@@ -24,17 +25,8 @@ using testing::HasSubstr;
 
 class SqliteReaderTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              ("sqlite_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    path_ = folder_ / "a.db";
-  }
-  void TearDown() override {
-    sqlite3_close(writer_);
-    fs::remove_all(folder_);
-  }
+  void SetUp() override { path_ = folder_ / "a.db"; }
+  void TearDown() override { sqlite3_close(writer_); }
   void Write(const std::string& sql) {
     if (!writer_) ASSERT_EQ(sqlite3_open(path_.c_str(), &writer_), SQLITE_OK);
     char* error = nullptr;
@@ -62,7 +54,8 @@ class SqliteReaderTest : public testing::Test {
     return all;
   }
 
-  fs::path folder_, path_;
+  test::TempFolder folder_;
+  fs::path path_;
   sqlite3* writer_ = nullptr;
 };
 
@@ -101,9 +94,9 @@ TEST_F(SqliteReaderTest, ReadsBesideARunningWriter) {
       "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(x); INSERT INTO t VALUES "
       "('a'),('b')");
   Write("BEGIN IMMEDIATE; INSERT INTO t VALUES ('open')");
-  auto before = Everything(folder_);
+  auto before = Everything(folder_.path());
   EXPECT_THAT(Texts(path_), ElementsAre("a", "b"));
-  EXPECT_EQ(Everything(folder_), before);
+  EXPECT_EQ(Everything(folder_.path()), before);
   Write("COMMIT");
   auto reader = SqliteReader::Open(path_);
   ASSERT_TRUE(reader);
@@ -224,7 +217,7 @@ TEST_F(SqliteReaderTest, DamageIsAnError) {
   std::ofstream(path_, std::ios::binary) << "SQLite format 3" << '\0' << "nothing";
   EXPECT_FALSE(SqliteReader::Open(path_));
   EXPECT_FALSE(SqliteReader::Open(folder_ / "none.db"));
-  EXPECT_FALSE(SqliteReader::Open(folder_));
+  EXPECT_FALSE(SqliteReader::Open(folder_.path()));
 }
 
 struct Sink : FactSink {
@@ -251,7 +244,7 @@ TEST_F(SqliteReaderTest, AChangedFileIsReadAgain) {
 
 TEST_F(SqliteReaderTest, PlanNamesWhatCannotBeUsed) {
   Write("PRAGMA journal_mode=WAL; CREATE TABLE t(x); INSERT INTO t VALUES ('a')");
-  Plan plan = PlanInputs({folder_.string()});
+  Plan plan = PlanInputs({folder_.path().string()});
   EXPECT_TRUE(plan.units.empty());
   EXPECT_EQ(plan.unrecognised_files, 1) << "the database; what lies beside it is part of it";
   plan = PlanInputs({path_.string(), path_.string() + "-wal"});

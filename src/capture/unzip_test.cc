@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "base/temp_folder_test_util.h"
 #include "capture/gather.h"
 #include "capture/log_bytes.h"
 
@@ -137,8 +137,6 @@ TEST(UnzipTest, StopsWhenThereIsEnough) {
 
 class CompressedLogTest : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
   std::string Write(const std::string& name, std::string_view bytes) {
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
     return folder_ / name;
@@ -152,7 +150,7 @@ class CompressedLogTest : public testing::Test {
            R"("content":[{"type":"text","text":"hello"}],"usage":{"input_tokens":5,"output_tokens":2}}})"
            "\n";
   }
-  fs::path folder_ = fs::path(testing::TempDir()) / ("ct_compressed_logs_" + std::to_string(::getpid()));
+  test::TempFolder folder_;
 };
 
 TEST_F(CompressedLogTest, IsReadLikeThePlainOne) {

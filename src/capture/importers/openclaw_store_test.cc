@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
+#include "base/temp_folder_test_util.h"
 #include "capture/gather.h"
 #include "capture/importers/recording_test_util.h"
 #include "model/session.h"
@@ -131,11 +131,10 @@ TEST(OpenClawStoreTest, EverySessionOnceWhereverItLies) {
 }
 
 TEST(OpenClawStoreTest, ArchiveThatIsNotThereIsCounted) {
-  test::fs::path copy =
-      test::fs::path(testing::TempDir()) / ("ct_openclaw_alone_" + std::to_string(getpid()) + ".sqlite");
-  test::fs::copy_file(test::Golden(kShapes.string()), copy, test::fs::copy_options::overwrite_existing);
+  clawtrace::test::TempFolder folder;
+  test::fs::path copy = folder / "openclaw-agent.sqlite";
+  test::fs::copy_file(test::Golden(kShapes.string()), copy);
   Collected read = ReadDatabase(copy);
-  test::fs::remove(copy);
   EXPECT_THAT(read.skips, ElementsAre("missing-archive"));
   EXPECT_EQ(read.Find(FactKind::kSession, "cold-1"), nullptr);
   EXPECT_NE(read.Find(FactKind::kSession, "cold-2"), nullptr);
@@ -151,8 +150,6 @@ TEST(OpenClawStoreTest, FolderOfAnAgentIsOneUnit) {
 // Databases of several agents in one folder, written for one test.
 class OpenClawAgentsTest : public testing::Test {
  protected:
-  void TearDown() override { test::fs::remove_all(root_); }
-
   void Run(const std::string& path, const std::string& sql) {
     test::fs::create_directories((root_ / path).parent_path());
     sqlite3* db = nullptr;
@@ -207,8 +204,7 @@ class OpenClawAgentsTest : public testing::Test {
     return ReadUnits(units, plan, {}).sessions;
   }
 
-  test::fs::path root_ =
-      test::fs::path(testing::TempDir()) / ("ct_openclaw_agents_" + std::to_string(getpid()));
+  clawtrace::test::TempFolder root_;
 };
 
 TEST_F(OpenClawAgentsTest, ASubAgentInAnotherAgentsStoreIsFound) {

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
+#include "base/temp_folder_test_util.h"
 #include "capture/gather.h"
 #include "capture/importers/recording_test_util.h"
 #include "model/inherit.h"
@@ -64,12 +64,9 @@ void Fork(const std::string& path, const std::string& from, const std::string& t
 }
 
 TEST(OpencodeTest, ForksCountOnce) {
-  test::fs::path folder =
-      test::fs::path(testing::TempDir()) / ("ct_opencode_forks_" + std::to_string(getpid()));
-  test::fs::create_directories(folder);
+  clawtrace::test::TempFolder folder;
   test::fs::path path = folder / "opencode.db";
-  test::fs::copy_file(test::Golden("opencode/database/opencode.db"), path,
-                      test::fs::copy_options::overwrite_existing);
+  test::fs::copy_file(test::Golden("opencode/database/opencode.db"), path);
   test::fs::permissions(path, test::fs::perms::owner_all);
   constexpr int64_t kLater = 1'900'000'000'000;
   std::string original = SessionsOf(path).at(0).id;
@@ -88,7 +85,6 @@ TEST(OpencodeTest, ForksCountOnce) {
         std::ranges::any_of(sessions[i].steps, [](const Step& s) { return !s.children.empty(); });
     EXPECT_EQ(has_child, origin) << "what a copied call spawned is the origin's";
   }
-  test::fs::remove_all(folder);
 }
 
 TEST(OpencodeTest, DatabaseAndExportsGiveTheTruth) {
@@ -118,21 +114,17 @@ TEST(OpencodeTest, DatabaseAndExportsGiveTheTruth) {
 
 // The same session in the database, an export and the older tree is one session.
 TEST(OpencodeTest, StoresOfOneSessionAreOne) {
-  test::fs::path folder =
-      test::fs::path(testing::TempDir()) / ("ct_opencode_all_" + std::to_string(getpid()));
-  test::fs::remove_all(folder);
-  test::fs::create_directories(folder);
-  test::fs::copy(test::Golden("opencode/older"), folder, test::fs::copy_options::recursive);
+  clawtrace::test::TempFolder folder;
+  test::fs::copy(test::Golden("opencode/older"), folder.path(), test::fs::copy_options::recursive);
   test::fs::copy_file(test::Golden("opencode/database/opencode.db"), folder / "opencode.db");
   for (auto& file : test::FilesBelow(test::Golden("opencode/export")))
     test::fs::copy_file(file, folder / file.filename());
-  auto sessions = SessionsOf(folder);
+  auto sessions = SessionsOf(folder.path());
   ASSERT_EQ(sessions.size(), 1u);
   Sum sum = SumOf(sessions[0]);
   EXPECT_EQ(sum.calls, 12);
   EXPECT_EQ(sum.usage.output, 1255);
   EXPECT_EQ(sum.tools.size(), 13u);
-  test::fs::remove_all(folder);
 }
 
 TEST(OpencodeTest, SessionsAreOrderedApart) {

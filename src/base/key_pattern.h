@@ -1,6 +1,6 @@
 #pragma once
-// Expressions of redaction rules, compiled. Matching never goes back: each class takes what it can, which
-// keeps the time linear.
+// Expressions that tell keys, compiled (docs/redaction.md). Matching never goes back: each class takes what
+// it can, which keeps the time linear.
 #include <array>
 #include <bitset>
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace clawtrace::capture {
+namespace clawtrace {
 
 using ByteSet = std::bitset<256>;
 
@@ -42,4 +42,4 @@ class KeyPattern {
   std::vector<Part> parts_;
 };
 
-}  // namespace clawtrace::capture
+}  // namespace clawtrace

@@ -1,9 +1,9 @@
-#include "capture/redact_pattern.h"
+#include "base/key_pattern.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace clawtrace::capture {
+namespace clawtrace {
 namespace {
 
 // A class that others follow takes no more unless it says so: bounds the work for one start.
@@ -120,4 +120,4 @@ size_t KeyPattern::Match(std::string_view text, bool cut) const {
   return at;
 }
 
-}  // namespace clawtrace::capture
+}  // namespace clawtrace

@@ -83,6 +83,9 @@ struct MinimalTrace {
   int64_t llm_calls_as_recorded = 0;  // LLM calls that are left when nothing is moved
   std::optional<Usd> cost_usd;        // the session's floor: re-costed with nothing moved
   std::optional<Usd> saved_usd;
+  // Re-costed also without what replay could not decide, never executed: if none of that was needed, the
+  // floor.
+  std::optional<Usd> cost_without_undecided_usd;
   bool outcome_checked = false;  // it was executed as a whole, and the oracle passed
   bool operator==(const MinimalTrace&) const = default;
 };
@@ -166,7 +169,9 @@ template <class A>
 void Describe(A& a, MinimalTrace& m) {
   a.StepField("kept", m.kept), a.StepField("dropped", m.dropped), a.Field("llm_calls", m.llm_calls);
   a.Field("llm_calls_as_recorded", m.llm_calls_as_recorded), a.Field("cost_usd", m.cost_usd);
-  a.Field("saved_usd", m.saved_usd), a.Field("outcome_checked", m.outcome_checked);
+  a.Field("saved_usd", m.saved_usd);
+  a.Field("cost_without_undecided_usd", m.cost_without_undecided_usd);
+  a.Field("outcome_checked", m.outcome_checked);
 }
 template <class A>
 void Describe(A& a, FailureExplanation& f) {

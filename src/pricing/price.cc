@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "pricing/model_id.h"
 #include "pricing/pricing.h"
+#include "pricing/stated_rates.h"
 
 namespace clawtrace {
 namespace {
@@ -291,11 +292,40 @@ PricedSession PriceTree(const Session& session, const PriceBook& book, std::stri
   return priced;
 }
 
+// Calls of one price, as far as a client that states costs can tell.
+struct StatedCalls {
+  std::vector<StatedCost> costs;
+  std::vector<CallPrice*> prices;
+};
+using StatedPrices = std::map<std::tuple<std::string_view, std::string_view, std::string_view>, StatedCalls>;
+
+void GatherStated(PricedSession* priced, StatedPrices* out) {
+  for (size_t i = 0; i < priced->prices.size(); ++i) {
+    for (PricedSession& child : priced->children[i]) GatherStated(&child, out);
+    const LlmCall& call = priced->session->steps[i].llm;
+    CallPrice& price = priced->prices[i];
+    if (price.status != CostStatus::kReported || !call.usage || !IsPlausible(*call.usage)) continue;
+    // What a search cost beside the tokens is not known apart, nor what was charged for without being
+    // counted.
+    if (call.web_searches > 0 || call.usage->total() == 0) continue;
+    StatedCalls& group = (*out)[{call.model, call.provider, call.service_tier}];
+    group.costs.push_back({*call.usage, *price.billed}), group.prices.push_back(&price);
+  }
+}
+
 }  // namespace
 
 PricedSession PriceSession(const Session& session, const PriceBook& book) {
   PriceFinder finder(book);
-  return PriceTree(session, book, "", "", &finder);
+  PricedSession priced = PriceTree(session, book, "", "", &finder);
+  StatedPrices stated;
+  GatherStated(&priced, &stated);
+  for (const auto& [model, group] : stated) {
+    if (auto rates = RatesBehind(group.costs)) {
+      for (CallPrice* price : group.prices) price->rates = rates;
+    }
+  }
+  return priced;
 }
 
 }  // namespace clawtrace

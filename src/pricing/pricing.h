@@ -75,8 +75,10 @@ struct CallPrice {
   std::string reason;
   // The call under LlmCall::other_reading: with list_price the bounds of what it may have cost.
   std::optional<Usd> other_price;
-  std::optional<CallRates> rates;  // with them CostAt is list_price; none when the book did not price it
-  const PriceRow* row = nullptr;   // that the rates are from; lives as Find's
+  // With them CostAt is list_price. Of a reported call those behind the session's stated costs
+  // (stated_rates.h): CostAt is what was stated, but for rounding. None when neither is known.
+  std::optional<CallRates> rates;
+  const PriceRow* row = nullptr;  // of the book, that the rates are from; lives as Find's
 };
 
 class PriceFinder;

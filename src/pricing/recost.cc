@@ -52,20 +52,24 @@ class Recoster::Run {
   Run(const Recoster& all, std::span<const size_t> steps) : all_(all), gone_(Steps().size()) {
     for (size_t step : steps) gone_[step] = true;
     RemoveCalls(steps);
-    for (size_t step = first_; step < gone_.size(); ++step) {
-      if (gone_[step]) RemoveContent(step);
+    std::vector<size_t> touched(steps.begin(), steps.end());
+    touched.insert(touched.end(), out_.calls.begin(), out_.calls.end());
+    std::ranges::sort(touched);
+    auto repeated = std::ranges::unique(touched);
+    touched.erase(repeated.begin(), repeated.end());
+    for (size_t step : touched) {
+      if (!gone_[step]) continue;
+      RemoveContent(step);
+      if (Steps()[step].kind == StepKind::kLlmCall) apart_.push_back(CallFrom(step));
+      for (size_t call : all_.answered_in_[step]) apart_.push_back(CallFrom(call));
     }
+    std::ranges::sort(apart_);
     for (auto& [epoch, gaps] : gaps_) SumUp(&gaps);
   }
 
   Savings Take() {
-    auto from = std::ranges::lower_bound(all_.calls_, first_, {}, &Call::step);
-    for (auto call = from; call != all_.calls_.end(); ++call) {
-      if (gone_[call->step])
-        RemoveCall(*call);
-      else
-        KeepCall(*call);
-    }
+    from_ = CallFrom(first_);
+    if (!all_.stretches_.empty()) Visit(1, 0, all_.stretches_.size() / 2);
     return std::move(out_);
   }
 
@@ -81,6 +85,49 @@ class Recoster::Run {
     return std::span(all_.buckets_).subspan(call.first_bucket, call.bucket_count);
   }
   const CallPrice& Price(const Call& call) const { return all_.priced_.prices[call.step]; }
+  // Index of the first call at or after a step.
+  size_t CallFrom(size_t step) const {
+    auto call = std::ranges::lower_bound(all_.calls_, step, {}, &Call::step);
+    return static_cast<size_t>(call - all_.calls_.begin());
+  }
+
+  // Calls [begin, end) from from_ on, in their order; node spans them.
+  void Visit(size_t node, size_t begin, size_t end) {
+    if (end <= from_ || begin >= all_.calls_.size()) return;
+    if (begin >= from_ && !HoldsApart(begin, end) && TakeWhole(all_.stretches_[node])) return;
+    if (end - begin == 1) {
+      const Call& call = all_.calls_[begin];
+      return gone_[call.step] ? RemoveCall(call) : KeepCall(call);
+    }
+    size_t middle = begin + (end - begin) / 2;
+    Visit(2 * node, begin, middle);
+    Visit(2 * node + 1, middle, end);
+  }
+  bool HoldsApart(size_t begin, size_t end) const {
+    auto first = std::ranges::lower_bound(apart_, begin);
+    return first != apart_.end() && *first < end;
+  }
+
+  // false: its calls have to be looked at one by one.
+  bool TakeWhole(const Stretch& stretch) {
+    if (stretch.idle) return true;
+    if (!stretch.even || (stretch.reads && unread_.contains(stretch.model))) return false;
+    if (Gone(stretch.epoch, 0, INT64_MAX) == 0) return true;
+    return std::ranges::any_of(stretch.sides,
+                               [&](const StretchSide& side) { return TakeFrom(side, stretch); });
+  }
+  bool TakeFrom(const StretchSide& side, const Stretch& stretch) {
+    if (!side.even || Gone(stretch.epoch, 0, side.begin) != 0) return false;
+    if (Gone(stretch.epoch, side.end, INT64_MAX) != 0) return false;
+    int64_t tokens = Gone(stretch.epoch, side.begin, side.end);
+    if (tokens >= side.size || tokens > stretch.slack) return false;
+    StretchSum saved = side.rate_pico * tokens;
+    if (saved >= INT64_MAX) return false;
+    if (tokens == 0) return true;
+    if (stretch.priced > 0) Save(Usd::Pico(static_cast<int64_t>(saved)));
+    out_.unknown_calls += stretch.unpriced;
+    return true;
+  }
 
   // A call goes with its tools; from here on gone_ holds for both.
   void RemoveCalls(std::span<const size_t> steps) {
@@ -205,6 +252,8 @@ class Recoster::Run {
       rates->unknown_as_hour = now.unknown_as_hour;
       return CostAt(*rates, now.usage);
     }
+    if (price.status == CostStatus::kReported && price.rates)
+      return *price.billed - CostAt(*price.rates, usage) + CostAt(*price.rates, now.usage);
     if (usage.total() == 0) return price.billed;
     Wide part = Wide{price.billed->pico()} * now.usage.total() / usage.total();
     return Usd::Pico(static_cast<int64_t>(part));
@@ -212,7 +261,9 @@ class Recoster::Run {
 
   const Recoster& all_;
   std::vector<bool> gone_;                                            // by step
-  size_t first_ = 0;                                                  // nothing before it changes
+  size_t first_ = 0;                                                  // no step before it changes
+  size_t from_ = 0;                                                   // no call before it does
+  std::vector<size_t> apart_;                                         // calls that lose more than content
   std::map<size_t, std::vector<Gap>> gaps_;                           // by epoch
   std::unordered_map<std::string_view, std::vector<Unread>> unread_;  // by model
   Savings out_;
@@ -222,16 +273,11 @@ Recoster::Recoster(const PricedSession& priced, const PromptLayout& layout)
     : priced_(priced), layout_(layout) {
   const std::vector<Step>& steps = priced.session->steps;
   segments_.resize(steps.size()), tools_.resize(steps.size()), asked_by_.resize(steps.size());
+  answered_in_.resize(steps.size());
+  TakeCalls();
   std::unordered_map<int64_t, size_t> call_of_turn;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (steps[i].kind == StepKind::kLlmCall) {
-      if (steps[i].turn > 0) call_of_turn.emplace(steps[i].turn, i);
-      const Usage* usage = UsageOf(steps[i]);
-      const CallRates* rates = priced.prices[i].rates ? &*priced.prices[i].rates : nullptr;
-      std::vector<PromptBucket> buckets = usage ? BucketsOf(*usage, rates) : std::vector<PromptBucket>();
-      calls_.push_back({i, layout.epoch_of[i], buckets_.size(), buckets.size()});
-      buckets_.insert(buckets_.end(), buckets.begin(), buckets.end());
-    }
+  for (const Call& call : calls_) {
+    if (steps[call.step].turn > 0) call_of_turn.emplace(steps[call.step].turn, call.step);
   }
   for (size_t i = 0; i < steps.size(); ++i) {
     if (steps[i].kind == StepKind::kLlmCall || steps[i].turn == 0) continue;
@@ -246,6 +292,25 @@ Recoster::Recoster(const PricedSession& priced, const PromptLayout& layout)
       if (segments[s].kind == SegmentKind::kStep) segments_[segments[s].cause].push_back({e, s});
     }
   }
+}
+
+void Recoster::TakeCalls() {
+  const std::vector<Step>& steps = priced_.session->steps;
+  std::vector<Stretch> stretches;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].kind != StepKind::kLlmCall) continue;
+    const CallPrice& price = priced_.prices[i];
+    const Usage* usage = UsageOf(steps[i]);
+    const CallRates* rates = price.rates ? &*price.rates : nullptr;
+    std::vector<PromptBucket> buckets = usage ? BucketsOf(*usage, rates) : std::vector<PromptBucket>();
+    calls_.push_back({i, layout_.epoch_of[i], buckets_.size(), buckets.size()});
+    buckets_.insert(buckets_.end(), buckets.begin(), buckets.end());
+    stretches.push_back(StretchOf(steps[i], price, layout_.epoch_of[i], buckets));
+    for (const AnswerPart& part : layout_.answers[i]) {
+      if (part.cause != i) answered_in_[part.cause].push_back(i);
+    }
+  }
+  stretches_ = TreeOf(std::move(stretches));
 }
 
 Savings Recoster::Without(std::span<const size_t> steps) const { return Run(*this, steps).Take(); }

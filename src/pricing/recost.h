@@ -14,8 +14,8 @@
 // * What a removed call was the first to send, and the next kept call of the same model found in the cache,
 // that one
 //   sends itself: its reads become writes of the same life, or fresh tokens where nothing was written.
-// * The price tier of a shorter prompt is chosen anew. A call that only its client priced shrinks with its
-// tokens.
+// * The price tier of a shorter prompt is chosen anew. A call that only its client priced keeps the rates
+//   behind the stated costs (stated_rates.h); where they do not show it shrinks with its tokens.
 #include <array>
 #include <cstdint>
 #include <map>
@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "pricing/attribution.h"
+#include "pricing/stretches.h"
 
 namespace clawtrace {
 
@@ -41,7 +42,9 @@ class Recoster {
   // Both must outlive it.
   Recoster(const PricedSession& priced, const PromptLayout& layout);
 
-  // steps: indexes into the session's steps, any order. O((n + s) log s) for n calls and s steps.
+  // steps: indexes into the session's steps, any order. O(s (log n + log s)) for n calls and s steps where
+  // most prompts carry them at their start or at their end; where none does, or where clients priced the
+  // calls themselves, O((n + s) log s).
   Savings Without(std::span<const size_t> steps) const;
 
   size_t calls() const { return calls_.size(); }
@@ -57,13 +60,18 @@ class Recoster {
   };
   class Run;
 
+  void TakeCalls();
+
   const PricedSession& priced_;
   const PromptLayout& layout_;
   std::vector<Call> calls_;
   std::vector<PromptBucket> buckets_;
+  std::vector<Stretch> stretches_;               // tree over calls_
   std::vector<std::vector<Place>> segments_;     // by causing step
   std::vector<std::vector<size_t>> tools_;       // by LLM step: tool uses it asked for
   std::vector<std::optional<size_t>> asked_by_;  // by tool step
+  std::vector<std::vector<size_t>>
+      answered_in_;  // by causing step: LLM steps whose answers hold its arguments
 };
 
 }  // namespace clawtrace

@@ -123,6 +123,59 @@ TEST(RecostTest, ChildrenGoWithTheirSpawn) {
   EXPECT_EQ(*Without(session, {3}).usd, *Without(plain, {3}).usd + Total(child));
 }
 
+// Calls that keep their texts, so that none of them goes; each prompt holds all that came before. cached: all
+// but what is new is read from the cache, else the cache holds only the first prompt.
+Session LongSession(int64_t calls, bool cached, std::string_view model) {
+  Session session;
+  for (int64_t i = 0, before = 1000; i < calls; ++i, before += 300 + i % 7) {
+    Usage usage{.uncached_input = cached ? 300 : before, .output = 100};
+    if (i > 0) usage.cache_read = cached ? before : 1000;
+    if (!cached && i > 0) usage.uncached_input -= 1000;
+    Step call = Call(i + 1, usage, kAnnouncementBytes + 1);
+    call.llm.model = i % 50 == 49 ? "unknown-model" : model;
+    session.steps.push_back(call);
+    session.steps.push_back(Tool(i + 1, 800 + 10 * (i % 5), 0));
+  }
+  return session;
+}
+
+// What the same session costs with so much shorter prompts, priced from the beginning.
+Usd TotalWithout(Session session, size_t gone) {
+  PromptLayout layout = LayOutPrompts(session);
+  for (size_t i = gone + 1; i < session.steps.size(); ++i) {
+    if (session.steps[i].kind != StepKind::kLlmCall) continue;
+    Usage& usage = *session.steps[i].llm.usage;
+    for (const Segment& segment : layout.epochs[*layout.epoch_of[i]].segments) {
+      if (segment.kind != SegmentKind::kStep || segment.cause != gone || segment.end > usage.prompt())
+        continue;
+      bool read = segment.end <= session.steps[i].llm.usage->cache_read;
+      (read ? usage.cache_read : usage.uncached_input) -= segment.end - segment.begin;
+    }
+  }
+  return Total(PriceSession(session, Book()));
+}
+
+TEST(RecostTest, WhatEveryLaterCallSavesAddsUpExactly) {
+  constexpr int64_t kCalls = 120;
+  for (std::string_view model : {"claude-a", "claude-long"}) {
+    for (bool cached : {true, false}) {
+      Session session = LongSession(kCalls, cached, model);
+      PricedSession priced = PriceSession(session, Book());
+      PromptLayout layout = LayOutPrompts(session);
+      Recoster recoster(priced, layout);
+      Usd total = Total(priced);
+      for (size_t step = 1; step + 1 < session.steps.size(); step += 2) {
+        Savings saved = recoster.Without(std::vector<size_t>{step});
+        EXPECT_EQ(saved.usd.value_or(Usd()), total - TotalWithout(session, step))
+            << model << " step " << step;
+        EXPECT_TRUE(saved.calls.empty());
+        auto unknown = (kCalls / 50) - static_cast<int64_t>(step / 2 + 1) / 50;
+        EXPECT_EQ(saved.unknown_calls, unknown) << step;
+      }
+    }
+  }
+}
+
 // Two repeats that share a turn save the call only together.
 TEST(RecostTest, SavingsAreThoseOfASet) {
   Session session = Conversation();

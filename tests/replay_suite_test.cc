@@ -1,7 +1,6 @@
 // What released clients did, executed again in the sandbox: the same results, the same effects, the same
 // files.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/temp_folder_test_util.h"
 #include "capture/gather.h"
 #include "replay/execute.h"
 #include "replay/sandbox.h"
@@ -126,7 +126,8 @@ TEST(ReplaySuiteTest, SevenClientsComeOutAsRecorded) {
   if (auto there = SandboxAvailable(kHost); !there)
     GTEST_SKIP() << "this machine allows no sandbox: " << there.error().message;
   fs::path root = test::SharedData() / "clients";
-  fs::path start = fs::path(testing::TempDir()) / ("clawtrace_clients_" + std::to_string(::getpid()));
+  test::TempFolder folder;
+  fs::path start = folder / "start";
   std::string make = "bash '" + (root / "run/make-workspace.sh").string() + "' '" + start.string() + "'";
   if (std::system(make.c_str()) != 0) GTEST_SKIP() << "making the workspace needs bash and git";
   const std::pair<std::string, std::string> kLogs[] = {
@@ -154,7 +155,6 @@ TEST(ReplaySuiteTest, SevenClientsComeOutAsRecorded) {
     auto text = place.workplace->ReadFile("out/summary.csv");
     EXPECT_EQ(text.value_or("none"), "north,156.00\nsouth,297.00\nwest,95.00\n");
   }
-  fs::remove_all(start);
 }
 
 }  // namespace

@@ -34,6 +34,18 @@ const std::unordered_set<std::string_view>& CommonWords() {
 }
 bool IsCommon(std::string_view word) { return CommonWords().contains(word); }
 
+// Words in which agents announce what they do next: heard from a file, they are no sign that it was used. In
+// runs of words they say something all the same.
+bool IsOfAnnouncements(std::string_view word) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "folder", "folders", "directory", "directories", "create",  "created", "make",  "makes",
+      "made",   "read",    "reads",     "write",       "writes",  "written", "check", "checks",
+      "look",   "looks",   "first",     "next",        "once",    "same",    "other", "need",
+      "needs",  "needed",  "missing",   "still",       "let",     "how",     "many",  "show",
+      "some",   "before",  "after",     "between",     "because", "would",   "could"};
+  return kWords.contains(word);
+}
+
 class Cutter {
  public:
   Cutter(std::string_view text, Voice voice) : text_(text), voice_(voice) {
@@ -177,7 +189,8 @@ class Cutter {
     uint64_t hash = HashOf(word, 0);
     bool common = IsCommon(lower_);
     bool tiny = word.size() < 3 && std::ranges::none_of(word, IsDigit);
-    if (common || tiny) {
+    bool announces = voice_ == Voice::kTold && IsOfAnnouncements(lower_);
+    if (common || tiny || announces) {
       if (voice_ == Voice::kSaid || IsValue(word)) Say(word, PieceKind::kShort, hash);
     } else {
       Say(word, KindOfWord(word), hash);

@@ -39,8 +39,8 @@ std::string PlainArguments(std::string_view args, std::string_view cwd);
 // Of a listing the names and sizes, one a line: dates, owners and rights are nothing that is taken up.
 std::string PlainListing(std::string_view output, std::string_view cwd);
 
-// Everybody's words ("false", "new") and words of one or two letters are pieces where an agent says them;
-// where they are told to it, only as values: behind "=", ":" or "=>", or alone on their line.
+// Everybody's words ("false", "new", "folder") and words of one or two letters are pieces where an agent says
+// them; where they are told to it, only as values: behind "=", ":" or "=>", or alone on their line.
 enum class Voice { kSaid, kTold };
 
 // In the order in which they stand; O(size).

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace clawtrace::replay {
@@ -56,6 +57,16 @@ TEST(Pieces, EverybodysWordsAreToldOnlyAsValues) {
   EXPECT_THAT(ToldPieces("this is not a new file of md"), testing::IsEmpty());
   EXPECT_THAT(ToldPieces("verbose: false\ncountry=DE\n\"on\": \"no\",\nyes\n"),
               IsSupersetOf({"false", "DE", "no", "yes"}));
+}
+
+TEST(Pieces, WordsOfAnnouncementsAreToldOnlyInRuns) {
+  auto told = [](std::string_view text, PieceKind kind) {
+    return std::ranges::count(PiecesOf(text, Voice::kTold), kind, &Piece::kind);
+  };
+  EXPECT_EQ(told("create the folder first", PieceKind::kWord), 0);
+  EXPECT_EQ(told("kind: folder", PieceKind::kShort), 1) << "a value";
+  EXPECT_EQ(told("folder of archives", PieceKind::kWord), 1);
+  EXPECT_EQ(told("create folder archives", PieceKind::kRun), 1);
 }
 
 TEST(Pieces, RunsOfWordsSeeThroughWhatStandsBetween) {

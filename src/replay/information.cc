@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "replay/content.h"
+#include "replay/control.h"
 
 namespace clawtrace::replay {
 namespace {
@@ -55,6 +56,7 @@ struct Information::Index {
   std::unordered_map<uint64_t, std::vector<Place>> lines;  // of outputs, where a small output has them
   std::vector<std::vector<uint64_t>> small_lines;          // by step: of a small output
   std::vector<bool> speechless;                            // by step: what its agent said was not told
+  std::vector<bool> failed;                                // by step
   std::vector<bool> followed;                              // by step: its agent says something after it
   std::vector<size_t> last_cut, last_hidden;  // by step: last step of its context that is not whole; + 1
 
@@ -106,8 +108,14 @@ std::string Plain(std::string_view output, const Moment& moment, const tools::To
   return IsListing(meaning) ? PlainListing(output, cwd) : PlainText(output, cwd);
 }
 
+// "(no output)", "(Bash completed with no output)": the client's words, not the command's.
+bool SaysNothing(std::string_view output) {
+  std::string_view said = Trim(output);
+  return said.starts_with('(') && said.ends_with("no output)") && !said.contains('\n');
+}
+
 std::string PlainOutput(const Moment& moment, const tools::ToolMeaning& meaning) {
-  if (moment.step->result.unchanged) return {};
+  if (moment.step->result.unchanged || SaysNothing(moment.step->result.output)) return {};
   return Plain(moment.step->result.output, moment, meaning);
 }
 
@@ -130,6 +138,10 @@ class Builder {
     x->said_text.resize(n), x->context.resize(n);
     x->last_cut.assign(n, 0), x->last_hidden.assign(n, 0);
     Contexts(x);
+    for (size_t i = 0; i < n; ++i) {
+      x->failed.push_back(x->timeline[i].step->result.status == ToolStatus::kError &&
+                          !FoundNothing(x->timeline[i], x->meanings[i]));
+    }
     std::unordered_set<uint64_t> spoken;
     for (size_t i = 0; i < n; ++i) {
       const Step& step = *x->timeline[i].step;
@@ -304,13 +316,16 @@ class Builder {
     if (lines.size() > kMostChosenLines || pieces.size() > 4 * kMostChosen) return;
     // What the call itself says is no news, but for what it was to choose from.
     std::unordered_set<uint64_t> own = Asked(x->said_text[step], pieces);
+    // Everybody's words are no choice, unless they are values.
+    std::unordered_set<uint64_t> values;
+    for (const Piece& piece : PiecesOf(plain, Voice::kTold)) values.insert(piece.hash);
     size_t words = 0;
     for (const Piece& piece : pieces) {
       bool word = piece.kind == PieceKind::kWord || piece.kind == PieceKind::kName ||
                   piece.kind == PieceKind::kNumber || piece.kind == PieceKind::kShort ||
                   piece.kind == PieceKind::kComposite;
       words += word;
-      if (!word || own.contains(piece.hash)) continue;
+      if (!word || own.contains(piece.hash) || !values.contains(piece.hash)) continue;
       auto node = x->by_hash.find(KeyOf(piece.hash, x->context[step]));
       if (node != x->by_hash.end()) x->chosen[step].push_back(node->second);
     }
@@ -387,19 +402,35 @@ struct Accounted {
   bool later = false;             // only something between the step and the use does
 };
 
-Accounted AccountFor(const Node& node, size_t step, const std::vector<bool>& kept) {
+struct Stays {
+  const std::vector<bool>& kept;
+  const std::vector<bool>& failed;  // what a failed step told accounts for no success that tells it after it
+  bool announced = true;            // words of an answer that goes last even if its own call says them
+};
+
+// The agent named what it was about to ask for: "Now NOTES.txt", and reads it.
+bool IsAnnouncement(const Node& node, const Taken& use) {
+  return use.lasts && std::ranges::any_of(node.uses, [&](const Taken& other) {
+           return other.place == use.place && other.step != use.step;
+         });
+}
+
+Accounted AccountFor(const Node& node, size_t step, const Stays& stays) {
   if (node.free) return {};
   Place here = AnsweredAt(step);
   const Taken* first = nullptr;
   for (const Taken& use : node.uses) {
-    if (use.place < here || (!kept[use.step] && !use.lasts)) continue;
+    if (use.place < here) continue;
+    bool lasts = use.lasts && (stays.announced || !IsAnnouncement(node, use));
+    if (!stays.kept[use.step] && !lasts) continue;
     first = &use;
     break;
   }
   if (!first) return {};
   for (Place source : node.sources) {
     if (source > first->place) break;
-    if (source == here || !kept[StepAt(source)]) continue;
+    if (source == here || !stays.kept[StepAt(source)]) continue;
+    if (source < here && stays.failed[StepAt(source)] && !stays.failed[step]) continue;
     return {.use = source < here ? nullptr : first, .instead = StepAt(source), .later = source > here};
   }
   return {.use = first, .instead = {}, .later = false};
@@ -412,7 +443,7 @@ Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
   for (uint32_t id : index_->told[step]) {
     const Node& node = index_->nodes[id];
     if (need.use == Use::kWeak && !node.strong) continue;
-    Accounted accounted = AccountFor(node, step, kept);
+    Accounted accounted = AccountFor(node, step, {.kept = kept, .failed = index_->failed});
     if (accounted.instead) need.instead = accounted.instead;
     if (!accounted.use) continue;
     bool strong = node.strong && !accounted.later;
@@ -428,6 +459,17 @@ Need Information::NeedOf(size_t step, const std::vector<bool>& kept) const {
     if (auto choice = ChoiceIn(step, kept)) return *choice;
   }
   return need;
+}
+
+bool Information::IsTakenUp(size_t step, const std::vector<bool>& sure) const {
+  bool listing = IsListing(index_->meanings[step]);
+  return std::ranges::any_of(index_->told[step], [&](uint32_t id) {
+    const Node& node = index_->nodes[id];
+    if (!node.strong) return false;
+    Accounted accounted =
+        AccountFor(node, step, {.kept = sure, .failed = index_->failed, .announced = false});
+    return accounted.use && !(accounted.later && listing);
+  });
 }
 
 std::optional<Need> Information::ChoiceIn(size_t step, const std::vector<bool>& kept) const {
@@ -456,7 +498,7 @@ std::string Information::MissingFrom(size_t step, const std::vector<bool>& kept,
   for (uint32_t id : index_->told[step]) {
     const Node& node = index_->nodes[id];
     if (tells.contains(node.hash)) continue;
-    Accounted accounted = AccountFor(node, step, kept);
+    Accounted accounted = AccountFor(node, step, {.kept = kept, .failed = index_->failed});
     if (accounted.use && !accounted.later) return node.content;
   }
   return {};

@@ -2,7 +2,7 @@
 // The information channel (DESIGN 6.2): which content first appeared in a step's output, and what that stays
 // took it up. Works on any session, without a workspace. An agent knows what its prompt said, what it said
 // itself before anything else did, and what outputs told it; content that it says is accounted for when one
-// of these still stands before it.
+// of these still stands before it. What failed told accounts for nothing that a success tells after it.
 //
 // Every agent (the root and each sub-agent) has a context of its own: content passes between them only by
 // the spawn's arguments and its result. Results of one turn are seen after all its calls were made.
@@ -48,6 +48,9 @@ class Information {
 
   // For the set of kept places, step left out. Safe to call from several threads.
   Need NeedOf(size_t step, const std::vector<bool>& kept) const;
+  // Do the steps of `sure` take up distinctive content that nothing else among them told them before? What
+  // else takes it up, with the words that announce it, may have been in vain itself.
+  bool IsTakenUp(size_t step, const std::vector<bool>& sure) const;
   // false: its output, or something that is said after it, was not kept whole or is no text, reasoning after
   // it is hidden, or the log ends before its agent says anything more; why says which. Then only kStrong and
   // kWeak mean something.

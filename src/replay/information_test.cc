@@ -203,5 +203,44 @@ TEST(Information, AnotherOutputThatTellsTheSameMissesNothing) {
   EXPECT_NE(seen.channels.information().MissingFrom(1, all, "dropped 3 of 17"), "");
 }
 
+TEST(Information, WhatAFailureToldAccountsForNoSuccessAfterIt) {
+  auto seen = [](ToolStatus first) {
+    return Seen(SessionMaker("Go.")
+                    .Say("")
+                    .Tool("bash", R"({"command":"./run"})", "want 2m10s", first)
+                    .Say("")
+                    .Read("tests/t.py", "want 2m10s")
+                    .Say("")
+                    .Bash("fix 2m10s", "")
+                    .Say("done")
+                    .Take());
+  };
+  EXPECT_EQ(seen(ToolStatus::kError).Of(3).use, Use::kStrong);
+  EXPECT_EQ(seen(ToolStatus::kOk).Of(3).use, Use::kNone);
+}
+
+TEST(Information, EverybodysWordsAreNoChoice) {
+  auto of = [](const std::string& answer) {
+    return Seen(SessionMaker("Go on with the log, debug or not.")
+                    .Say("")
+                    .Read("notes", answer)
+                    .Say("It goes on with the debug")
+                    .Take())
+        .Of(1)
+        .use;
+  };
+  EXPECT_EQ(of("rotated with the night"), Use::kNone);
+  EXPECT_EQ(of("debug"), Use::kWeak);
+}
+
+TEST(Information, WhatTheClientSaysOfNoOutputIsNoContent) {
+  Seen seen(SessionMaker("Go.")
+                .Say("")
+                .Bash("rm x", "(Bash completed with no output)")
+                .Say("The clean-up completed.")
+                .Take());
+  EXPECT_EQ(seen.Of(1).use, Use::kNone);
+}
+
 }  // namespace
 }  // namespace clawtrace::replay

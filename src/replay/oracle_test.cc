@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 #include "replay/oracle_verdict.h"
 #include "replay/plain_workplace.h"
 #include "replay/sandbox.h"
@@ -25,11 +26,10 @@ class OracleTest : public ::testing::TestWithParam<Walls> {
   bool walls() const { return GetParam() == Walls::kSandbox; }
   void SetUp() override {
     if (walls()) CT_NEEDS_SANDBOX();
-    scratch_ = std::move(*ScratchFolder::Make(::testing::TempDir(), "oracle-test"));
     fs::create_directory(Path("work"));
     fs::create_directory(Path("scratch"));
   }
-  std::string Path(std::string_view name) const { return scratch_.path() + "/" + std::string(name); }
+  std::string Path(std::string_view name) const { return folder_ / name; }
   void Write(std::string_view name, std::string_view text) const {
     ASSERT_TRUE(WriteFileAtomically(Path(name), text));
   }
@@ -56,7 +56,7 @@ class OracleTest : public ::testing::TestWithParam<Walls> {
   OracleResult AskShell(std::string command) const { return Ask({.command = std::move(command)}); }
 
  private:
-  ScratchFolder scratch_;
+  test::TempFolder folder_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Walls, OracleTest, ::testing::Values(Walls::kNone, Walls::kSandbox),

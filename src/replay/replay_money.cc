@@ -51,6 +51,19 @@ std::optional<Usd> BilledOf(const PricedSession& priced) {
   return total;
 }
 
+Usd SavedWithout(const Purses& purses, std::span<const Moment> timeline, const std::set<size_t>& dropped) {
+  std::map<const Session*, std::vector<size_t>> by_session;
+  for (size_t place : dropped) {
+    // What goes with its spawn is counted there.
+    if (timeline[place].spawn != SIZE_MAX && dropped.contains(timeline[place].spawn)) continue;
+    by_session[timeline[place].session].push_back(timeline[place].index);
+  }
+  Usd saved;
+  for (const auto& [session, steps] : by_session)
+    saved += purses.at(session)->recoster.Without(steps).usd.value_or(Usd());
+  return saved;
+}
+
 }  // namespace
 
 std::map<size_t, Usd> SavingsOfEach(const PricedSession& priced, std::span<const Moment> timeline,
@@ -65,22 +78,14 @@ std::map<size_t, Usd> SavingsOfEach(const PricedSession& priced, std::span<const
   return savings;
 }
 
-void FillCosts(const PricedSession& priced, std::span<const Moment> timeline, const std::set<size_t>& dropped,
+void FillCosts(const PricedSession& priced, std::span<const Moment> timeline, const LeftOut& without,
                MinimalTrace* minimal) {
-  Purses purses = OpenAll(priced);
-  std::map<const Session*, std::vector<size_t>> by_session;
-  for (size_t place : dropped) {
-    // What goes with its spawn is counted there.
-    if (timeline[place].spawn != SIZE_MAX && dropped.contains(timeline[place].spawn)) continue;
-    by_session[timeline[place].session].push_back(timeline[place].index);
-  }
   auto total = BilledOf(priced);
   if (!total) return;
-  Usd saved;
-  for (const auto& [session, steps] : by_session)
-    saved += purses.at(session)->recoster.Without(steps).usd.value_or(Usd());
-  minimal->saved_usd = saved;
-  minimal->cost_usd = *total - saved;
+  Purses purses = OpenAll(priced);
+  minimal->saved_usd = SavedWithout(purses, timeline, without.dropped);
+  minimal->cost_usd = *total - *minimal->saved_usd;
+  minimal->cost_without_undecided_usd = *total - SavedWithout(purses, timeline, without.or_undecided);
 }
 
 void FillStepCosts(const PricedSession& priced, std::span<const Moment> timeline,

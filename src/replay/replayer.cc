@@ -43,11 +43,13 @@ class Replayer {
     }
     if (report_.closed.empty()) {
       Decide();
+      kept_ = KeptWithout(dropped_);
       FindMinimal();
     } else {
       ExplainFailure();
     }
     WriteSteps();
+    if (report_.minimal) CostMinimal();
     CountUp();
     return std::move(report_);
   }
@@ -66,8 +68,10 @@ class Replayer {
   bool TrySingles(const std::set<size_t>& proposed);
   std::set<size_t> Grown(std::set<size_t> set, Effect* effect);
   void FindMinimal();
+  void CostMinimal();
   void ExplainFailure();
   void WriteSteps();
+  std::vector<StepVerdict> Verdicts() const;
   StepVerdict VerdictOf(size_t step) const;
   void Fill(const Objection& objection, StepVerdict* verdict) const;
   void CountUp();
@@ -82,6 +86,7 @@ class Replayer {
   std::vector<std::optional<Objection>> forced_;  // by place: what executions say against dropping it
   std::vector<std::optional<Effect>> effects_;    // by place: of leaving it out alone
   std::set<size_t> dropped_;                      // what can go, all together
+  std::vector<bool> kept_;                        // by place: what stays without dropped_
   std::set<size_t> minimal_;                      // and what failed besides
   bool together_ = false;                         // dropped_ was executed as a whole, or needed no execution
   ReplayReport report_;
@@ -298,7 +303,6 @@ void Replayer::FindMinimal() {
                   {channels_.turns(), channels_.information(), channels_.controls(), channels_.demands()},
                   kept));
   minimal.outcome_checked = together_ && candidates_ && candidates_->baseline().judgement.has_value();
-  FillCosts(priced_, timeline_, minimal_, &minimal);
 }
 
 void Replayer::ExplainFailure() {
@@ -330,7 +334,7 @@ StepVerdict Replayer::VerdictOf(size_t step) const {
     verdict.reason = moment.step->inherited ? "copied from an earlier session" : "its call was not recorded";
     return verdict;
   }
-  std::vector<bool> kept = KeptWithout(dropped_);
+  const std::vector<bool>& kept = kept_;
   bool judged = candidates_ && candidates_->baseline().judgement.has_value();
   if (dropped_.contains(step)) {
     verdict.verdict = Contribution::kNotNeeded, verdict.grade = "C1";
@@ -362,14 +366,45 @@ StepVerdict Replayer::VerdictOf(size_t step) const {
   return verdict;
 }
 
+// Latest first: what only steps took up that nobody knows to be needed is not known to be needed either.
+std::vector<StepVerdict> Replayer::Verdicts() const {
+  std::vector<StepVerdict> verdicts(timeline_.size());
+  std::vector<bool> sure = KeptWithout(dropped_);
+  for (size_t i = timeline_.size(); i-- > 0;) {
+    if (timeline_[i].step->kind == StepKind::kLlmCall) {
+      sure[i] = sure[i] && channels_.turns().StaysWithout(i, sure);
+      continue;
+    }
+    StepVerdict& verdict = verdicts[i] = VerdictOf(i);
+    bool told = verdict.verdict == Contribution::kNeeded && verdict.channel == "information";
+    if (told && !channels_.information().IsTakenUp(i, sure)) {
+      verdict.verdict = Contribution::kUnknown, verdict.grade = "C0";
+      verdict.reason += "; whether that was needed is not known";
+    }
+    if (verdict.verdict == Contribution::kUnknown && channels_.IsCandidate(i)) sure[i] = false;
+  }
+  return verdicts;
+}
+
 void Replayer::WriteSteps() {
   std::vector<size_t> places;
+  std::vector<StepVerdict> verdicts = Verdicts();
   for (size_t i = 0; i < timeline_.size(); ++i) {
     if (timeline_[i].step->kind == StepKind::kLlmCall) continue;
-    report_.steps.push_back(VerdictOf(i));
+    report_.steps.push_back(std::move(verdicts[i]));
     places.push_back(i);
   }
   FillStepCosts(priced_, timeline_, places, &report_);
+}
+
+void Replayer::CostMinimal() {
+  std::set<size_t> more = minimal_;
+  auto verdict = report_.steps.begin();
+  for (size_t i = 0; i < timeline_.size(); ++i) {
+    if (timeline_[i].step->kind == StepKind::kLlmCall) continue;
+    if ((verdict++)->verdict == Contribution::kUnknown) more.insert(i);
+  }
+  FillCosts(priced_, timeline_, {.dropped = minimal_, .or_undecided = more}, &*report_.minimal);
 }
 
 void Replayer::CountUp() {

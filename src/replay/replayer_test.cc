@@ -249,6 +249,34 @@ TEST(Replayer, AStepThatAnotherNeedsStays) {
   EXPECT_THAT(Of(report, "2").evidence, testing::ElementsAre("4"));
 }
 
+TEST(Replayer, WhatOnlyAnUndecidedStepTakesUpIsUndecided) {
+  auto session = [](const std::string& later) {
+    return SessionMaker("Go.")
+        .Say("")
+        .Tool("ls", R"({"path":"."})", "alpha.txt\nbeta.txt")
+        .Say("Now beta.txt.")
+        .Read("beta.txt", "seven crew members")
+        .Say(later)
+        .Bash("echo 7 > out", "")
+        .Say("done")
+        .Take();
+  };
+  Replayed vain(session("members of it"));
+  SaidTrials trials(vain.session, [](const std::set<size_t>& kept) { return kept.contains(6); });
+  trials.changed[6] = {"out"};
+  ReplayReport report = vain.With(&trials);
+  EXPECT_EQ(Of(report, "4").verdict, Contribution::kUnknown) << Of(report, "4").reason;
+  EXPECT_EQ(Of(report, "2").verdict, Contribution::kUnknown) << Of(report, "2").reason;
+  EXPECT_EQ(Of(report, "2").grade, "C0");
+
+  Replayed used(session("seven crew members it is"));
+  SaidTrials other(used.session, [](const std::set<size_t>& kept) { return kept.contains(6); });
+  other.changed[6] = {"out"};
+  report = used.With(&other);
+  EXPECT_EQ(Of(report, "4").verdict, Contribution::kNeeded) << Of(report, "4").reason;
+  EXPECT_EQ(Of(report, "2").verdict, Contribution::kNeeded) << Of(report, "2").reason;
+}
+
 TEST(Replayer, FailuresGoFromTheSmallestTraceAndSayThatTheyFailed) {
   Session session = SessionMaker("Go.")
                         .Say("")

@@ -57,7 +57,7 @@ class StateTrialsTest : public testing::Test {
   Session session_ = Task();
   PricedSession priced_;
   std::vector<Moment> timeline_;
-  TestFolder workspace_, scratch_, cache_;
+  test::TempFolder workspace_, scratch_, cache_;
 };
 
 TEST_F(StateTrialsTest, VerdictsOfARealExecution) {
@@ -129,13 +129,13 @@ TEST(RebuildTest, WhatWasShownWholeIsThereAndTheRestIsNamed) {
     bool tool = moment.step->kind != StepKind::kLlmCall;
     meanings.push_back(tool ? tools::MeaningOf(moment.step->tool, "/tmp/demo") : tools::ToolMeaning());
   }
-  TestFolder folder;
+  test::TempFolder folder;
   auto gaps = RebuildWorkspace(timeline, meanings, folder.path());
   ASSERT_TRUE(gaps);
   EXPECT_EQ(folder.Read("a.txt"), "one\ntwo\n");
   EXPECT_EQ(folder.Read("sub/b.txt"), "bee\n");
   EXPECT_FALSE(std::filesystem::exists(folder / "new.txt")) << "the session made it";
-  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/../outside.txt"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "../outside.txt"));
   EXPECT_THAT(*gaps, testing::Contains("big.txt was shown in part"));
   EXPECT_THAT(*gaps, testing::Contains("other.txt was never shown"));
 }

@@ -38,7 +38,11 @@ std::vector<bool> Turns::KeptWithout(const std::vector<bool>& dropped) const {
 
 bool Turns::StaysWithout(size_t call, const std::vector<bool>& kept) const {
   bool speaks = tools_of_[call].empty() || timeline_[call].step->llm.text_bytes > kAnnouncementBytes;
-  return speaks || std::ranges::any_of(tools_of_[call], [&](size_t tool) { return kept[tool]; });
+  return speaks || AsksFor(call, kept);
+}
+
+bool Turns::AsksFor(size_t call, const std::vector<bool>& kept) const {
+  return std::ranges::any_of(tools_of_[call], [&](size_t tool) { return kept[tool]; });
 }
 
 int64_t Turns::CallsIn(const std::vector<bool>& kept) const {
@@ -49,14 +53,6 @@ int64_t Turns::CallsIn(const std::vector<bool>& kept) const {
 }
 
 namespace {
-
-// Does a kept tool use hang on this call?
-bool Asks(std::span<const Moment> timeline, const Turns& turns, size_t call, const std::vector<bool>& kept) {
-  for (size_t t = call + 1; t < timeline.size(); ++t) {
-    if (turns.CallOf(t) == call && kept[t]) return true;
-  }
-  return false;
-}
 
 // May the tool use be asked for together with these?
 bool Joins(const PackedTurns& with, size_t step, const std::set<size_t>& turn,
@@ -79,7 +75,7 @@ int64_t FewestCalls(std::span<const Moment> timeline, const PackedTurns& with,
     if (!kept[i] || (step.kind != StepKind::kLlmCall && !root)) continue;
     if (step.kind == StepKind::kLlmCall) {
       // A call that asks for nothing stands for itself; so do all calls of sub-agents.
-      if (root && Asks(timeline, with.turns, i, kept)) continue;
+      if (root && with.turns.AsksFor(i, kept)) continue;
       ++calls;
       if (root) turn.clear();
       continue;

@@ -14,18 +14,20 @@ class Turns {
   // timeline must outlive it.
   explicit Turns(std::span<const Moment> timeline);
 
+  // Does a tool use that stays hang on this LLM call?
+  bool AsksFor(size_t call, const std::vector<bool>& kept) const;
   // What stays when these tool uses go: with a spawn all that its sub-agent did; an LLM call when all that it
   // asked for goes and its text is no longer than an announcement (pricing/recost.h).
   std::vector<bool> KeptWithout(const std::vector<bool>& dropped) const;
   // The LLM call that asked for this tool use; SIZE_MAX when none is known.
   size_t CallOf(size_t step) const { return call_of_[step]; }
 
+  // Does the LLM call stay among these steps?
+  bool StaysWithout(size_t call, const std::vector<bool>& kept) const;
   // LLM calls of the root session that are kept, sub-agents' too.
   int64_t CallsIn(const std::vector<bool>& kept) const;
 
  private:
-  bool StaysWithout(size_t call, const std::vector<bool>& kept) const;
-
   std::span<const Moment> timeline_;
   std::vector<size_t> call_of_;
   std::vector<std::vector<size_t>> tools_of_;

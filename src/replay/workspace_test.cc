@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 
 namespace clawtrace::replay {
 namespace {
@@ -56,11 +57,8 @@ std::string Tar(const std::vector<Entry>& entries) {
 
 class WorkspaceTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    test_ = std::move(*ScratchFolder::Make(::testing::TempDir(), "workspace-test"));
-    fs::create_directory(Path("scratch"));
-  }
-  std::string Path(std::string_view name) const { return test_.path() + "/" + std::string(name); }
+  void SetUp() override { fs::create_directory(Path("scratch")); }
+  std::string Path(std::string_view name) const { return folder_ / name; }
   void Write(std::string_view name, std::string_view text) const {
     ASSERT_TRUE(WriteFileAtomically(Path(name), text));
   }
@@ -72,11 +70,11 @@ class WorkspaceTest : public ::testing::Test {
     return Open(Path("a.tar"), limits);
   }
   void Shell(const std::string& command) const {
-    ASSERT_EQ(std::system(("cd " + test_.path() + " && " + command).c_str()), 0) << command;
+    ASSERT_EQ(std::system(("cd " + folder_.path().string() + " && " + command).c_str()), 0) << command;
   }
 
  private:
-  ScratchFolder test_;
+  test::TempFolder folder_;
 };
 
 std::map<std::string, std::string> Reasons(const StartWorkspace& workspace) {

@@ -103,14 +103,18 @@ Result<std::unique_ptr<llm::Transport>> TransportOf(const LiveWish& wish, const 
   if (!wish.cassette.empty() && !wish.record) return llm::ReplayFrom(wish.cassette, *wish.provider);
   auto outside = Outside(wish, world);
   if (!outside) return std::unexpected(std::move(outside.error()));
+  if (!wish.record) return outside;
+  return llm::RecordTo(wish.cassette, *wish.provider, std::move(*outside));
+}
+
+llm::RetryRule RetriesOf(const LiveWish& wish, const World& world) {
   llm::RetryRule rule;
+  if (!wish.cassette.empty() && !wish.record) return rule;  // nobody is waited for
   rule.pause = [&world](int64_t ms) {
     *world.err << fmt::format("clawtrace: the provider is busy, asked again in {} ms\n", ms) << std::flush;
     std::this_thread::sleep_for(std::chrono::milliseconds(ms));
   };
-  auto patient = llm::WithRetries(std::move(*outside), std::move(rule));
-  if (!wish.record) return patient;
-  return llm::RecordTo(wish.cassette, *wish.provider, std::move(patient));
+  return rule;
 }
 
 llm::PriceOf PricesOf(const LiveWish& wish) {
@@ -154,6 +158,7 @@ Status AddLive(const LiveWish& wish, const Session& session, const World& world,
   auto transport = TransportOf(wish, world);
   if (!transport) return std::unexpected(std::move(transport.error()));
   llm::Asker asker(*wish.provider, **transport, PricesOf(wish), wish.budget);
+  asker.SetRetries(RetriesOf(wish, world));
   auto check =
       replay::AskAgain(timeline, {static_cast<size_t>(found - timeline.begin())}, wish.options, &asker);
   if (!check) return std::unexpected(std::move(check.error()));

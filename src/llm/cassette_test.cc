@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <deque>
 #include <filesystem>
 #include <fstream>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 #include "llm/asker.h"
 
 namespace clawtrace::llm {
@@ -19,19 +19,13 @@ using testing::HasSubstr;
 
 class CassetteTest : public testing::Test {
  protected:
-  CassetteTest()
-      : folder_(std::filesystem::path(testing::TempDir()) / ("cassette" + std::to_string(::getpid()))) {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  ~CassetteTest() override { std::filesystem::remove_all(folder_); }
   std::string path() const { return folder_ / "c.jsonl"; }
   void Write(std::string_view text) const { std::ofstream(path()) << text; }
 
   const Provider& provider_ = *FindProvider("command");
 
  private:
-  std::filesystem::path folder_;
+  test::TempFolder folder_;
 };
 
 // Gives what it is told to, in order; then fails.

@@ -15,8 +15,9 @@ namespace clawtrace::llm {
 struct ToolCall {
   std::string id;  // letters, digits, '_' and '-'; of a reply as the provider gave it, "" when it gave none
   std::string name;
-  std::string args;     // canonical JSON object; of a reply with broken: the raw text
-  bool broken = false;  // a reply's arguments were no JSON object
+  std::string args;       // canonical JSON object; of a reply with broken: the raw text
+  bool broken = false;    // a reply's arguments were no JSON object
+  std::string mark = {};  // opaque, of the provider that made the call, to be given back with it; "" = none
   bool operator==(const ToolCall&) const = default;
 };
 
@@ -48,6 +49,7 @@ struct Request {
   std::vector<ToolDeclaration> tools;
   int64_t max_tokens = 4096;
   std::optional<int64_t> temperature_milli;  // thousandths; nullopt: the provider's own
+  bool stream = false;                       // the reply may come in pieces; the same reply
   bool compatible = false;  // asked of somebody else who speaks the protocol, not of the provider itself
 };
 
@@ -84,7 +86,8 @@ constexpr EnumTable<CallErrorKind, 8> EnumNames(CallErrorKind) {
 
 struct CallError {
   CallErrorKind kind = CallErrorKind::kTransport;
-  std::string message;  // one line, valid UTF-8, at most kMostErrorText bytes, never a key
+  std::string message;  // one line, valid UTF-8, at most kMostErrorText bytes, no secret in it
+  int status = 0;       // of the reply; 0: there was none, or it was no error
   bool operator==(const CallError&) const = default;
 };
 inline constexpr size_t kMostErrorText = 400;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <optional>
 
 #include "llm/providers/wire.h"
@@ -57,7 +58,10 @@ class Program {
     ::posix_spawnattr_init(&attributes);
     ::posix_spawn_file_actions_adddup2(&files, in_.read.fd, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&files, out_.write.fd, STDOUT_FILENO);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    sigset_t none = {};
+    ::sigemptyset(&none);
+    ::posix_spawnattr_setsigmask(&attributes, &none);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     std::string shell = "sh", flag = "-c", line = command;
     std::array<char*, 4> arguments = {shell.data(), flag.data(), line.data(), nullptr};
     int failed = ::posix_spawn(&pid_, "/bin/sh", &files, &attributes, arguments.data(), environ);
@@ -127,18 +131,26 @@ class Program {
   pid_t pid_ = -1;
 };
 
-// A write to a program that has ended is an error, not a signal.
+// A write to a program that has ended is an error, not a signal. Of this thread alone: others may be writing
+// to programs of their own.
 class NoPipeSignal {
  public:
-  NoPipeSignal() : before_(std::signal(SIGPIPE, SIG_IGN)) {}
+  NoPipeSignal() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
   ~NoPipeSignal() {
-    if (before_ != SIG_ERR) std::signal(SIGPIPE, before_);
+    timespec at_once = {};
+    while (::sigtimedwait(&pipe_, nullptr, &at_once) == SIGPIPE) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   NoPipeSignal(const NoPipeSignal&) = delete;
   NoPipeSignal& operator=(const NoPipeSignal&) = delete;
 
  private:
-  void (*before_)(int);
+  sigset_t pipe_ = {}, before_ = {};
 };
 
 class CommandTransport final : public Transport {

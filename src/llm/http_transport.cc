@@ -3,6 +3,7 @@
 #include "base/http_client.h"
 #include "base/text.h"
 #include "llm/providers/wire.h"
+#include "llm/server_events.h"
 #include "llm/transport.h"
 
 namespace clawtrace::llm {
@@ -20,20 +21,42 @@ class HttpTransport final : public Transport {
   HttpTransport(const Provider& provider, HttpSite site) : provider_(provider), site_(std::move(site)) {}
 
   Sent Send(const WireRequest& request) override {
+    constexpr int kFirstOk = 200, kFirstOther = 300;
     HttpCall call{.method = "POST",
                   .url = site_.address + request.path,
                   .headers = request.headers,
                   .body = request.body};
     call.timeout_ms = site_.timeout_ms, call.most_reply = kMostReplyBytes;
+    call.connect_timeout_ms = site_.connect_timeout_ms, call.idle_timeout_ms = site_.idle_timeout_ms;
     if (!site_.key.empty()) {
       for (auto& header : provider_.authorize(site_.key)) call.headers.push_back(std::move(header));
     }
+    std::unique_ptr<StreamReader> reader;
+    ServerEvents events([&](std::string_view event, std::string_view data) { reader->Add(event, data); });
+    std::string body;
+    call.on_body = [&](int status, std::string_view type, std::string_view bytes) {
+      bool is_ok = status >= kFirstOk && status < kFirstOther;
+      if (!reader && is_ok && provider_.stream && type.starts_with("text/event-stream"))
+        reader = provider_.stream();
+      if (reader)
+        events.Feed(bytes);
+      else
+        body += bytes;
+    };
     auto reply = client_.Send(call);
     if (!reply)
       return std::unexpected(ErrorOf(CallErrorKind::kTransport, Without(reply.error().message, site_.key)));
-    return WireReply{.status = reply->status,
-                     .body = Without(std::move(reply->body), site_.key),
-                     .retry_after_s = reply->retry_after_s};
+    WireReply whole{.status = reply->status, .body = std::move(body)};
+    if (reader) {
+      auto streamed = reader->Whole();
+      if (!streamed)
+        return std::unexpected(
+            ErrorOf(CallErrorKind::kTransport, "the reply broke off before the end of its stream"));
+      whole = std::move(*streamed);
+    }
+    whole.body = Without(std::move(whole.body), site_.key);
+    whole.retry_after_s = reply->retry_after_s;
+    return whole;
   }
 
  private:
@@ -73,7 +96,9 @@ Result<std::unique_ptr<Transport>> OverHttp(const Provider& provider, HttpSite s
   CT_RETURN_IF_ERROR(CheckSite(site));
   while (site.address.ends_with('/')) site.address.pop_back();
   // Every provider's path begins with it; clients are configured either way.
-  if (site.address.ends_with("/v1")) site.address.resize(site.address.size() - 3);
+  for (std::string_view version : {"/v1", "/v1beta"}) {
+    if (site.address.ends_with(version)) site.address.resize(site.address.size() - version.size());
+  }
   return std::make_unique<HttpTransport>(provider, std::move(site));
 }
 

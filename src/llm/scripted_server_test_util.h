@@ -1,11 +1,14 @@
 #pragma once
 // A server for tests that says what it is told to, one reply a connection, and remembers what it was asked.
+// Replies of a list are given one after the other; those of a function to all who ask at once.
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,16 +21,14 @@ class ScriptedServer {
  public:
   // "" says nothing until the other side gives up.
   explicit ScriptedServer(std::vector<std::string> replies) : replies_(std::move(replies)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    bool up = ::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-              ::listen(listener_, 16) == 0 &&
-              ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    port_ = up ? ntohs(address.sin_port) : 0;
+    Listen();
     thread_ = std::thread([this] { Serve(); });
+  }
+  // answer: from a request to the reply; called by several threads.
+  using Answer = std::function<std::string(const std::string& asked)>;
+  explicit ScriptedServer(Answer answer) : answer_(std::move(answer)) {
+    Listen();
+    thread_ = std::thread([this] { ServeAll(); });
   }
   ~ScriptedServer() {
     stop_ = true;
@@ -48,6 +49,18 @@ class ScriptedServer {
   }
 
  private:
+  void Listen() {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    bool up = ::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+              ::listen(listener_, 64) == 0 &&
+              ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    port_ = up ? ntohs(address.sin_port) : 0;
+  }
+
   bool Ready(int socket) const {
     constexpr int kNapMs = 20;
     pollfd wait = {socket, POLLIN, 0};
@@ -75,20 +88,39 @@ class ScriptedServer {
     return text;
   }
 
+  void Say(int socket, const std::string& reply) const {
+    if (reply.empty())
+      (void)Ready(socket);
+    else
+      (void)!::send(socket, reply.data(), reply.size(), MSG_NOSIGNAL);
+    ::close(socket);
+  }
+
   void Serve() {
     for (const std::string& reply : replies_) {
       if (!Ready(listener_)) return;
       int socket = ::accept(listener_, nullptr, nullptr);
       asked_.push_back(Read(socket));
-      if (reply.empty())
-        (void)Ready(socket);
-      else
-        (void)!::send(socket, reply.data(), reply.size(), MSG_NOSIGNAL);
-      ::close(socket);
+      Say(socket, reply);
     }
   }
 
+  void ServeAll() {
+    std::vector<std::thread> talks;
+    while (Ready(listener_)) {
+      talks.emplace_back([this, socket = ::accept(listener_, nullptr, nullptr)] {
+        std::string asked = Read(socket);
+        Say(socket, answer_(asked));
+        std::lock_guard lock(mutex_);
+        asked_.push_back(std::move(asked));
+      });
+    }
+    for (std::thread& talk : talks) talk.join();
+  }
+
   std::vector<std::string> replies_, asked_;
+  Answer answer_;
+  std::mutex mutex_;
   int listener_ = -1;
   uint16_t port_ = 0;
   std::atomic<bool> stop_ = false;

@@ -2,7 +2,6 @@
 // Brings a request to a provider and its answer back. A transport is used by one thread at a time.
 #include <cstdint>
 #include <expected>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +18,8 @@ class Transport {
   virtual ~Transport() = default;
   // Any status is a reply. Errors: kTransport, kCassetteMiss.
   virtual Sent Send(const WireRequest& request) = 0;
+  // The next Send of this request is answered from what was paid for before.
+  virtual bool Knows(const WireRequest&) const { return false; }
 };
 
 // Longer replies are errors.
@@ -27,24 +28,18 @@ inline constexpr size_t kMostReplyBytes = size_t{32} << 20;
 struct HttpSite {
   std::string
       address;  // "https://api.anthropic.com"; a path below it is kept; "/v1" at its end may be there or not
-  std::string key;  // "" = none is sent
-  int64_t timeout_ms = 120'000;
+  std::string key;                 // "" = none is sent
+  int64_t timeout_ms = 120'000;    // for all of a call
+  int64_t connect_timeout_ms = 0;  // as HttpCall
+  int64_t idle_timeout_ms = 0;
 };
-// Redirects are not followed. The key is in no error, and taken out of replies that repeat it. kInvalidInput
-// for an address that is none, that holds a password, or that would send a key over a network in the clear.
+// Streams are read as they come; one that breaks off is kTransport, never half a reply. Redirects are not
+// followed. The key is in no error, and taken out of replies that repeat it. kInvalidInput for an address
+// that is none, that holds a password, or that would send a key over a network in the clear.
 Result<std::unique_ptr<Transport>> OverHttp(const Provider& provider, HttpSite site);
 
 // A command line of /bin/sh: the body of the request on its standard input, that of the reply on its standard
 // output, its standard error left alone. Ending otherwise than with 0, and time being over, are errors.
 std::unique_ptr<Transport> OverCommand(std::string command, int64_t timeout_ms);
-
-// Sends again what was answered with 429 or 5xx: after as long as the reply asks for, else 1 s, 2 s, 4 s, ...
-struct RetryRule {
-  int attempts = 5;
-  int64_t first_wait_ms = 1000;
-  int64_t longest_wait_ms = 60'000;       // a provider that asks for more is not asked again
-  std::function<void(int64_t ms)> pause;  // waits; empty = does not
-};
-std::unique_ptr<Transport> WithRetries(std::unique_ptr<Transport> inner, RetryRule rule);
 
 }  // namespace clawtrace::llm

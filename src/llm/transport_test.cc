@@ -84,48 +84,50 @@ TEST(HttpTransport, RefusesAddressesThatGiveKeysAway) {
   EXPECT_FALSE(OverHttp(provider, {.address = "https://example.com", .key = "a\nb"}).has_value());
 }
 
-TEST(Retries, WaitAsLongAsAsked) {
-  std::vector<int64_t> waits;
-  ScriptedServer server({ScriptedServer::Reply(429, "Retry-After: 7\r\n", ""),
-                         ScriptedServer::Reply(529, "", ""), ScriptedServer::Reply(503, "", ""),
-                         ScriptedServer::Reply(200, "", "{}")});
-  auto patient = WithRetries(To(server), {.pause = [&](int64_t ms) { waits.push_back(ms); }});
-  Sent sent = patient->Send(kRequest);
-  ASSERT_TRUE(sent.has_value());
+std::string StreamReply(std::string_view body) {
+  return ScriptedServer::Reply(200, "Content-Type: text/event-stream\r\n", body);
+}
+
+TEST(HttpTransport, ReadsStreams) {
+  std::string stream =
+      "event: message_start\ndata: "
+      "{\"type\":\"message_start\",\"message\":{\"model\":\"sk-very-secret\"}}\n\n"
+      "data: {\"type\":\"message_stop\"}\n\n";
+  ScriptedServer server({StreamReply(stream)});
+  Sent sent = To(server)->Send(kRequest);
+  ASSERT_TRUE(sent.has_value()) << sent.error().message;
   EXPECT_EQ(sent->status, 200);
-  EXPECT_THAT(waits, ElementsAre(7000, 2000, 4000));
+  EXPECT_EQ(sent->body, R"({"type":"message","model":"[key]","content":[],"stop_reason":null,"usage":null})");
 }
 
-class Counting final : public Transport {
- public:
-  Counting(WireReply reply, int* sent) : reply_(std::move(reply)), sent_(*sent) {}
-  Sent Send(const WireRequest&) override {
-    ++sent_;
-    return reply_;
-  }
-
- private:
-  WireReply reply_;
-  int& sent_;
-};
-
-int AttemptsOf(WireReply reply, std::vector<int64_t>* waits) {
-  int sent = 0;
-  auto patient = WithRetries(
-      std::make_unique<Counting>(std::move(reply), &sent),
-      {.attempts = 4, .longest_wait_ms = 3000, .pause = [&](int64_t ms) { waits->push_back(ms); }});
-  (void)patient->Send(kRequest);
-  return sent;
+TEST(HttpTransport, AStreamThatBreaksOffIsNoReply) {
+  ScriptedServer server(
+      {StreamReply("data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
+                   "\"text\":\"half\"}}\n\ndata: {\"type\":\"message_stop\"}\n")});
+  Sent sent = To(server)->Send(kRequest);
+  ASSERT_FALSE(sent.has_value());
+  EXPECT_EQ(sent.error().kind, CallErrorKind::kTransport);
+  EXPECT_THAT(sent.error().message, HasSubstr("broke off"));
 }
 
-TEST(Retries, AreBounded) {
-  std::vector<int64_t> waits;
-  EXPECT_EQ(AttemptsOf({.status = 500}, &waits), 4);
-  EXPECT_THAT(waits, ElementsAre(1000, 2000, 3000));
-  waits.clear();
-  EXPECT_EQ(AttemptsOf({.status = 429, .body = "", .retry_after_s = 4}, &waits), 1);  // longer than we wait
-  for (int status : {200, 400, 401, 302}) EXPECT_EQ(AttemptsOf({.status = status}, &waits), 1) << status;
-  EXPECT_TRUE(waits.empty());
+TEST(HttpTransport, AnIdleServerIsATimeout) {
+  ScriptedServer server({""});
+  auto made =
+      OverHttp(*FindProvider("anthropic"),
+               {.address = server.address(), .key = "", .timeout_ms = 60'000, .idle_timeout_ms = 300});
+  ASSERT_TRUE(made.has_value());
+  auto begin = std::chrono::steady_clock::now();
+  Sent sent = (*made)->Send(kRequest);
+  ASSERT_FALSE(sent.has_value());
+  EXPECT_THAT(sent.error().message, HasSubstr("nothing came for 300 ms"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST(HttpTransport, ReadsRetryAfterAsSecondsAndAsDate) {
+  ScriptedServer server({ScriptedServer::Reply(429, "Retry-After: 7\r\n", ""),
+                         ScriptedServer::Reply(529, "Retry-After: Fri, 31 Dec 2099 23:59:59 GMT\r\n", "")});
+  EXPECT_EQ(To(server)->Send(kRequest)->retry_after_s, 7);
+  EXPECT_GT(To(server)->Send(kRequest)->retry_after_s, 365 * 86400);
 }
 
 TEST(CommandTransport, AsksAProgram) {

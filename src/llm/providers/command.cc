@@ -107,6 +107,7 @@ const Provider kCommand = {
     .encode = &Encode,
     .decode = &Decode,
     .authorize = &Authorize,
+    .stream = nullptr,
 };
 
 }  // namespace clawtrace::llm

@@ -1,5 +1,9 @@
 // Chat Completions, the protocol that most compatible servers speak:
 // https://platform.openai.com/docs/api-reference/chat
+#include <fmt/core.h>
+
+#include <map>
+
 #include "llm/providers/wire.h"
 
 namespace clawtrace::llm {
@@ -43,6 +47,10 @@ WireRequest Encode(const Request& request) {
   // OpenAI's reasoning models refuse the older name, compatible servers may not know the newer one.
   out.Field(request.compatible ? "max_tokens" : "max_completion_tokens", request.max_tokens);
   WriteTemperature(request, &out);
+  if (request.stream) {
+    out.Key("stream"), out.Bool(true);
+    out.Key("stream_options"), out.BeginObject(), out.Key("include_usage"), out.Bool(true), out.EndObject();
+  }
   out.Key("messages"), out.BeginArray();
   if (!request.system.empty()) {
     out.BeginObject(), out.Field("role", "system"), out.Field("content", request.system), out.EndObject();
@@ -104,6 +112,70 @@ Answer Read(Json root) {
 
 Answer Decode(const WireReply& reply) { return DecodeObject(reply, &Read); }
 
+// Deltas of one message; the usage has a chunk of its own, and the end is said in so many words.
+class Reader final : public StreamReader {
+ public:
+  void Add(std::string_view, std::string_view data) override {
+    if (data == "[DONE]") {
+      ended_ = true;
+      return;
+    }
+    auto root = parser_.Parse(data);
+    if (!root || !root->is_object()) return;
+    if ((*root)["error"].is_object()) {
+      error_ = ReplyOfError(*root, (*root)["error"]["code"].integer().value_or(0));
+      return;
+    }
+    if (Json model = (*root)["model"]) model_ = model.Canonical();
+    if (Json usage = (*root)["usage"]; usage.is_object()) usage_ = usage.Canonical();
+    Json choice = (*root)["choices"].at(0), delta = choice["delta"];
+    if (Json reason = choice["finish_reason"]; reason.is_string()) reason_ = reason.Canonical();
+    text_ += delta["content"].text(), refusal_ += delta["refusal"].text();
+    delta["tool_calls"].ForEachItem([&](Json call) { Grow(call); });
+  }
+
+  std::optional<WireReply> Whole() override {
+    if (error_) return error_;
+    if (!ended_) return std::nullopt;
+    std::string message = "{\"content\":";
+    AppendJsonString(text_.empty() ? refusal_ : text_, &message);
+    std::string calls;
+    for (const auto& [index, call] : calls_) {
+      calls += calls.empty() ? "" : ",";
+      calls += "{\"id\":" + (call.id.empty() ? "null" : call.id) + ",\"function\":{\"name\":";
+      AppendJsonString(call.name, &calls);
+      calls += ",\"arguments\":";
+      AppendJsonString(call.arguments.empty() ? "{}" : call.arguments, &calls);
+      calls += "}}";
+    }
+    if (!calls.empty()) message += ",\"tool_calls\":[" + calls + "]";
+    return WireReply{
+        .status = kStatusOk,
+        .body = fmt::format(R"({{"model":{},"choices":[{{"message":{}}},"finish_reason":{}}}],"usage":{}}})",
+                            model_, message, reason_, usage_)};
+  }
+
+ private:
+  struct Call {
+    std::string id, name, arguments;
+  };
+
+  void Grow(Json part) {
+    Call& call = calls_[part["index"].integer().value_or(0)];
+    if (Json id = part["id"]; id.is_string()) call.id = id.Canonical();
+    call.name += part["function"]["name"].text();
+    call.arguments += part["function"]["arguments"].text();
+  }
+
+  JsonParser parser_;
+  std::string text_, refusal_, model_ = "null", reason_ = "null", usage_ = "null";
+  std::map<int64_t, Call> calls_;
+  bool ended_ = false;
+  std::optional<WireReply> error_;
+};
+
+std::unique_ptr<StreamReader> Stream() { return std::make_unique<Reader>(); }
+
 }  // namespace
 
 extern const Provider kOpenaiChat;
@@ -116,6 +188,7 @@ const Provider kOpenaiChat = {
     .encode = &Encode,
     .decode = &Decode,
     .authorize = &Bearer,
+    .stream = &Stream,
 };
 
 }  // namespace clawtrace::llm

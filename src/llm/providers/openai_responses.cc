@@ -32,6 +32,7 @@ WireRequest Encode(const Request& request) {
   out.Field("model", request.model), out.Field("max_output_tokens", request.max_tokens);
   WriteTemperature(request, &out);
   out.Key("store"), out.Bool(false);
+  if (request.stream) out.Key("stream"), out.Bool(true);
   if (!request.system.empty()) out.Field("instructions", request.system);
   out.Key("input"), out.BeginArray();
   for (const Turn& turn : request.turns) WriteItems(turn, &out);
@@ -101,6 +102,36 @@ Answer Read(Json root) {
 
 Answer Decode(const WireReply& reply) { return DecodeObject(reply, &Read); }
 
+int64_t StatusOf(std::string_view code) {
+  constexpr int64_t kTooMany = 429, kInvalid = 400;
+  if (code == "rate_limit_exceeded" || code == "429") return kTooMany;
+  return code.starts_with("invalid") ? kInvalid : kStatusServer;
+}
+
+// The last event holds the whole response.
+class Reader final : public StreamReader {
+ public:
+  void Add(std::string_view, std::string_view data) override {
+    auto root = parser_.Parse(data);
+    if (!root || !root->is_object()) return;
+    std::string_view type = (*root)["type"].text();
+    Json response = (*root)["response"];
+    if (type == "response.completed" || type == "response.incomplete")
+      whole_ = WireReply{.status = kStatusOk, .body = response.Canonical()};
+    else if (type == "response.failed")
+      whole_ = ReplyOfError(response, StatusOf(response["error"]["code"].text()));
+    else if (type == "error")
+      whole_ = ReplyOfError(*root, StatusOf((*root)["code"].text()));
+  }
+  std::optional<WireReply> Whole() override { return whole_; }
+
+ private:
+  JsonParser parser_;
+  std::optional<WireReply> whole_;
+};
+
+std::unique_ptr<StreamReader> Stream() { return std::make_unique<Reader>(); }
+
 }  // namespace
 
 extern const Provider kOpenaiResponses;
@@ -113,6 +144,7 @@ const Provider kOpenaiResponses = {
     .encode = &Encode,
     .decode = &Decode,
     .authorize = &Bearer,
+    .stream = &Stream,
 };
 
 }  // namespace clawtrace::llm

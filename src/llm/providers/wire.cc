@@ -4,15 +4,18 @@
 
 #include <algorithm>
 
+#include "base/secrets.h"
 #include "base/text.h"
 
 namespace clawtrace::llm {
 
 CallError ErrorOf(CallErrorKind kind, std::string_view message) {
-  // Cut before it is mended: what comes may be long.
-  std::string text = ReplaceInvalidUtf8(message.substr(0, kMostErrorText));
+  constexpr size_t kMostSecret = 4096;
+  // Cut before it is mended: what comes may be long. Secrets go before that: half of one is not known as one.
+  std::string text = ReplaceInvalidUtf8(message.substr(0, kMostErrorText + kMostSecret));
+  RedactSecrets(&text);
   std::string line(PrefixUtf8(FirstLine(text), kMostErrorText));
-  return {.kind = kind, .message = std::move(line)};
+  return {.kind = kind, .message = std::move(line), .status = 0};
 }
 
 std::unexpected<CallError> Malformed(std::string_view what) {
@@ -32,7 +35,10 @@ std::optional<CallError> ErrorOfStatus(const WireReply& reply) {
   CallErrorKind kind = CallErrorKind::kRejected;
   if (reply.status >= kFirstServer) kind = CallErrorKind::kServer;
   if (reply.status == kTooMany || reply.status == kOverloaded) kind = CallErrorKind::kRateLimited;
-  return ErrorOf(kind, fmt::format("status {}{}{}", reply.status, reason.empty() ? "" : ": ", reason));
+  CallError out =
+      ErrorOf(kind, fmt::format("status {}{}{}", reply.status, reason.empty() ? "" : ": ", reason));
+  out.status = reply.status;
+  return out;
 }
 
 Answer DecodeObject(const WireReply& reply, Answer (*read)(Json root)) {
@@ -94,6 +100,12 @@ Answer Finished(Reply reply, bool may_be_silent) {
   if (reply.text.empty() && reply.calls.empty() && !may_be_silent && !reply.cut)
     return Malformed("the reply says nothing and asks for nothing");
   return reply;
+}
+
+WireReply ReplyOfError(Json event, int64_t status) {
+  constexpr int64_t kFirstError = 400, kLastError = 599;
+  bool is_error = status >= kFirstError && status <= kLastError;
+  return {.status = is_error ? static_cast<int>(status) : kStatusServer, .body = event.Canonical()};
 }
 
 Headers Bearer(std::string_view key) { return {{"Authorization", "Bearer " + std::string(key)}}; }

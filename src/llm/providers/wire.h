@@ -36,4 +36,8 @@ Answer Finished(Reply reply, bool may_be_silent);
 
 Headers Bearer(std::string_view key);
 
+inline constexpr int kStatusOk = 200, kStatusServer = 500;
+// What a stream says when it fails on its way, as a reply of that status; a status that is no error is 500.
+WireReply ReplyOfError(Json event, int64_t status);
+
 }  // namespace clawtrace::llm

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -8,20 +9,29 @@
 #include "base/doc_writer.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "skill/markdown.h"
+#include "model/archive.h"
+#include "skill/editor.h"
+#include "skill/edits.h"
+#include "skill/ownership.h"
 #include "skill/paths.h"
 #include "skill/provenance.h"
+#include "skill/rules.h"
 #include "skill/skill.h"
 
 namespace clawtrace {
 namespace {
 
+using skill::Block;
+using skill::BlockKind;
+using skill::Editor;
+using skill::HashOfRule;
+using skill::LinkText;
+using skill::Ownership;
 using skill::Provenance;
 using skill::RuleRecord;
 using skill::RuleStatus;
 
-constexpr std::string_view kDefaultSection = "Candidates (unproven)";
-constexpr int64_t kMaxLines = 500;  // of SKILL.md, as the specification of skills advises
+constexpr std::string_view kLinkSection = "References";
 
 // "My Skill_2" -> "my-skill-2": what the specification allows as a name.
 std::string SpecName(std::string_view directory) {
@@ -39,18 +49,19 @@ std::string SpecName(std::string_view directory) {
   return name.empty() ? "distilled-skill" : name;
 }
 
-std::string NewSkillText(const std::string& name) {
+std::string NewSkillText(const std::string& name, const std::string& work) {
+  std::string words = name;
+  std::replace(words.begin(), words.end(), '-', ' ');
   DocWriter front(DocWriter::Format::kYaml);
   front.BeginObject();
   front.Field("name", name);
-  front.Field(
-      "description",
-      "Lessons distilled from recorded agent sessions - which repeated steps to leave out and how known "
-      "failures "
-      "were repaired. Use when reading, searching or editing files and running commands in a workspace.");
+  // What skills of one kind of work have in common must not outweigh the name.
+  front.Field("description",
+              fmt::format("Lessons about {} from recorded sessions - which steps to leave out, how failures "
+                          "were repaired. Use for {}{}{}.",
+                          words, words, work.empty() ? "" : " when ", work));
   front.EndObject();
-  std::string title = name;
-  std::replace(title.begin(), title.end(), '-', ' ');
+  std::string title = words;
   if (title.front() >= 'a' && title.front() <= 'z')
     title.front() = static_cast<char>(title.front() - 'a' + 'A');
   return fmt::format(
@@ -61,169 +72,47 @@ std::string NewSkillText(const std::string& name) {
       front.Take(), title);
 }
 
-// One line that stays one list item: no line end, no control character.
-std::string ItemText(const Patch& patch) {
-  std::string rule = CollapseSpace(patch.rule), condition = CollapseSpace(patch.condition);
-  return condition.empty() ? rule : fmt::format("When {}: {}", condition, rule);
+// "Known failures" -> "known-failures": the file that a section's rules go to.
+std::string TopicOf(std::string_view section) {
+  std::string topic = SpecName(section);
+  return topic == SpecName("") ? "more-rules" : topic;
 }
 
-std::string HashOf(std::string_view item_text) { return Sha256Hex(item_text); }
-
-// A heading's text as the parser will read it back; "" when it cannot be one.
-std::string SectionName(std::string_view given) {
-  std::string name = CollapseSpace(given);
-  name.erase(0, std::min(name.find_first_not_of("# "), name.size()));
-  if (name.empty()) name = kDefaultSection;
-  Markdown parsed = ParseMarkdown("## " + name + "\n");
-  constexpr size_t kMaxSection = 120;
-  return parsed.headings.size() == 1 && name.size() <= kMaxSection ? parsed.headings[0].text : "";
+std::string HashOfEdits(const Patch& patch) {
+  Patch only;
+  only.edits = patch.edits;
+  return Sha256Hex(EncodePatch(only, true));
 }
-
-// Why a patch cannot become a rule; "" when it can.
-std::string Refusal(const Patch& patch) {
-  constexpr size_t kMaxRule = 1000;
-  std::string text = ItemText(patch);
-  if (!skill::IsFileNameSafe(patch.id)) return "the patch has no usable id";
-  if (CollapseSpace(patch.rule).empty()) return "the patch has no rule text";
-  if (text.size() > kMaxRule) return fmt::format("the rule is longer than {} bytes", kMaxRule);
-  bool control = std::any_of(text.begin(), text.end(),
-                             [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-  if (control || !IsValidUtf8(text)) return "the rule is not plain text";
-  if (SectionName(patch.section).empty()) return "the section is not a heading";
-  return "";
-}
-
-std::set<std::string> WordsOf(std::string_view text) {
-  std::set<std::string> words;
-  std::string word;
-  for (char c : ToLower(text) + " ") {
-    bool part = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
-    if (part)
-      word.push_back(c);
-    else if (!word.empty())
-      words.insert(std::exchange(word, {}));
-  }
-  return words;
-}
-
-// Half of the shorter one's words: near enough to be an edited form of the same sentence. It only decides
-// what is reported, never what is written.
-bool AreAlike(std::string_view a, std::string_view b) {
-  std::set<std::string> wa = WordsOf(a), wb = WordsOf(b);
-  auto shared =
-      std::count_if(wa.begin(), wa.end(), [&](const std::string& word) { return wb.contains(word); });
-  return shared > 0 && 2 * static_cast<size_t>(shared) >= std::min(wa.size(), wb.size());
-}
-
-int64_t LinesOf(std::string_view text) {
-  return std::count(text.begin(), text.end(), '\n') + (!text.empty() && text.back() != '\n' ? 1 : 0);
-}
-
-// SKILL.md while rules are put into it; every change is followed by a new parse, so places are never stale.
-class Editor {
- public:
-  explicit Editor(std::string text) : text_(std::move(text)), markdown_(ParseMarkdown(text_)) {}
-
-  const std::string& text() const { return text_; }
-  const std::vector<MarkdownItem>& items() const { return markdown_.items; }
-
-  const MarkdownItem* FindItem(std::string_view hash) const {
-    for (const MarkdownItem& item : markdown_.items) {
-      if (HashOf(item.text) == hash) return &item;
-    }
-    return nullptr;
-  }
-
-  // Keeps the bullet and its indentation as they are.
-  void ReplaceItem(const MarkdownItem& item, std::string_view new_text) {
-    std::string_view old = std::string_view(text_).substr(item.begin, item.end - item.begin);
-    size_t bullet = old.find_first_of("-*+");
-    size_t content = old.find_first_not_of(" \t", bullet + 1);
-    size_t line_end = old.find_last_not_of("\r\n") + 1;
-    std::string fresh(old.substr(0, content));
-    fresh.append(new_text).append(old.substr(line_end));
-    text_.replace(item.begin, item.end - item.begin, fresh);
-    markdown_ = ParseMarkdown(text_);
-  }
-
-  // Below the last of our own items in that section, else at the section's end; the section comes last when
-  // missing.
-  void AddItems(const std::string& section, const std::vector<std::string>& item_texts,
-                const std::set<std::string>& own_hashes) {
-    const std::string& eol = markdown_.line_end;
-    std::string block;
-    for (const std::string& item : item_texts) block.append("- ").append(item).append(eol);
-    auto heading = std::find_if(markdown_.headings.begin(), markdown_.headings.end(),
-                                [&](const MarkdownHeading& h) { return h.text == section; });
-    if (heading == markdown_.headings.end()) {
-      std::string lead = EndLine(text_.size());
-      if (text_.size() > markdown_.body && !EndsWithBlankLine()) lead += eol;
-      text_ += lead + "## " + section + eol + eol + block;
-    } else {
-      // Only the text between this heading and the next one, of whatever level, is the section's own.
-      size_t limit =
-          std::next(heading) == markdown_.headings.end() ? text_.size() : std::next(heading)->begin;
-      text_.insert(PlaceIn(heading->end, limit, own_hashes, &block), block);
-    }
-    markdown_ = ParseMarkdown(text_);
-  }
-
- private:
-  std::string EndLine(size_t at) const { return at == 0 || text_[at - 1] == '\n' ? "" : markdown_.line_end; }
-  bool EndsWithBlankLine() const {
-    std::string_view lines = text_;
-    if (!lines.ends_with('\n')) return false;
-    lines.remove_suffix(1);
-    size_t last = lines.rfind('\n');
-    return last != std::string_view::npos && Trim(lines.substr(last + 1)).empty();
-  }
-
-  // Offset for block between begin and limit; block gets the blank lines that the place needs.
-  size_t PlaceIn(size_t begin, size_t limit, const std::set<std::string>& own_hashes,
-                 std::string* block) const {
-    const std::string& eol = markdown_.line_end;
-    for (auto item = markdown_.items.rbegin(); item != markdown_.items.rend(); ++item) {
-      if (item->begin >= begin && item->end <= limit && own_hashes.contains(HashOf(item->text))) {
-        *block = EndLine(item->end) + *block;
-        return item->end;
-      }
-    }
-    std::string_view own = std::string_view(text_).substr(begin, limit - begin);
-    size_t last_text = own.find_last_not_of(" \t\r\n");
-    size_t place = begin;
-    if (last_text != std::string_view::npos) {
-      size_t line_end = own.find('\n', last_text);
-      place = line_end == std::string_view::npos ? limit : begin + line_end + 1;
-    }
-    bool in_list = std::any_of(markdown_.blocks.begin(), markdown_.blocks.end(),
-                               [&](const MarkdownBlock& b) { return b.is_bullet_list && b.end == place; });
-    bool text_follows = place < text_.size() && text_[place] != '\n' && text_[place] != '\r';
-    *block = EndLine(place) + (in_list ? "" : eol) + *block + (text_follows ? eol : "");
-    return place;
-  }
-
-  std::string text_;
-  Markdown markdown_;
-};
 
 class Application {
  public:
-  Application(const SkillDir& base, Provenance provenance) : base_(base), provenance_(std::move(provenance)) {
-    auto file = base.files.find(std::string(skill::kSkillFile));
-    is_new_ = file == base.files.end();
+  Application(const SkillDir& base, Provenance provenance, skill::Decisions decisions, const SkillPlan& plan)
+      : base_(base), provenance_(std::move(provenance)), decisions_(std::move(decisions)), plan_(plan) {
+    is_new_ = !base.files.contains(std::string(skill::kSkillFile));
     // Without the file there is nothing that a user could have kept or removed.
-    if (is_new_) provenance_.rules.clear();
-    editor_ = Editor(is_new_ ? NewSkillText(SpecName(base.name)) : file->second);
+    if (is_new_) provenance_.rules.clear(), provenance_.headings.clear();
+    for (const auto& [path, bytes] : base.files) {
+      if (skill::IsEditable(path)) files_.emplace(path, Editor(bytes));
+    }
+    if (is_new_) files_.emplace(skill::kSkillFile, Editor(NewSkillText(SpecName(base.name), plan.work)));
     base_hash_ = is_new_ ? "" : SkillHash(base);
   }
 
   Result<ApplyResult> Run(const std::vector<Patch>& patches) {
-    for (const Patch& patch : patches) Meet(patch);
+    std::erase_if(provenance_.rules, [&](const RuleRecord& rule) {
+      return plan_.again.contains(rule.id) && !FindItem(rule.text_hash).second;
+    });
+    for (const std::string& id : plan_.removals) Remove(id);
+    for (const Patch& patch : patches) {
+      if (patch.edits.empty()) Meet(patch);
+    }
+    DoEdits(patches);
     AddPending();
-    for (const std::string& hash : written_) {
-      if (!editor_.FindItem(hash)) {
+    for (const auto& [file, hash] : written_) {
+      auto editor = files_.find(file);
+      if (editor == files_.end() || !editor->second.FindItem(hash)) {
         return Fail(ErrorCode::kInvalidInput,
-                    fmt::format("{}/SKILL.md: a rule put there would not be read as a list item", base_.name),
+                    fmt::format("{}/{}: a rule put there would not be read as a list item", base_.name, file),
                     "close the code fence, comment or HTML block that is open where the rules go");
       }
     }
@@ -231,47 +120,86 @@ class Application {
   }
 
  private:
+  using Found = std::pair<std::string, const Block*>;  // file and item; nullptr: nowhere
+
+  Editor& Main() { return files_.at(std::string(skill::kSkillFile)); }
+  Found FindItem(std::string_view hash) const {
+    for (const auto& [path, file] : files_) {
+      if (const Block* item = file.FindItem(hash)) return {path, item};
+    }
+    return {"", nullptr};
+  }
+  static std::string FileField(const std::string& path) { return path == skill::kSkillFile ? "" : path; }
+
+  void Remove(const std::string& id) {
+    const RuleRecord* known = provenance_.Find(id);
+    if (!known || known->status != RuleStatus::kInSkill) return;
+    auto [path, item] = FindItem(known->text_hash);
+    if (!item) return;
+    files_.at(path).Remove(*item);
+    std::erase_if(provenance_.rules, [&](const RuleRecord& rule) { return rule.id == id; });
+    removed_history_.insert(HistoryPath(id));
+    result_.report.push_back(fmt::format("{}: taken out", id));
+  }
+
   void Meet(const Patch& patch) {
-    std::string text = ItemText(patch), hash = HashOf(text);
+    std::string text = skill::RuleText(patch), hash = HashOfRule(text);
     RuleRecord fresh = skill::RecordOf(patch);
-    fresh.section = SectionName(patch.section), fresh.text_hash = hash;
+    fresh.section = skill::SectionName(patch.section), fresh.text_hash = hash;
     fresh.base_skill_hash = patch.base_skill_hash.empty() ? base_hash_ : patch.base_skill_hash;
     RuleRecord* known = provenance_.Find(patch.id);
-    if (!known) {
-      if (editor_.FindItem(hash)) {
-        fresh.status = RuleStatus::kWasThere;
-        return Keep(patch, fresh, "already in the skill, in the same words");
-      }
-      return pending_.push_back({&patch, fresh, text});
-    }
+    if (!known) return MeetNew(patch, std::move(fresh), text);
     fresh.base_skill_hash = known->base_skill_hash;
-    if (const MarkdownItem* item = editor_.FindItem(known->text_hash)) {
+    if (auto [path, item] = FindItem(known->text_hash); item) {
       fresh.status = known->status == RuleStatus::kWasThere ? RuleStatus::kWasThere : RuleStatus::kInSkill;
+      fresh.file = FileField(path);
       bool same = hash == known->text_hash;
-      if (fresh.status == RuleStatus::kWasThere)
+      bool pinned = !same && decisions_.IsPinned(item->hash);
+      if (fresh.status == RuleStatus::kWasThere || pinned)
         fresh.text_hash = known->text_hash;
       else if (!same)
-        editor_.ReplaceItem(*item, text);
-      if (fresh.status == RuleStatus::kInSkill) written_.push_back(hash);
+        files_.at(path).ReplaceItem(*item, text);
+      if (pinned) return Keep(patch, fresh, kPinned);
+      if (fresh.status == RuleStatus::kInSkill) written_.emplace_back(path, hash);
       bool rewritten = !same && fresh.status == RuleStatus::kInSkill;
-      return Keep(patch, fresh, rewritten ? "reworded" : "already in the skill, records updated");
+      return Keep(patch, fresh, rewritten ? kReworded : kUpdated);
     }
-    if (editor_.FindItem(hash)) {
+    if (auto [path, item] = FindItem(hash); item) {
       fresh.status = RuleStatus::kWasThere;  // the user's edit, which happens to say the same
-      return Keep(patch, fresh, "already in the skill, in the same words");
+      fresh.file = FileField(path);
+      return Keep(patch, fresh, kSameWords);
     }
-    bool edited = std::any_of(editor_.items().begin(), editor_.items().end(), [&](const MarkdownItem& item) {
-      return !IsKnownText(item) && (AreAlike(item.text, text) || AreAlike(item.text, OldText(patch.id)));
-    });
+    bool edited = IsEdited(patch, text);
     fresh.status = edited ? RuleStatus::kEditedByUser : RuleStatus::kRemovedByUser;
-    fresh.text_hash = known->text_hash, fresh.section = known->section;
-    Keep(patch, fresh, edited ? "edited by user: their text stays" : "removed by user: not added again",
-         true);
+    fresh.text_hash = known->text_hash, fresh.section = known->section, fresh.file = known->file;
+    Keep(patch, fresh, edited ? kEdited : kRemoved);
+  }
+
+  void MeetNew(const Patch& patch, RuleRecord fresh, const std::string& text) {
+    auto covered = plan_.covered.find(patch.id);
+    std::string hash = covered == plan_.covered.end() ? fresh.text_hash : covered->second;
+    if (auto [path, item] = FindItem(hash); item) {
+      fresh.status = RuleStatus::kWasThere, fresh.text_hash = hash, fresh.file = FileField(path);
+      return Keep(patch, fresh, hash == HashOfRule(text) ? kSameWords : kCovered);
+    }
+    pending_.push_back({&patch, std::move(fresh), text});
+  }
+
+  // Some item that is no rule of ours looks like what became of this one.
+  bool IsEdited(const Patch& patch, const std::string& text) const {
+    std::string old_text = OldText(patch.id);
+    for (const auto& [path, file] : files_) {
+      for (const Block& item : file.blocks()) {
+        if (item.kind != BlockKind::kItem || IsKnownText(item)) continue;
+        if (skill::AreAlike(item.text, text) || skill::AreAlike(item.text, old_text)) return true;
+      }
+    }
+    return false;
   }
 
   // Texts of other rules of ours are nobody's edit of this one.
-  bool IsKnownText(const MarkdownItem& item) const {
-    std::string hash = HashOf(item.text);
+  bool IsKnownText(const Block& item) const {
+    std::string hash = HashOfRule(item.text);
     return std::any_of(provenance_.rules.begin(), provenance_.rules.end(),
                        [&](const RuleRecord& rule) { return rule.text_hash == hash; });
   }
@@ -281,16 +209,41 @@ class Application {
     auto file = base_.files.find(HistoryPath(id));
     if (file == base_.files.end()) return "";
     auto patch = DecodePatch(file->second, file->first);
-    return patch ? ItemText(*patch) : "";
+    return patch ? skill::RuleText(*patch) : "";
   }
 
   static std::string HistoryPath(const std::string& id) {
     return fmt::format("{}{}.yaml", skill::kHistoryFolder, id);
   }
 
+  struct Said {
+    EditFate fate;
+    std::string_view reason, what;
+  };
+  static constexpr Said kReworded = {EditFate::kApplied, "reworded", "reworded"};
+  static constexpr Said kUpdated = {EditFate::kAlreadyThere, "already_in_skill",
+                                    "already in the skill, records updated"};
+  static constexpr Said kSameWords = {EditFate::kAlreadyThere, "same_words",
+                                      "already in the skill, in the same words"};
+  static constexpr Said kCovered = {EditFate::kAlreadyThere, "covered", "said by the skill in other words"};
+  static constexpr Said kPinned = {EditFate::kAlreadyThere, "pinned", "pinned: its words stay"};
+  static constexpr Said kEdited = {EditFate::kTheirs, "edited_by_user", "edited by user: their text stays"};
+  static constexpr Said kRemoved = {EditFate::kTheirs, "removed_by_user", "removed by user: not added again"};
+
+  void Say(EditEntry entry, const std::string& what) {
+    result_.report.push_back(fmt::format("{}: {}", entry.patch_id, what));
+    result_.ledger.push_back(std::move(entry));
+  }
+  void Keep(const Patch& patch, const RuleRecord& record, const Said& said) {
+    Say({.patch_id = patch.id,
+         .fate = said.fate,
+         .reason = std::string(said.reason),
+         .file = record.file.empty() ? std::string(skill::kSkillFile) : record.file},
+        std::string(said.what));
+    Record(patch, record, said.fate == EditFate::kTheirs || said.reason == kPinned.reason);
+  }
   // not_ours: the history keeps the words that we wrote, which tell an edit from a removal.
-  void Keep(const Patch& patch, const RuleRecord& record, std::string_view what, bool not_ours = false) {
-    report_.push_back(fmt::format("{}: {}", patch.id, what));
+  void Record(const Patch& patch, const RuleRecord& record, bool not_ours) {
     if (RuleRecord* known = provenance_.Find(patch.id))
       *known = record;
     else
@@ -301,43 +254,110 @@ class Application {
     history_[HistoryPath(patch.id)] = EncodePatch(kept, false);
   }
 
-  void AddPending() {
-    std::set<std::string> own;
-    for (const RuleRecord& rule : provenance_.rules) {
-      if (rule.status == RuleStatus::kInSkill) own.insert(rule.text_hash);
-    }
-    constexpr int64_t kFrame = 4;  // blank lines and heading of a section
-    int64_t room = kMaxLines - LinesOf(editor_.text());
-    std::vector<std::string> sections;
-    std::map<std::string, std::vector<std::string>> texts;
-    for (const Pending& rule : pending_) {
-      bool opens = !texts.contains(rule.record.section);
-      int64_t need = 1 + (opens ? kFrame : 0);
-      if (need > room) {
-        report_.push_back(
-            fmt::format("{}: left out, SKILL.md would have more than {} lines", rule.patch->id, kMaxLines));
-        continue;
-      }
-      room -= need;
-      if (opens) sections.push_back(rule.record.section);
-      texts[rule.record.section].push_back(rule.text);
-      written_.push_back(rule.record.text_hash);
-      Keep(*rule.patch, rule.record, fmt::format("added under \"{}\"", rule.record.section));
-    }
-    for (const std::string& section : sections) editor_.AddItems(section, texts[section], own);
+  // Files come before what links to them and go after it.
+  static int StageOf(EditOp op) {
+    return op == EditOp::kCreateFile      ? 0
+           : op == EditOp::kDeleteSection ? 2
+           : op == EditOp::kDeleteFile    ? 3
+                                          : 1;
   }
 
-  Result<ApplyResult> Finish() {
-    ApplyResult result{base_, std::move(report_)};
-    if (provenance_.rules.empty()) return result;
-    result.skill.files[std::string(skill::kSkillFile)] = editor_.text();
-    result.skill.files[std::string(skill::kProvenanceFile)] = EncodeProvenance(std::move(provenance_));
-    for (auto& [path, bytes] : history_) result.skill.files[path] = bytes;
-    if (is_new_ && SpecName(base_.name) != base_.name) {
-      result.report.push_back(fmt::format("the skill is named {}: rename its directory {} to match",
-                                          SpecName(base_.name), base_.name));
+  void DoEdits(const std::vector<Patch>& patches) {
+    Ownership own(provenance_, decisions_);
+    skill::FileEdits edits(&files_, &own, plan_.edit_others);
+    struct Job {
+      const Patch* patch;
+      size_t index;
+    };
+    std::vector<Job> jobs;
+    for (const Patch& patch : patches) {
+      const RuleRecord* known = provenance_.Find(patch.id);
+      bool done = known && known->text_hash == HashOfEdits(patch);
+      for (size_t i = 0; i < patch.edits.size(); ++i) {
+        if (!done) {
+          jobs.push_back({&patch, i});
+          continue;
+        }
+        Say({.patch_id = patch.id,
+             .edit = static_cast<int64_t>(i),
+             .fate = EditFate::kAlreadyThere,
+             .reason = "already_applied",
+             .file = patch.edits[i].file},
+            fmt::format("edit {}: was applied before", i));
+      }
+      if (done && !patch.edits.empty()) Update(patch, *known);
     }
-    return result;
+    std::sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) {
+      auto key = [](const Job& j) {
+        return std::tuple(StageOf(j.patch->edits[j.index].op), j.patch, j.index);
+      };
+      return key(a) < key(b);
+    });
+    std::map<const Patch*, std::vector<EditEntry>> entries;
+    for (const Job& job : jobs) {
+      EditEntry entry = edits.Do(job.patch->edits[job.index]);
+      entry.patch_id = job.patch->id, entry.edit = static_cast<int64_t>(job.index);
+      entries[job.patch].push_back(std::move(entry));
+    }
+    LinkCreated(&edits, &entries);
+    for (const Patch& patch : patches) {
+      if (entries.contains(&patch)) KeepEdits(patch, std::move(entries[&patch]));
+    }
+  }
+
+  void Update(const Patch& patch, const RuleRecord& known) {
+    RuleRecord record = skill::RecordOf(patch);
+    record.text_hash = known.text_hash, record.blocks = known.blocks, record.file = known.file;
+    record.section = known.section, record.base_skill_hash = known.base_skill_hash;
+    Record(patch, record, false);
+  }
+
+  // A file that SKILL.md does not name is found by nobody.
+  void LinkCreated(skill::FileEdits* edits, std::map<const Patch*, std::vector<EditEntry>>* entries) {
+    for (auto& [patch, list] : *entries) {
+      for (EditEntry& entry : list) {
+        if (entry.reason != "created" || Contains(Main().text(), entry.file)) continue;
+        std::string section =
+            patch->section.empty() ? std::string(kLinkSection) : skill::SectionName(patch->section);
+        constexpr int64_t kFrame = 5;
+        bool room = skill::LinesOf(Main().text()) + kFrame <= skill::kMaxBodyLines;
+        if (room && !section.empty()) {
+          AddItems(std::string(skill::kSkillFile), section, {LinkText(entry.file)}, {});
+          written_.emplace_back(skill::kSkillFile, HashOfRule(LinkText(entry.file)));
+          entry.detail = "a link was added to SKILL.md";
+          continue;
+        }
+        edits->TakeBack(entry.file);
+        entry.fate = EditFate::kRefused, entry.reason = "unlinked";
+        entry.detail = "SKILL.md does not name the file and has no room for a link";
+      }
+    }
+  }
+
+  void KeepEdits(const Patch& patch, std::vector<EditEntry> entries) {
+    std::sort(entries.begin(), entries.end(),
+              [](const EditEntry& a, const EditEntry& b) { return a.edit < b.edit; });
+    RuleRecord record = skill::RecordOf(patch);
+    record.text_hash = HashOfEdits(patch);
+    record.base_skill_hash = patch.base_skill_hash.empty() ? base_hash_ : patch.base_skill_hash;
+    bool any = false;
+    for (EditEntry& entry : entries) {
+      const PatchEdit& edit = patch.edits[static_cast<size_t>(*entry.edit)];
+      if (entry.fate == EditFate::kApplied) {
+        any = true;
+        if (entry.reason == "section_added")
+          provenance_.headings.push_back({edit.file, skill::SectionOfPath(edit.heading_path)});
+        if (record.file.empty()) record.file = FileField(edit.file);
+        for (const Block& block : skill::ParseBlocks(edit.new_text)) record.blocks.push_back(block.hash);
+        std::string words = skill::CollapseSpace(edit.new_text);
+        if (edit.op == EditOp::kReplace && skill::IsPlainItem(words))  // words for an item are an item
+          record.blocks.push_back(skill::HashOfBlock(BlockKind::kItem, words));
+      }
+      std::string what = fmt::format("edit {}, {}: {}", *entry.edit, NameOf(edit.op), entry.reason);
+      if (!entry.detail.empty()) what += ", " + entry.detail;
+      Say(std::move(entry), what);
+    }
+    if (any) Record(patch, record, false);
   }
 
   struct Pending {
@@ -346,19 +366,205 @@ class Application {
     std::string text;
   };
 
+  // What a rule, or a link to rules, takes of SKILL.md; a section that is not there yet takes more.
+  struct Room {
+    int64_t lines = 0, tokens = 0;
+    bool Fits(const Room& need) const { return need.lines <= lines && need.tokens <= tokens; }
+    void Take(const Room& need) { lines -= need.lines, tokens -= need.tokens; }
+  };
+  bool HasSection(const std::string& section) { return HasHeading(Main(), section); }
+  static bool HasHeading(const Editor& file, const std::string& section) {
+    const std::vector<Block>& blocks = file.blocks();
+    return std::any_of(blocks.begin(), blocks.end(), [&](const Block& block) {
+      return block.kind == BlockKind::kHeading && block.text == section;
+    });
+  }
+  static Room NeedOf(std::string_view item, const std::string& section, bool opens) {
+    constexpr int64_t kFrame = 4;  // blank lines and heading of a section
+    Room need{1, skill::TokensOf(item) + 1};
+    if (opens) need.lines += kFrame, need.tokens += skill::TokensOf(section) + 2;
+    return need;
+  }
+
+  void AddPending() {
+    Room room{skill::kMaxBodyLines - skill::LinesOf(Main().text()),
+              skill::kMaxBodyTokens - skill::TokensOf(Main().text())};
+    std::set<std::string> opened;
+    Room all, links;
+    for (const Pending& rule : pending_) {
+      const std::string& section = rule.record.section;
+      bool opens = opened.insert(section).second && !HasSection(section);
+      Room need = NeedOf(rule.text, section, opens);
+      all.lines += need.lines, all.tokens += need.tokens;
+    }
+    for (const std::string& section : opened) {
+      Room need = NeedOf(LinkText("references/" + TopicOf(section) + "-2.md"), section, !HasSection(section));
+      links.lines += need.lines, links.tokens += need.tokens;
+    }
+    bool everything = room.Fits(all);
+    // Where not everything fits, room for the links is kept from the start.
+    if (!everything) room.Take(links);
+    std::vector<std::string> sections;
+    std::map<std::string, std::vector<std::string>> texts;
+    std::vector<const Pending*> rest;
+    for (const Pending& rule : pending_) {
+      const std::string& section = rule.record.section;
+      Room need = NeedOf(rule.text, section, !texts.contains(section) && !HasSection(section));
+      if (!room.Fits(need)) {
+        rest.push_back(&rule);
+        continue;
+      }
+      room.Take(need);
+      if (!texts.contains(section)) sections.push_back(section);
+      texts[section].push_back(rule.text);
+      KeepNew(rule, std::string(skill::kSkillFile));
+    }
+    if (!everything) room.lines += links.lines, room.tokens += links.tokens;
+    std::set<std::string> own = OwnHashes();
+    for (const std::string& section : sections)
+      AddItems(std::string(skill::kSkillFile), section, texts[section], own);
+    for (const Pending* rule : rest) AddToReference(*rule, &room);
+  }
+
+  // A heading that comes with the items is ours, and goes when they are gone.
+  void AddItems(const std::string& path, const std::string& section, const std::vector<std::string>& texts,
+                const std::set<std::string>& own) {
+    Editor& file = files_.at(path);
+    if (!HasHeading(file, section)) provenance_.headings.push_back({path, section});
+    file.AddItems(section, texts, own);
+  }
+
+  // Of our headings those that nothing stands below any more, since somebody deleted the last rule there, and
+  // references of which nothing else was left.
+  void DropEmptyHeadings() {
+    std::vector<skill::OwnHeading> kept;
+    for (const skill::OwnHeading& heading : provenance_.headings) {
+      auto file = files_.find(heading.file);
+      const Block* block = file == files_.end() ? nullptr : OnlyHeading(file->second, heading.text);
+      if (!block) continue;
+      if (!IsEmptySection(file->second, *block) || decisions_.IsPinned(block->hash)) {
+        kept.push_back(heading);
+        continue;
+      }
+      file->second.Remove(*block);
+      if (file->second.blocks().empty() && heading.file != skill::kSkillFile) DropFile(heading.file);
+    }
+    // The line that led to a file that is gone may have been the last one below a heading.
+    bool again = kept.size() < provenance_.headings.size();
+    provenance_.headings = std::move(kept);
+    if (again) DropEmptyHeadings();
+  }
+
+  static const Block* OnlyHeading(const Editor& file, const std::string& text) {
+    const Block* found = nullptr;
+    for (const Block& block : file.blocks()) {
+      if (block.kind != BlockKind::kHeading || block.text != text) continue;
+      if (found) return nullptr;
+      found = &block;
+    }
+    return found;
+  }
+  static bool IsEmptySection(const Editor& file, const Block& heading) {
+    const Block* next = &heading + 1;
+    bool last = next == file.blocks().data() + file.blocks().size();
+    return last || (next->kind == BlockKind::kHeading && next->level <= heading.level);
+  }
+
+  void DropFile(const std::string& file) {
+    files_.erase(file);
+    if (auto [path, link] = FindItem(HashOfRule(LinkText(file))); link) files_.at(path).Remove(*link);
+  }
+
+  std::set<std::string> OwnHashes() const {
+    std::set<std::string> own;
+    for (const RuleRecord& rule : provenance_.rules) {
+      if (rule.status == RuleStatus::kInSkill) own.insert(rule.text_hash);
+    }
+    return own;
+  }
+
+  void KeepNew(const Pending& rule, const std::string& file) {
+    RuleRecord record = rule.record;
+    record.file = FileField(file);
+    written_.emplace_back(file, record.text_hash);
+    bool reference = !record.file.empty();
+    Say({.patch_id = rule.patch->id,
+         .fate = EditFate::kApplied,
+         .reason = reference ? "added_to_reference" : "added",
+         .file = file},
+        reference ? fmt::format("added to {}, SKILL.md has no room for it", file)
+                  : fmt::format("added under \"{}\"", record.section));
+    Record(*rule.patch, record, false);
+  }
+
+  // references/TOPIC.md, or -2, -3 ... when those before are full; SKILL.md names each.
+  void AddToReference(const Pending& rule, Room* room) {
+    constexpr int64_t kMaxLines = 100;  // longer references want a list of contents
+    const std::string& section = rule.record.section;
+    std::string topic = TopicOf(section), file;
+    for (int part = 1; file.empty(); ++part) {
+      std::string name = fmt::format("references/{}{}.md", topic, part == 1 ? "" : fmt::format("-{}", part));
+      auto there = files_.find(name);
+      if (there == files_.end() || skill::LinesOf(there->second.text()) < kMaxLines) file = name;
+    }
+    bool linked = Contains(Main().text(), file);
+    Room need = NeedOf(LinkText(file), section, !HasSection(section));
+    // A body that is too long by itself still gets the line that leads to what it has no room for.
+    if (!linked && need.lines > room->lines) {
+      return Say({.patch_id = rule.patch->id,
+                  .fate = EditFate::kRefused,
+                  .reason = "body_budget",
+                  .file = std::string(skill::kSkillFile),
+                  .detail = "SKILL.md has no room for it, nor for a link to a reference"},
+                 fmt::format("left out, SKILL.md would have more than {} lines or {} tokens",
+                             skill::kMaxBodyLines, skill::kMaxBodyTokens));
+    }
+    if (!linked) {
+      room->Take(need);
+      AddItems(std::string(skill::kSkillFile), section, {LinkText(file)}, OwnHashes());
+      written_.emplace_back(skill::kSkillFile, HashOfRule(LinkText(file)));
+    }
+    if (files_.emplace(file, Editor("# " + section + "\n")).second)
+      provenance_.headings.push_back({file, section});
+    KeepNew(rule, file);
+    AddItems(file, section, {rule.text}, OwnHashes());
+  }
+
+  Result<ApplyResult> Finish() {
+    result_.skill = base_;
+    if (provenance_.rules.empty() && removed_history_.empty()) return std::move(result_);
+    DropEmptyHeadings();
+    auto& files = result_.skill.files;
+    std::erase_if(files, [&](const auto& file) {
+      return (skill::IsEditable(file.first) && !files_.contains(file.first)) ||
+             removed_history_.contains(file.first);
+    });
+    for (const auto& [path, file] : files_) files[path] = file.text();
+    files[std::string(skill::kProvenanceFile)] = EncodeProvenance(std::move(provenance_));
+    for (auto& [path, bytes] : history_) files[path] = bytes;
+    if (is_new_ && SpecName(base_.name) != base_.name) {
+      result_.report.push_back(fmt::format("the skill is named {}: rename its directory {} to match",
+                                           SpecName(base_.name), base_.name));
+    }
+    return std::move(result_);
+  }
+
   const SkillDir& base_;
   Provenance provenance_;
+  skill::Decisions decisions_;
+  const SkillPlan& plan_;
   bool is_new_ = false;
   std::string base_hash_;
-  Editor editor_{""};
+  std::map<std::string, Editor> files_;  // that may be edited
   std::vector<Pending> pending_;
-  std::vector<std::string> written_;  // hashes of items that must be there at the end
+  std::vector<std::pair<std::string, std::string>> written_;  // file and hash of items that must be there
   std::map<std::string, std::string> history_;
-  std::vector<std::string> report_;
+  std::set<std::string> removed_history_;
+  ApplyResult result_;
 };
 
 // One order for any order given; the first of two patches with one id is kept.
-std::vector<Patch> InOrder(const std::vector<Patch>& patches, std::vector<std::string>* report) {
+std::vector<Patch> InOrder(const std::vector<Patch>& patches, ApplyResult* left_out) {
   std::vector<std::pair<std::string, Patch>> keyed;
   for (const Patch& patch : patches) {
     Patch plain = skill::WithPlainIds(patch);
@@ -375,15 +581,24 @@ std::vector<Patch> InOrder(const std::vector<Patch>& patches, std::vector<std::s
   std::vector<Patch> out;
   std::set<std::string> ids, texts;
   for (auto& [encoded, patch] : keyed) {
-    std::string refusal = Refusal(patch);
-    if (refusal.empty() && (!ids.insert(patch.id).second || !texts.insert(ItemText(patch)).second)) {
-      refusal = "the same rule is given twice";
-    }
-    if (refusal.empty())
+    bool rule = patch.edits.empty();
+    std::string refusal = rule ? skill::RuleRefusal(patch) : "", reason = "not_a_rule";
+    if (!rule && !skill::IsFileNameSafe(patch.id)) refusal = "the patch has no usable id";
+    bool twice = refusal.empty() &&
+                 (!ids.insert(patch.id).second || (rule && !texts.insert(skill::RuleText(patch)).second));
+    if (twice) refusal = "the same rule is given twice", reason = "given_twice";
+    if (refusal.empty()) {
       out.push_back(std::move(patch));
-    else
-      report->push_back(
-          fmt::format("{}: left out, {}", skill::IsFileNameSafe(patch.id) ? patch.id : "patch", refusal));
+      continue;
+    }
+    std::string id = skill::IsFileNameSafe(patch.id) ? patch.id : "patch";
+    left_out->report.push_back(fmt::format("{}: left out, {}", id, refusal));
+    size_t entries = rule ? 1 : patch.edits.size();
+    for (size_t i = 0; i < entries; ++i) {
+      left_out->ledger.push_back(
+          {.patch_id = id, .fate = EditFate::kRefused, .reason = reason, .detail = refusal});
+      if (!rule) left_out->ledger.back().edit = static_cast<int64_t>(i);
+    }
   }
   return out;
 }
@@ -391,21 +606,29 @@ std::vector<Patch> InOrder(const std::vector<Patch>& patches, std::vector<std::s
 }  // namespace
 
 Result<ApplyResult> ApplyPatches(const SkillDir& base, const std::vector<Patch>& patches) {
+  return ApplyPlan(base, {.patches = patches});
+}
+
+Result<ApplyResult> ApplyPlan(const SkillDir& base, const SkillPlan& plan) {
   Provenance provenance;
   if (auto file = base.files.find(std::string(skill::kProvenanceFile)); file != base.files.end()) {
     auto read = skill::DecodeProvenance(file->second, base.name + "/" + file->first);
     if (!read) return std::unexpected(std::move(read.error()));
     provenance = std::move(*read);
   }
-  std::vector<std::string> left_out;
-  std::vector<Patch> ordered = InOrder(patches, &left_out);
-  if (ordered.empty()) return ApplyResult{base, std::move(left_out)};
+  ApplyResult left_out{.skill = base, .report = {}};
+  std::vector<Patch> ordered = InOrder(plan.patches, &left_out);
+  if (ordered.empty() && plan.removals.empty()) return left_out;
   if (!base.files.contains(std::string(skill::kSkillFile)) && base.files.contains("skill.md")) {
     return Fail(ErrorCode::kInvalidInput, fmt::format("{}/skill.md is not spelled SKILL.md", base.name),
                 "rename it: clients look for SKILL.md");
   }
-  auto result = Application(base, std::move(provenance)).Run(ordered);
-  if (result) result->report.insert(result->report.end(), left_out.begin(), left_out.end());
+  auto decisions = skill::DecisionsOf(base);
+  if (!decisions) return std::unexpected(std::move(decisions.error()));
+  auto result = Application(base, std::move(provenance), std::move(*decisions), plan).Run(ordered);
+  if (!result) return result;
+  result->report.insert(result->report.end(), left_out.report.begin(), left_out.report.end());
+  result->ledger.insert(result->ledger.end(), left_out.ledger.begin(), left_out.ledger.end());
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "skill/lint.h"
 #include "skill/paths.h"
 #include "skill/save.h"
 #include "skill/skill.h"
@@ -77,6 +78,50 @@ Status ReadEntry(const fs::directory_entry& entry, const fs::path& root, uint64_
 
 }  // namespace
 
+namespace {
+
+// What a directory's entry is that a skill may not hold.
+skill::LintFinding FindingOf(const fs::directory_entry& entry, const fs::path& root, const Error& error) {
+  std::error_code ignored;
+  constexpr size_t kMaxPath = 400;
+  auto finding = [&](std::string_view check, std::string_view message) {
+    std::string path = entry.path().lexically_relative(root).generic_string();
+    return skill::LintFinding{std::string(check),
+                              skill::Severity::kError,
+                              skill::PlainText(path, kMaxPath),
+                              0,
+                              std::string(message),
+                              {}};
+  };
+  if (entry.is_symlink(ignored)) return finding("symlink", "a symbolic link; put the file itself there");
+  if (error.code == ErrorCode::kLimit) return finding("file-size", "the file is too large for a skill");
+  if (error.code == ErrorCode::kIo) return finding("unreadable", "the file cannot be read");
+  if (!entry.is_regular_file(ignored)) return finding("special-file", "neither file nor folder");
+  return finding("path", "the name has control characters");
+}
+
+// Reads a directory that exists. findings: where what cannot be read goes; nullptr: it is an error.
+Status ReadDirectory(const fs::path& path, SkillDir* out, std::vector<skill::LintFinding>* findings) {
+  std::error_code error;
+  uint64_t total = 0;
+  fs::recursive_directory_iterator walk(path, error), end;
+  for (; !error && walk != end; walk.increment(error)) {
+    if (IsVersionControl(walk->path().filename())) {
+      walk.disable_recursion_pending();
+      continue;
+    }
+    Status read = ReadEntry(*walk, path, &total, out);
+    if (read) continue;
+    bool full = total > skill::kMaxSkillBytes || out->files.size() >= skill::kMaxFiles;
+    if (!findings || full) return read;
+    findings->push_back(FindingOf(*walk, path, read.error()));
+  }
+  if (error) return Fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", path.string(), error.message()));
+  return {};
+}
+
+}  // namespace
+
 Result<SkillDir> LoadSkill(const std::string& given) {
   auto path = skill::DirectoryPath(given);
   if (!path) return std::unexpected(std::move(path.error()));
@@ -94,16 +139,21 @@ Result<SkillDir> LoadSkill(const std::string& given) {
   if (!fs::is_directory(status))
     return Fail(ErrorCode::kInvalidInput, fmt::format("{} is not a directory", given),
                 "name the folder of a skill, or one that is not there yet");
-  uint64_t total = 0;
-  fs::recursive_directory_iterator walk(*path, error), end;
-  for (; !error && walk != end; walk.increment(error)) {
-    if (IsVersionControl(walk->path().filename())) {
-      walk.disable_recursion_pending();
-      continue;
-    }
-    CT_RETURN_IF_ERROR(ReadEntry(*walk, *path, &total, &out));
-  }
-  if (error) return Fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", given, error.message()));
+  CT_RETURN_IF_ERROR(ReadDirectory(*path, &out, nullptr));
+  return out;
+}
+
+Result<skill::LooseSkill> skill::LoadLoosely(const std::string& given) {
+  auto path = DirectoryPath(given);
+  if (!path) return std::unexpected(std::move(path.error()));
+  CT_RETURN_IF_ERROR(RecoverSave(*path));
+  std::error_code error;
+  if (!fs::is_directory(*path, error))
+    return Fail(ErrorCode::kNotFound, fmt::format("{} is not a directory", given),
+                "name the folder that holds SKILL.md");
+  LooseSkill out;
+  out.skill.name = path->filename().string();
+  CT_RETURN_IF_ERROR(ReadDirectory(*path, &out.skill, &out.findings));
   return out;
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/secrets.h"
 #include "model/archive.h"
+#include "skill/injection.h"
 
 namespace clawtrace::skill {
 
@@ -19,6 +21,7 @@ constexpr bool IsRow(const Evidence&) { return true; }
 template <class A>
 void Describe(A& a, RuleRecord& r) {
   a.Field("id", r.id), a.Field("text_hash", r.text_hash), a.Field("section", r.section);
+  a.Field("file", r.file), a.Field("blocks", r.blocks);
   a.Field("patch_kind", r.patch_kind), a.Field("status", r.status);
   a.Field("counterfactual_grade", r.counterfactual_grade), a.Field("evidence_grade", r.evidence_grade);
   a.Field("trial", r.trial), a.Field("support", r.support), a.Field("tasks", r.tasks);
@@ -27,8 +30,13 @@ void Describe(A& a, RuleRecord& r) {
 }
 
 template <class A>
+void Describe(A& a, OwnHeading& h) {
+  a.Field("file", h.file), a.Field("text", h.text);
+}
+
+template <class A>
 void Describe(A& a, Provenance& p) {
-  a.Field("schema", p.schema), a.Field("rules", p.rules);
+  a.Field("schema", p.schema), a.Field("rules", p.rules), a.Field("headings", p.headings);
 }
 
 RuleRecord* Provenance::Find(std::string_view id) {
@@ -40,6 +48,9 @@ RuleRecord* Provenance::Find(std::string_view id) {
 std::string EncodeProvenance(Provenance provenance) {
   std::sort(provenance.rules.begin(), provenance.rules.end(),
             [](const RuleRecord& a, const RuleRecord& b) { return a.id < b.id; });
+  std::sort(provenance.headings.begin(), provenance.headings.end());
+  provenance.headings.erase(std::unique(provenance.headings.begin(), provenance.headings.end()),
+                            provenance.headings.end());
   return Encode(provenance, DocWriter::Format::kJsonPretty);
 }
 
@@ -57,17 +68,35 @@ Result<Provenance> DecodeProvenance(std::string_view text, std::string_view name
 
 namespace {
 
-std::string PlainId(const std::string& id) {
-  constexpr size_t kMaxId = 160;
-  auto plain = [](char c) {
-    bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return word || std::string_view("._-:/+@#=|~%,").find(c) != std::string_view::npos;
-  };
-  if (id.size() <= kMaxId && std::all_of(id.begin(), id.end(), plain)) return id;
-  return "sha256:" + Sha256Hex(id).substr(0, 16);
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool IsPlainByte(char c) {
+  return IsLetter(c) || (c >= '0' && c <= '9') ||
+         std::string_view("._-:/+@#=|~%,").find(c) != std::string_view::npos;
+}
+
+// Less is no phrase, and most ids are asked no further.
+bool HasTwoWords(std::string_view id) {
+  constexpr size_t kLeastWord = 3;
+  int words = 0;
+  size_t letters = 0;
+  for (char c : id) {
+    letters = IsLetter(c) ? letters + 1 : 0;
+    if (letters == kLeastWord) ++words;
+  }
+  return words >= 2;
 }
 
 }  // namespace
+
+std::string PlainId(std::string_view id) {
+  constexpr size_t kMaxId = 160, kDigits = 16;
+  // An order that stops before its last word is one as well.
+  auto speaks = [&] { return !FindInjections(std::string(id) + " instructions").empty(); };
+  bool plain = id.size() <= kMaxId && std::all_of(id.begin(), id.end(), IsPlainByte) && !id.contains("..") &&
+               FindSecrets(id).empty() && !(HasTwoWords(id) && speaks());
+  return plain ? std::string(id) : std::string(kHashedId) + Sha256Hex(id).substr(0, kDigits);
+}
 
 Patch WithPlainIds(const Patch& patch) {
   Patch out = patch;

@@ -25,8 +25,10 @@ struct Evidence {
 
 struct RuleRecord {
   std::string id;
-  std::string text_hash;  // SHA-256 of the item's text as we last wrote it, white space collapsed
+  std::string text_hash;  // SHA-256 of the item's text as we last wrote it; of edits: of the edits
   std::string section;
+  std::string file;                 // where it stands; "" = SKILL.md
+  std::vector<std::string> blocks;  // of a patch with edits: hashes of the blocks that they put in
   PatchKind patch_kind = PatchKind::kPrune;
   RuleStatus status = RuleStatus::kInSkill;
   std::string counterfactual_grade, evidence_grade, trial;
@@ -37,9 +39,16 @@ struct RuleRecord {
   std::vector<Evidence> evidence;
 };
 
+// A heading that we wrote because a rule went below it.
+struct OwnHeading {
+  std::string file, text;  // file: "SKILL.md" or a reference
+  auto operator<=>(const OwnHeading&) const = default;
+};
+
 struct Provenance {
   std::string schema = "skill-provenance/1";
-  std::vector<RuleRecord> rules;  // by id
+  std::vector<RuleRecord> rules;     // by id
+  std::vector<OwnHeading> headings;  // sorted
 
   RuleRecord* Find(std::string_view id);
 };
@@ -47,8 +56,13 @@ struct Provenance {
 std::string EncodeProvenance(Provenance provenance);
 Result<Provenance> DecodeProvenance(std::string_view text, std::string_view name);
 
-// The same patch with every id that is no plain identifier replaced by its hash: an id out of a log may hold
-// anything, and records hold no text of a trace.
+// An id out of a log may hold anything, and records hold no text of a trace: the id itself when it is a plain
+// identifier - of word characters and a few marks, not too long, no way up through folders, nothing that
+// looks like a secret or speaks to an assistant - else kHashedId and a part of its hash. Twice is as once.
+inline constexpr std::string_view kHashedId = "sha256:";
+std::string PlainId(std::string_view id);
+
+// The same patch with all ids plain.
 Patch WithPlainIds(const Patch& patch);
 
 // The patch's part of a record; text_hash, status and base_skill_hash are the caller's.

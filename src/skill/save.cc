@@ -67,8 +67,8 @@ Status KeepFile(const fs::path& from, const fs::path& to) {
 
 class Preparation {
  public:
-  Preparation(const SkillDir& skill, fs::path old, fs::path fresh)
-      : skill_(skill), old_(std::move(old)), fresh_(std::move(fresh)) {}
+  Preparation(const SkillDir& skill, const std::set<std::string>& gone, fs::path old, fs::path fresh)
+      : skill_(skill), gone_(gone), old_(std::move(old)), fresh_(std::move(fresh)) {}
 
   Status Run() {
     std::error_code error;
@@ -94,7 +94,8 @@ class Preparation {
     for (; !error && walk != end; walk.increment(error)) {
       fs::path relative = walk->path().lexically_relative(old_);
       fs::path to = fresh_ / relative;
-      if (skill_.files.contains(relative.generic_string())) continue;
+      std::string name = relative.generic_string();
+      if (skill_.files.contains(name) || gone_.contains(name)) continue;
       if (walk->is_symlink() || !walk->is_directory()) {
         CT_RETURN_IF_ERROR(KeepFile(walk->path(), to));
         continue;
@@ -127,6 +128,7 @@ class Preparation {
   }
 
   const SkillDir& skill_;
+  const std::set<std::string>& gone_;
   fs::path old_, fresh_;
   std::vector<std::pair<fs::path, struct stat>> folders_;
 };
@@ -184,7 +186,19 @@ Status RecoverSave(const fs::path& path) {
 
 }  // namespace skill
 
-Status SaveSkill(const SkillDir& skill, const std::string& given) {
+namespace {
+
+Status ExpectUnchanged(const SkillDir& expected, const std::string& given) {
+  auto now = LoadSkill(given);
+  if (!now) return std::unexpected(std::move(now.error()));
+  if (now->files == expected.files && now->executable == expected.executable) return {};
+  return Fail(ErrorCode::kUnavailable, fmt::format("{} has changed since it was read", given),
+              "nothing is written; run it again, from what is there now");
+}
+
+}  // namespace
+
+Status SaveSkill(const SkillDir& skill, const std::string& given, const SaveOptions& options) {
   auto path = skill::DirectoryPath(given);
   if (!path) return std::unexpected(std::move(path.error()));
   for (const auto& [name, bytes] : skill.files) {
@@ -206,9 +220,10 @@ Status SaveSkill(const SkillDir& skill, const std::string& given) {
     return Fail(ErrorCode::kUnsupported, fmt::format("{} is a symbolic link", given),
                 "give the directory that it leads to");
   }
+  if (options.instead_of) CT_RETURN_IF_ERROR(ExpectUnchanged(*options.instead_of, given));
   fs::remove_all(skill::AsidePath(*path), error);
   fs::path fresh = Sibling(*path, "new");
-  Status status = Preparation(skill, *path, fresh).Run();
+  Status status = Preparation(skill, options.gone, *path, fresh).Run();
   if (status) status = skill::SwapDirectory(fresh, *path, true);
   fs::remove_all(fresh, error);  // the old version after an exchange, what was prepared after a failure
   if (!status) return status;

@@ -299,8 +299,11 @@ bool IsInterpreter(std::string_view name) { return Has(kInterpreters, name); }
 bool IsPlainName(std::string_view name) {
   // A known program, or a version of one: python3.11.
   std::string_view base = name.substr(0, name.find_last_not_of("0123456789.") + 1);
-  constexpr size_t kMaxVersion = 8;
-  return IsKnownProgram(name) || (IsKnownProgram(base) && name.size() - base.size() <= kMaxVersion);
+  if (IsKnownProgram(name)) return true;
+  bool versioned = IsInterpreter(base) || base == "pip" || base == "gcc" || base == "clang";
+  constexpr size_t kMaxVersion = 4;  // "3.11"
+  std::string_view version = name.substr(base.size());
+  return versioned && version.size() <= kMaxVersion && std::ranges::count(version, '.') <= 1;
 }
 
 std::string_view ActionOf(const Command& command) {

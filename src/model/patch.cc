@@ -17,14 +17,39 @@ void Describe(A& a, PatchStep& s) {
 constexpr bool IsRow(const PatchStep&) { return true; }
 
 template <class A>
+void Describe(A& a, PatchEdit& e) {
+  a.Field("op", e.op), a.Field("file", e.file), a.Field("heading_path", e.heading_path);
+  a.Field("block_hash", e.block_hash), a.Field("old_text", e.old_text), a.Field("new_text", e.new_text);
+}
+template <class A>
+void Describe(A& a, MinedEffect& e) {
+  a.Field("difference_ppm", e.difference_ppm), a.Field("low_ppm", e.low_ppm);
+  a.Field("high_ppm", e.high_ppm), a.Field("q_ppm", e.q_ppm), a.Field("with_pass", e.with_pass);
+  a.Field("with_fail", e.with_fail), a.Field("without_pass", e.without_pass);
+  a.Field("without_fail", e.without_fail);
+}
+
+template <class A>
+void Describe(A& a, PatchRemark& r) {
+  a.Field("format", r.format), a.Field("task", r.task), a.Field("name", r.name), a.Field("text", r.text);
+}
+constexpr bool IsRow(const PatchRemark&) { return true; }
+
+template <class A>
 void Describe(A& a, Patch& p) {
   a.Field("schema", p.schema), a.Field("id", p.id), a.Field("patch_kind", p.patch_kind);
   a.Field("target_step", p.target_step), a.Field("target_steps", p.target_steps);
   a.Field("counterfactual", p.counterfactual), a.Field("expected_savings_usd", p.expected_savings_usd);
+  a.Field("savings_low_usd", p.savings_low_usd), a.Field("savings_high_usd", p.savings_high_usd);
+  a.Field("high_cost", p.high_cost);
   a.Field("rule", p.rule), a.Field("section", p.section), a.Field("condition", p.condition);
-  a.Field("support", p.support), a.Field("tasks", p.tasks);
+  a.Field("support", p.support), a.Field("exposed", p.exposed), a.Field("sessions", p.sessions);
+  a.Field("tasks", p.tasks), a.Field("signature", p.signature), a.Field("effect", p.effect);
+  a.Field("checks", p.checks), a.Field("edits", p.edits);
   a.Field("counterfactual_grade", p.counterfactual_grade), a.Field("evidence_grade", p.evidence_grade);
   a.Field("producer", p.producer), a.Field("base_skill_hash", p.base_skill_hash);
+  a.Field("prompt_hash", p.prompt_hash), a.Field("producer_cost_usd", p.producer_cost_usd);
+  a.Field("pinned", p.pinned), a.Field("remarks", p.remarks);
 }
 
 namespace {
@@ -52,6 +77,8 @@ Status Validate(const Patch& patch, bool has_kind, std::string_view name) {
   }
   if (!IsOneOf(kEvidenceGrades, patch.evidence_grade)) return refuse("evidence_grade is not one of E0 to E4");
   if (patch.support && *patch.support < 0) return refuse("support is negative");
+  if (patch.exposed && patch.support && *patch.exposed < *patch.support)
+    return refuse("exposed is less than support");
   if (patch.support && !patch.tasks.empty() && *patch.support != static_cast<int64_t>(patch.tasks.size())) {
     return refuse(fmt::format("support is {}, but {} tasks are named", *patch.support, patch.tasks.size()));
   }

@@ -1,103 +1,91 @@
-// Waste that recurs: repeated calls that found out nothing new, by what kind of thing was repeated.
-// Structural evidence only (C0), so every rule is a candidate until a replay confirms it. Failing steps are
-// not looked at: they feed repair.
+// Waste that recurs: steps of one shape (lessons.h) that sessions did without. Replay decides whether a step
+// was needed; where nothing was replayed, detectors suspect (C0), and the patch stays a candidate. Where
+// steps of the same shape were needed elsewhere, the shape is no waste and the patch falls back to C0.
+// Failing steps are not looked at: they feed repair.
 #include <fmt/core.h>
 
-#include <array>
+#include <set>
 
 #include "distill/distill.h"
 #include "distill/evidence.h"
-#include "distill/lexicon.h"
+#include "distill/lessons.h"
 
 namespace clawtrace::distill {
 namespace {
 
-struct Lesson {
-  std::string_view key, rule;
+// DESIGN 9: a step that is worth a rule carries a fiftieth of its session's cost, or is among the dearest
+// tenth of its steps.
+constexpr int64_t kHighCostPpm = 20'000;
+// Tasks that needed a step of the shape, for ten that show it.
+constexpr size_t kTolerated = 1, kOf = 10;
+
+struct Found {
+  Evidence proven, suspected;
+  std::set<std::string> needed_tasks, shape_tasks;
+  bool high_cost = false, cost_known = false, outcome_checked = true;
 };
 
-constexpr Lesson kRead = {
-    "read",
-    "Do not read a file again while nothing has changed it: its text is already in the conversation."};
-constexpr Lesson kList = {
-    "list", "List a folder once; do not repeat a listing while no file was added, moved or removed."};
-constexpr Lesson kSearch = {"search",
-                            "Do not repeat a search with the same pattern while the files are unchanged."};
-constexpr Lesson kCheck = {"check",
-                           "Run tests, builds and other checks again only after a change to what they cover: "
-                           "the same check of the same state says the same."};
-constexpr Lesson kState = {
-    "state",
-    "Ask for the repository's status, log or diff again only after something was changed or committed."};
-constexpr Lesson kCommand = {
-    "command",
-    "Do not run a command again with the same arguments when nothing was written since it last succeeded."};
-constexpr Lesson kFetch = {
-    "fetch", "Fetch a page or run a web search once; use the result that is already in the conversation."};
-constexpr Lesson kTool = {
-    "tool", "Do not call a tool again with the same arguments when nothing it depends on has changed."};
-
-const Lesson& LessonOf(const RedundantGroup& group) {
-  std::string_view target = group.target;
-  size_t blank = target.find(' ');
-  std::string_view word = target.substr(0, blank);
-  if (word == "read") return kRead;
-  if (word == "list") return kList;
-  if (word == "search") return kSearch;
-  if (word == "fetch") return kFetch;
-  if (word != "exec" || blank == std::string_view::npos) return word == "exec" ? kCommand : kTool;
-  switch (KindOf(target.substr(blank + 1))) {
-    case CommandKind::kRead:
-      return kRead;
-    case CommandKind::kList:
-      return kList;
-    case CommandKind::kSearch:
-      return kSearch;
-    case CommandKind::kCheck:
-      return kCheck;
-    case CommandKind::kState:
-      return kState;
-    case CommandKind::kOther:
-      return kCommand;
-  }
-  return kCommand;
+bool Speaks(const EvidenceSession& session) {
+  return session.outcome == Verdict::kSuccess || session.outcome == Verdict::kUnknown;
 }
 
-std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
-  struct Found {
-    const Lesson* lesson = nullptr;
-    Evidence evidence;
-    bool replayed = true;  // every group of it is proven
-  };
-  std::map<std::string_view, Found> found;
-  for (const TraceCard& card : cards) {
-    for (const RedundantGroup& group : card.redundant_tool_calls) {
-      if (group.reason != "exact_repeat" || group.steps.empty()) continue;
-      std::vector<PatchStep> steps;
-      for (size_t i = 0; i < group.steps.size(); ++i) {
-        steps.push_back(StepOf(card, i < group.call_ids.size() ? group.call_ids[i] : "", group.steps[i]));
-      }
-      const Lesson& lesson = LessonOf(group);
-      Found& entry = found[lesson.key];
-      entry.lesson = &lesson, entry.replayed = entry.replayed && group.grade == "C1";
-      entry.evidence.Add(card, steps, group.wasted_usd);
-    }
+void Collect(const EvidenceSession& session, const Waste& waste, Found* found) {
+  found->shape_tasks.insert(session.task);
+  if (!waste.needed.empty()) found->needed_tasks.insert(session.task);
+  found->proven.Expose(session), found->suspected.Expose(session);
+  // A session that failed did not show that it could do without.
+  if (waste.steps.empty() || !Speaks(session)) return;
+  std::vector<PatchStep> steps;
+  for (size_t place : waste.steps) steps.push_back(StepOf(session, session.steps[place]));
+  found->suspected.Add(session, steps, waste.saved_usd);
+  const WasteLesson* lesson = FindWasteLesson(waste.lesson);
+  if (!waste.proven || !lesson || (lesson->needs_oracle && !waste.outcome_checked)) return;
+  found->proven.Add(session, steps, waste.saved_usd);
+  found->outcome_checked = found->outcome_checked && waste.outcome_checked;
+  found->cost_known = found->cost_known || waste.cost_ppm.has_value();
+  found->high_cost = found->high_cost || waste.top_decile || waste.cost_ppm.value_or(0) >= kHighCostPpm;
+}
+
+std::string Counterfactual(const Found& found, const Evidence& evidence, bool replayed, bool contradicted) {
+  std::string text = fmt::format("Seen {}. ", evidence.Count());
+  if (replayed) {
+    text +=
+        found.outcome_checked
+            ? "Replayed without these steps, the sessions end as they did and the oracle passes."
+            : "Replayed without these steps, what the sessions used and did stays the same; no oracle was "
+              "asked.";
+  } else {
+    text += "Structural evidence only; not replayed.";
+  }
+  if (contradicted)
+    text += fmt::format(" Steps of the same kind were needed in {} of {} tasks, so it stays a candidate.",
+                        found.needed_tasks.size(), found.shape_tasks.size());
+  return text + evidence.CostNote();
+}
+
+std::vector<Patch> Propose(const EvidenceBase& base) {
+  std::map<std::string_view, Found> all;
+  for (const EvidenceSession& session : base.sessions) {
+    for (const Waste& waste : session.waste) Collect(session, waste, &all[waste.lesson]);
   }
   std::vector<Patch> patches;
-  for (const auto& [key, entry] : found) {
-    const auto& [lesson, evidence, replayed] = entry;
-    if (evidence.tasks() < 2) continue;  // once is an accident of one task
-    std::string counterfactual = fmt::format(
-        "Seen {}: a call returned what the same call had returned before, with no known write to it in "
-        "between. Without the "
-        "repeats the sessions {}.{}",
-        evidence.Count(),
-        replayed ? "come to the same: replayed without them"
-                 : "are expected to go on as they did. Structural evidence only; not replayed",
-        evidence.CostNote());
-    patches.push_back(evidence.ToPatch(PatchKind::kPrune, fmt::format("exact_repeat/{}", key), lesson->rule,
-                                       counterfactual, "prune-waste/1"));
-    if (replayed) patches.back().counterfactual_grade = "C1";
+  for (const auto& [key, found] : all) {
+    const WasteLesson* lesson = FindWasteLesson(key);
+    bool replayed = found.proven.tasks() >= 2;
+    const Evidence& evidence = replayed ? found.proven : found.suspected;
+    if (!lesson || evidence.tasks() < 2) continue;  // once is an accident of one task
+    bool contradicted = kOf * found.needed_tasks.size() > kTolerated * found.shape_tasks.size();
+    Patch patch = evidence.ToPatch({.kind = PatchKind::kPrune,
+                                    .key = std::string(key),
+                                    .rule = std::string(lesson->rule),
+                                    .condition = std::string(lesson->condition),
+                                    .section = std::string(kCostControl),
+                                    .counterfactual = Counterfactual(found, evidence, replayed, contradicted),
+                                    .producer = "prune-waste/2",
+                                    .signature = fmt::format("waste:{}", key)});
+    if (replayed && !contradicted) patch.counterfactual_grade = "C1";
+    if (replayed && found.cost_known) patch.high_cost = found.high_cost;
+    patches.push_back(std::move(patch));
   }
   return patches;
 }
@@ -107,7 +95,7 @@ std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
 extern const Analyst kPruneWaste;
 const Analyst kPruneWaste = {
     .name = "prune-waste",
-    .summary = "repeated calls that found out nothing new, in at least 2 tasks",
+    .summary = "steps of one shape that sessions of at least 2 tasks did without",
     .propose = Propose,
 };
 

@@ -27,6 +27,7 @@ struct Call {
   std::string command;       // of a shell tool
   std::string path;          // of a file tool
   bool writes_file = false;  // a file-writing tool's call
+  std::string limit_key;     // names time_limit: its unit may be part of the name
   std::optional<int64_t> time_limit;
   std::vector<Command> commands;
 
@@ -69,7 +70,8 @@ Call ReadCall(const std::string& raw) {
     call.writes_file =
         !call.path.empty() && ((*args)["content"] || (*args)["contents"] || (*args)["file_text"]);
     args->ForEachField([&](std::string_view key, Json value) {
-      if (ContainsIgnoreCase(key, "timeout") && !call.time_limit) call.time_limit = value.integer();
+      if (!ContainsIgnoreCase(key, "timeout") || call.time_limit) return;
+      call.time_limit = value.integer(), call.limit_key = key;
     });
   } else if (!raw.starts_with('{')) {
     call.command = raw;  // a helper's command line
@@ -84,6 +86,7 @@ Call ReadCall(const std::string& raw) {
 
 struct Episode {
   const FailedStep& step;
+  std::optional<int64_t> failed_after_ms;
   Call failed, repair;
   std::vector<Call> helpers;
 
@@ -202,9 +205,19 @@ std::optional<Lesson> InvalidArguments(const Episode& episode) {
                 "with invalid arguments is lost."};
 }
 
+// Without a limit of its own the failed call had some default. Whether the repair's is in seconds or
+// milliseconds is not known: a number above the milliseconds after which the call was given up is longer in
+// both.
+bool HasLongerLimit(const Episode& episode) {
+  const Call &failed = episode.failed, &repair = episode.repair;
+  if (!repair.time_limit) return false;
+  if (failed.time_limit)
+    return failed.limit_key == repair.limit_key && *repair.time_limit > *failed.time_limit;
+  return failed.whole && episode.failed_after_ms && *repair.time_limit > *episode.failed_after_ms;
+}
+
 std::optional<Lesson> Timeout(const Episode& episode) {
-  bool longer = episode.repair.time_limit && episode.repair.time_limit > episode.failed.time_limit;
-  if (!longer) return std::nullopt;
+  if (!HasLongerLimit(episode)) return std::nullopt;
   return Lesson{"timeout>longer",
                 "Give a command that is known to take long a larger time limit on its first call."};
 }
@@ -244,57 +257,127 @@ bool IsFlaky(const Episode& episode) { return episode.SameCall() && episode.help
 
 using Found = std::map<std::string, std::pair<std::string, Evidence>>;  // key -> rule, evidence
 
-// A failed call was made again unchanged before something else worked: its own lesson, whatever the failure
-// was.
-void AddRetries(const TraceCard& card, const FailedStep& failed, Found* found) {
-  for (const RedundantGroup& group : card.redundant_tool_calls) {
+std::vector<PatchStep> StepsOf(const EvidenceSession& session, const FailedStep& failed) {
+  std::vector<PatchStep> steps = {
+      {session.card.session_id, failed.call_id, failed.step, session.card.source_hash}};
+  if (!failed.repaired_by.empty())
+    steps.push_back(
+        {session.card.session_id, failed.repair_call_id, failed.repaired_by, session.card.source_hash});
+  return steps;
+}
+
+// Without the failed step and its retries the session would have cost so much less.
+std::optional<Usd> SavedBy(const EvidenceSession& session, const FailedStep& failed) {
+  auto saving = std::ranges::find(session.failures, failed.step, &FailureSaving::step);
+  return saving == session.failures.end() ? std::nullopt : saving->saved_usd;
+}
+
+// A failed call was made again unchanged and failed again: its own lesson, whatever the failure was and
+// whether or not it was repaired.
+void AddRetries(const EvidenceSession& session, const FailedStep& failed, Found* found) {
+  for (const RedundantGroup& group : session.card.redundant_tool_calls) {
     bool belongs =
         group.reason == "retry_unchanged" &&
         std::any_of(group.steps.begin(), group.steps.end(), [&](const std::string& step) {
           return std::find(failed.retries.begin(), failed.retries.end(), step) != failed.retries.end();
         });
     if (!belongs) continue;
-    std::vector<PatchStep> steps = {StepOf(card, failed.call_id, failed.step),
-                                    StepOf(card, failed.repair_call_id, failed.repaired_by)};
-    for (size_t i = 0; i < group.steps.size(); ++i) {
-      steps.push_back(StepOf(card, i < group.call_ids.size() ? group.call_ids[i] : "", group.steps[i]));
+    std::vector<PatchStep> steps = StepsOf(session, failed);
+    for (const std::string& retry : group.steps) {
+      if (const EvidenceStep* step = FindStep(session, retry)) steps.push_back(StepOf(session, *step));
     }
     auto& [rule, evidence] = (*found)["retry_unchanged"];
     rule =
         "Do not repeat a failed call unchanged: read its error, change the call or its cause, then try "
         "again.";
-    evidence.Add(card, steps, group.wasted_usd);
+    auto saving = std::ranges::find(session.failures, failed.step, &FailureSaving::step);
+    evidence.Add(session, steps, saving == session.failures.end() ? std::nullopt : saving->retries_usd);
   }
 }
 
-std::vector<Patch> Propose(const std::vector<TraceCard>& cards) {
+// The longest time that the text names, "after 2m 0.0s": 120000; nullopt when it names none.
+std::optional<int64_t> StatedMs(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    int64_t ms;
+  };
+  constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kMostUnits = 1'000'000;
+  // Of several that fit the first, so longer names come first.
+  constexpr auto kUnits =
+      std::to_array<Unit>({{"ms", 1}, {"milli", 1}, {"m", kMinute}, {"s", kSecond}, {"h", kHour}});
+  std::optional<int64_t> longest;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = at;
+    while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+    auto number = ParseInt(text.substr(at, end - at));
+    at = end + 1;
+    if (!number || *number > kMostUnits) continue;
+    std::string_view rest = text.substr(end);
+    rest = rest.substr(std::min(rest.find_first_not_of(' '), rest.size()));
+    auto unit = std::ranges::find_if(kUnits, [&](const Unit& u) { return rest.starts_with(u.name); });
+    if (unit != kUnits.end()) longest = std::max(longest.value_or(0), *number * unit->ms);
+  }
+  return longest;
+}
+
+// How long the call had: as recorded, or as its error says.
+std::optional<int64_t> GivenUpAfterMs(const EvidenceSession& session, const FailedStep& failed) {
+  auto step = std::ranges::find(session.card.steps, failed.step, &CardStep::id);
+  auto recorded = step == session.card.steps.end() ? std::nullopt : step->duration_ms;
+  return std::max(recorded, StatedMs(failed.error));
+}
+
+// Every task in which a failure of the kind was met could have shown how it is repaired.
+void Expose(const EvidenceBase& base, Found* found) {
+  for (auto& [key, entry] : *found) {
+    std::string_view kind = std::string_view(key).substr(0, key.find('>'));
+    for (const EvidenceSession& session : base.sessions) {
+      bool met = std::ranges::any_of(session.card.failed_or_repaired_steps, [&](const FailedStep& failed) {
+        return !IsEnvironment(failed) && (failed.error_class == kind || kind == "retry_unchanged");
+      });
+      if (met) entry.second.Expose(session);
+    }
+  }
+}
+
+std::vector<Patch> Propose(const EvidenceBase& base) {
   Found found;
-  for (const TraceCard& card : cards) {
-    for (const FailedStep& failed : card.failed_or_repaired_steps) {
-      if (failed.repaired_by.empty() || IsEnvironment(failed)) continue;
-      Episode episode{failed, ReadCall(failed.args), ReadCall(failed.repair_args), {}};
+  for (const EvidenceSession& session : base.sessions) {
+    for (const FailedStep& failed : session.card.failed_or_repaired_steps) {
+      if (IsEnvironment(failed)) continue;
+      AddRetries(session, failed, &found);
+      if (failed.repaired_by.empty()) continue;
+      Episode episode{failed, {}, ReadCall(failed.args), ReadCall(failed.repair_args), {}};
+      if (failed.error_class == "timeout") episode.failed_after_ms = GivenUpAfterMs(session, failed);
       for (const std::string& helper : failed.helpers) episode.helpers.push_back(ReadCall(helper));
       if (IsFlaky(episode)) continue;
-      AddRetries(card, failed, &found);
       auto lesson = LessonOf(episode);
       if (!lesson) continue;
       auto& [rule, evidence] = found[lesson->key];
       rule = lesson->rule;
-      evidence.Add(card,
-                   {StepOf(card, failed.call_id, failed.step),
-                    StepOf(card, failed.repair_call_id, failed.repaired_by)},
-                   failed.wasted_usd);
+      evidence.Add(session, StepsOf(session, failed), SavedBy(session, failed));
     }
   }
+  Expose(base, &found);
   std::vector<Patch> patches;
   for (const auto& [key, entry] : found) {
     const auto& [rule, evidence] = entry;
-    std::string counterfactual = fmt::format(
-        "Seen {}: the failure was repaired in the same session in the way the rule names. Had it been done "
-        "so at once, the failed calls would probably not "
-        "have been made. Structural evidence only; not replayed.{}",
-        evidence.Count(), evidence.CostNote());
-    patches.push_back(evidence.ToPatch(PatchKind::kRepair, key, rule, counterfactual, "repair-episodes/1"));
+    std::string_view what =
+        key == "retry_unchanged"
+            ? "the same call was made again after it had failed, nothing had changed, and it failed again. "
+              "Without the repeats nothing would have been lost."
+            : "the failure was repaired in the same session in the way the rule names. Had it been done so "
+              "at "
+              "once, the failed calls would probably not have been made.";
+    std::string counterfactual = fmt::format("Seen {}: {} Structural evidence only; not replayed.{}",
+                                             evidence.Count(), what, evidence.CostNote());
+    patches.push_back(evidence.ToPatch({.kind = PatchKind::kRepair,
+                                        .key = key,
+                                        .rule = rule,
+                                        .section = std::string(kKnownFailures),
+                                        .counterfactual = counterfactual,
+                                        .producer = "repair-episodes/2",
+                                        .signature = fmt::format("episode:{}", key)}));
   }
   return patches;
 }

@@ -1,0 +1,67 @@
+#include "distill/merge/taken_back.h"
+
+#include <algorithm>
+
+#include "skill/rules.h"
+
+namespace clawtrace::distill {
+namespace {
+
+constexpr int kSame = 75;
+
+// Somebody's item looks like what became of the rule: it was edited, not taken back.
+bool IsEdited(const SkillView& view, const Patch& patch) {
+  std::string words = skill::RuleText(patch);
+  return std::any_of(view.texts.begin(), view.texts.end(), [&](const SkillText& text) {
+    return !text.record && skill::AreAlike(text.text, words);
+  });
+}
+
+bool IsMissing(const SkillView& view, const skill::RuleRecord& record) {
+  if (record.status == skill::RuleStatus::kRemovedByUser) return !view.FindText(record.text_hash);
+  if (record.status != skill::RuleStatus::kInSkill || view.FindText(record.text_hash)) return false;
+  auto patch = view.LastPatch(record.id);
+  if (!patch) return false;
+  if (patch->edits.empty()) return !IsEdited(view, *patch);
+  bool stands = std::any_of(record.blocks.begin(), record.blocks.end(),
+                            [&](const std::string& hash) { return view.blocks.contains(hash); });
+  return !record.blocks.empty() && !stands;
+}
+
+}  // namespace
+
+std::vector<FormerRule> FormerRules(const SkillView& view) {
+  skill::Decisions all = view.decisions;
+  std::erase_if(all.taken_back,
+                [&](const skill::TakenBack& entry) { return view.FindText(entry.text_hash) != nullptr; });
+  for (const skill::RuleRecord& record : view.provenance.rules) {
+    if (!all.Find(record.id) && IsMissing(view, record))
+      all.taken_back.push_back(skill::TakenBackOf(record, skill::HowTakenBack::kRemovedByUser, ""));
+  }
+  std::sort(all.taken_back.begin(), all.taken_back.end(),
+            [](const skill::TakenBack& a, const skill::TakenBack& b) { return a.id < b.id; });
+  std::vector<FormerRule> former;
+  for (skill::TakenBack& entry : all.taken_back) {
+    auto patch = view.LastPatch(entry.id);
+    std::string words;
+    if (patch) words = patch->edits.empty() ? skill::RuleText(*patch) : AddedSentence(*patch);
+    former.push_back({std::move(entry), MeaningOf(words)});
+  }
+  return former;
+}
+
+const FormerRule* FormerOf(const std::vector<FormerRule>& former, const Unit& unit,
+                           const std::vector<Entry>& entries) {
+  auto is = [&](const FormerRule& rule) {
+    auto member = [&](size_t i) { return entries[i].patch.id == rule.entry.id; };
+    return rule.entry.id == unit.merged.id || std::any_of(unit.members.begin(), unit.members.end(), member);
+  };
+  auto says = [&](const FormerRule& rule) {
+    return !unit.text.empty() && !rule.meaning.text.empty() && SaysSame(unit.meaning, rule.meaning, kSame);
+  };
+  auto found = std::find_if(former.begin(), former.end(), is);
+  if (found == former.end()) found = std::find_if(former.begin(), former.end(), says);
+  return found == former.end() ? nullptr : &*found;
+}
+
+}  // namespace clawtrace::distill

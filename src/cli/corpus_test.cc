@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -19,15 +20,11 @@ const std::string kSource = CLAWTRACE_SOURCE_DIR;
 class CorpusTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("ct_corpus_" + std::to_string(::getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     world_.out = world_.err = &talk_;
     world_.threads = 2, world_.program = "test";
     auto tsv = ReadFile(kSource + "/data/prices.tsv");
     book_ = *PriceBook::FromTsv(*tsv, "prices.tsv");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // What a money view says: per session, its agent, project and spend.
   std::string Told(const std::string& input, Want want) {
@@ -71,7 +68,7 @@ class CorpusTest : public testing::Test {
     return folder_ / "logs";
   }
 
-  fs::path folder_;
+  test::TempFolder folder_;
   std::ostringstream talk_;
   World world_;
   PriceBook book_;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -16,13 +17,6 @@ using compile::Depth;
 
 class IndexTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("ct_index_" + std::to_string(::getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // A unit of one log, last changed that many seconds ago.
   capture::Unit Log(const std::string& name, const std::string& content, int age) {
     std::string path = folder_ / name;
@@ -43,7 +37,7 @@ class IndexTest : public testing::Test {
     index.Save();
   }
 
-  fs::path folder_;
+  test::TempFolder folder_;
 };
 
 TEST_F(IndexTest, RemembersUnchangedFiles) {

@@ -28,16 +28,21 @@ Result<ReplayFiles> ReplayFiles::Read(const Arguments& arguments) {
   return files;
 }
 
-void ReplayFiles::TakeUp(const PricedSession& priced, const PriceBook& book, TraceCard* card) const {
+const ReplayReport* ReplayFiles::Find(const Session& session) const {
   std::string steps_hash;
-  for (auto [at, end] = by_session_.equal_range(card->session_id); at != end; ++at) {
-    if (steps_hash.empty()) steps_hash = HashOfSteps(*priced.session);
-    if (at->second.steps_hash != steps_hash) continue;
-    std::vector<std::string> notes = card->coverage ? card->coverage->notes : std::vector<std::string>();
-    *card = compile::CompileCard(priced, book, compile::Depth::kFull, &at->second);
-    if (card->coverage) card->coverage->notes = std::move(notes);
-    return;
+  for (auto [at, end] = by_session_.equal_range(session.id); at != end; ++at) {
+    if (steps_hash.empty()) steps_hash = HashOfSteps(session);
+    if (at->second.steps_hash == steps_hash) return &at->second;
   }
+  return nullptr;
+}
+
+void ReplayFiles::TakeUp(const PricedSession& priced, const PriceBook& book, TraceCard* card) const {
+  const ReplayReport* report = Find(*priced.session);
+  if (!report) return;
+  std::vector<std::string> notes = card->coverage ? card->coverage->notes : std::vector<std::string>();
+  *card = compile::CompileCard(priced, book, compile::Depth::kFull, report);
+  if (card->coverage) card->coverage->notes = std::move(notes);
 }
 
 }  // namespace clawtrace::cli

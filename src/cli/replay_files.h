@@ -17,6 +17,8 @@ class ReplayFiles {
   // Of --replay; without it there are none. Errors: the file cannot be read or holds something else.
   static Result<ReplayFiles> Read(const Arguments& arguments);
   bool empty() const { return by_session_.empty(); }
+  // The report about these very steps; nullptr when there is none. Lives as long as this.
+  const ReplayReport* Find(const Session& session) const;
   // The card anew, with the session's report, if there is one and it fits.
   void TakeUp(const PricedSession& priced, const PriceBook& book, TraceCard* card) const;
 

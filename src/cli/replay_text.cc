@@ -90,6 +90,9 @@ void PrintMinimal(std::ostream& out, const MinimalTrace& minimal, const ReplayRe
                      minimal.kept.size(), minimal.llm_calls, minimal.llm_calls_as_recorded,
                      Money(minimal.cost_usd), Money(report.total_cost_usd),
                      minimal.outcome_checked ? "; executed, and the oracle passes" : "");
+  if (minimal.cost_without_undecided_usd && minimal.cost_without_undecided_usd != minimal.cost_usd)
+    out << fmt::format("at best     {}, were nothing needed of what replay cannot decide; not executed\n",
+                       Money(minimal.cost_without_undecided_usd));
   out << "keeps       " << Joined(minimal.kept) << "\ndrops       " << Joined(minimal.dropped) << "\n";
 }
 

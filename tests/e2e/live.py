@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 KEY = "sk-not-to-be-seen"
 MODELS = {"anthropic": "claude-sonnet-4-5-20250929", "openai-chat": "gpt-5.4", "openai-responses": "gpt-5.4"}
@@ -23,12 +22,17 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def wait_for(port):
-    for _ in range(200):
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+def start(mock):
+    """The scripted endpoint and its port. A port that somebody else takes first is given up for another."""
+    for _ in range(10):
+        port = free_port()
+        server = subprocess.Popen(
+            ["node", mock, "--port", str(port), "--scenario", mock.parent / "scenarios" / "claude-code.mjs", "--delay", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # It says where it listens; nothing more is read of it, and it says nothing more.
+        if server.stdout.readline():
+            return server, port
+        server.wait()
     sys.exit("the scripted endpoint did not come up")
 
 
@@ -66,12 +70,8 @@ def main():
     if not shutil.which("node") or not mock.exists() or not logs.exists():
         print("SKIPPED: node or the shared recordings are not there")
         return 77
-    port = free_port()
-    server = subprocess.Popen(
-        ["node", mock, "--port", str(port), "--scenario", mock.parent / "scenarios" / "claude-code.mjs", "--delay", "0"],
-        stdout=subprocess.DEVNULL)
+    server, port = start(mock)
     try:
-        wait_for(port)
         with tempfile.TemporaryDirectory() as folder:
             check(sys.argv[1], logs, port, pathlib.Path(folder))
     finally:

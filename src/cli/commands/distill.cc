@@ -2,24 +2,104 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/doc_writer.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/distill_report.h"
+#include "cli/evidence.h"
 #include "cli/inputs.h"
 #include "cli/local_store.h"
+#include "cli/model_options.h"
+#include "cli/skill_audit.h"
+#include "cli/table.h"
+#include "distill/describe.h"
+#include "distill/merge/audited.h"
+#include "distill/notices.h"
+#include "distill/seed.h"
+#include "model/archive.h"
+#include "skill/front_matter.h"
+#include "skill/history.h"
+#include "skill/provenance.h"
 #include "skill/skill.h"
 
 namespace clawtrace::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kOwnFlags[] = {
     {"--skill", "DIR", "the skill directory to deepen, or to create", FlagKind::kPath},
     {"--out", "DIR", "write the result here and leave --skill alone", FlagKind::kPath},
     {"--dry-run", "", "show the diff, write nothing", FlagKind::kSwitch},
+    {"--anyway", "", "go on where the sessions say that a skill will not pay", FlagKind::kSwitch},
     {"--patches", "", "print the patches (YAML, --json: JSON lines) instead of the diff", FlagKind::kSwitch},
+    {"--report", "FILE", "one page to review and approve: FILE.html or FILE.md", FlagKind::kPath},
+    {"--merge-report", "FILE", "what became of every patch, and why (JSON)", FlagKind::kPath},
+    {"--max-edits", "N", "new rules at most (default: 8, of a new skill 16)", FlagKind::kValue},
+    {"--candidates", "", "write what is not admitted under \"Candidates (unproven)\"", FlagKind::kSwitch},
+    {"--again", "ID,...", "write these rules although they were taken back", FlagKind::kValue},
+    {"--transfer", "", "for other tasks than these: no preserve rules", FlagKind::kSwitch},
+    {"--without", "LIST",
+     "an arm of an ablation: cost, prune, preserve, repair, counterfactual, or ids of rules, by commas",
+     FlagKind::kValue},
+    kWaiveFlag,
+    kByFlag,
+    kWhyFlag,
     kReplayFlag,
     kJsonFlag,
     kStoreFlag,
     kPricesFlag,
 };
+
+constexpr auto kFlags = JoinFlags(kOwnFlags, kModelFlags);
+
+Result<distill::MergeOptions> MergeOptionsOf(const Arguments& arguments) {
+  constexpr int64_t kMostEdits = 1000;
+  distill::MergeOptions options;
+  if (arguments.Has("--max-edits")) {
+    auto given = ParseInt(arguments.Value("--max-edits"));
+    if (!given || *given < 1 || *given > kMostEdits)
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("--max-edits {} does not fit", arguments.Value("--max-edits")),
+                  fmt::format("a whole number from 1 to {}", kMostEdits));
+    options.max_edits = *given;
+    options.max_tokens = std::max(options.max_tokens, *given * 150);
+  }
+  std::string again = arguments.Value("--again");
+  for (std::string_view id : Split(again, ',')) {
+    if (!Trim(id).empty()) options.again.emplace(Trim(id));
+  }
+  options.candidates = arguments.Has("--candidates"), options.transfer = arguments.Has("--transfer");
+  std::string without = arguments.Value("--without");
+  for (std::string_view word : Split(without, ',')) {
+    word = Trim(word);
+    if (word.empty()) continue;
+    constexpr auto kSignals = EnumNames(distill::Signal::kCost);
+    auto signal = std::ranges::find(kSignals, word, [](const auto& entry) { return entry.second; });
+    if (signal != kSignals.end())
+      options.without.insert(signal->first);
+    else if (word.find('-') != std::string_view::npos)
+      options.without_rules.emplace(word);
+    else
+      return Fail(ErrorCode::kInvalidInput, fmt::format("--without {}: nothing is called so", word),
+                  "cost, prune, preserve, repair, counterfactual, or ids of rules");
+  }
+  return options;
+}
+
+// An arm without a rule that there is not is the full one, and looks like a finding.
+Status CheckWithout(const distill::MergeOptions& options, const distill::MergeReport& report) {
+  for (const std::string& id : options.without_rules) {
+    bool known = std::ranges::any_of(report.rules, [&](const distill::MergedRule& rule) {
+      return rule.id == id || std::ranges::binary_search(rule.members, id);
+    });
+    if (!known)
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("--without {}: no rule of these sessions is called so", id),
+                  "the lines of a run without it name them");
+  }
+  return {};
+}
 
 void PrintPatches(const std::vector<Patch>& patches, bool json, std::ostream& out) {
   for (const Patch& patch : patches) {
@@ -28,62 +108,332 @@ void PrintPatches(const std::vector<Patch>& patches, bool json, std::ostream& ou
   }
 }
 
+// What the skill is made of: the directory itself, or with --out an earlier result there. standing: what
+// target holds.
+Result<SkillDir> BaseOf(const Arguments& arguments, const std::string& target, SkillDir* standing) {
+  auto before = LoadSkill(arguments.Value("--skill"));
+  if (!before) return before;
+  *standing = *before;
+  if (!arguments.Has("--out")) return before;
+  auto earlier = LoadSkill(target);
+  if (!earlier) return earlier;
+  bool ours = earlier->files.contains(".clawtrace/provenance.json");
+  if (!earlier->files.empty() && !ours) {
+    return Fail(ErrorCode::kAlreadyExists, fmt::format("{} is not empty and holds no earlier result", target),
+                "name a new directory for --out, or deepen this one with --skill");
+  }
+  *standing = *earlier;
+  SkillDir base = ours ? *earlier : *before;
+  base.name = earlier->name;  // the skill's name follows its directory, in its text too
+  auto file = base.files.find("SKILL.md");
+  if (file != base.files.end()) {
+    if (auto named = skill::WithName(file->second, before->name, base.name)) file->second = *std::move(named);
+  }
+  return base;
+}
+
+bool TellAdvice(const std::vector<distill::SeedVerdict>& advice, std::ostream& err) {
+  bool stop = false;
+  for (const distill::SeedVerdict& verdict : advice) {
+    std::string_view mark = verdict.advice == distill::Advice::kDoNot  ? "do not"
+                            : verdict.advice == distill::Advice::kGoOn ? "ok"
+                                                                       : "unknown";
+    err << fmt::format("{:<8}{:<22}{}\n", mark, verdict.check, verdict.text);
+    stop = stop || verdict.advice == distill::Advice::kDoNot;
+  }
+  return stop;
+}
+
+bool IsHtml(const std::string& path) { return path.ends_with(".html") || path.ends_with(".htm"); }
+
+// Said before the work, which may have to be paid for.
+Status CheckPages(const Arguments& arguments) {
+  std::string path = arguments.Value("--report");
+  if (!arguments.Has("--report") || IsHtml(path) || path.ends_with(".md")) return {};
+  return Fail(ErrorCode::kInvalidInput, fmt::format("--report {} is neither .html nor .md", path));
+}
+
+Status WritePages(const Arguments& arguments, const DistillRun& run) {
+  if (arguments.Has("--report")) {
+    std::string path = arguments.Value("--report");
+    CT_RETURN_IF_ERROR(WriteFileAtomically(
+        path, DistillPage(run, IsHtml(path) ? PageFormat::kHtml : PageFormat::kMarkdown)));
+  }
+  if (arguments.Has("--merge-report"))
+    CT_RETURN_IF_ERROR(
+        WriteFileAtomically(arguments.Value("--merge-report"), EncodeMergeReport(run.merge, true) + "\n"));
+  return {};
+}
+
+std::string GradeOf(const distill::MergedRule& rule) {
+  bool prune = rule.patch_kind == PatchKind::kPrune && !rule.counterfactual_grade.empty();
+  return prune ? rule.counterfactual_grade + " " + rule.evidence_grade : rule.evidence_grade;
+}
+
+// "4 of 5 tasks, q 0.111"
+std::string SupportOf(const DistillRun& run, const distill::MergedRule& rule) {
+  std::string text = rule.exposed ? fmt::format("{} of {} tasks", rule.support, *rule.exposed)
+                                  : fmt::format("{} task{}", rule.support, rule.support == 1 ? "" : "s");
+  // Of all that say the same: which of them speaks for the others has no effect on what was mined.
+  std::optional<int64_t> q_ppm;
+  for (const Patch& patch : run.patches) {
+    bool member = patch.effect && std::ranges::binary_search(rule.members, patch.id);
+    if (member) q_ppm = std::min(q_ppm.value_or(patch.effect->q_ppm), patch.effect->q_ppm);
+  }
+  constexpr int64_t kThousand = 1000;
+  return q_ppm ? text + fmt::format(", q 0.{:03}", std::min(*q_ppm / kThousand, kThousand - 1)) : text;
+}
+
+void TellFates(const DistillRun& run, std::ostream& err) {
+  for (const distill::MergedRule& rule : run.merge.rules) {
+    err << fmt::format("{:<14}{:<10}{:<22}{:<7}{:<24}{}\n", NameOf(rule.fate), NameOf(rule.patch_kind),
+                       rule.id, GradeOf(rule), SupportOf(run, rule), rule.reason);
+  }
+  for (const ReportLine& line : run.audit)
+    err << fmt::format("audit         {}: {}\n", Printable(line.mark), Printable(line.text));
+  if (!run.noticed.empty())
+    err << fmt::format(
+        "noticed       {} texts of sessions try something with their reader, and none of it reaches a rule; "
+        "--report and --json list them, the first: {} in {}\n",
+        run.attempts, run.noticed.front().mark, Printable(run.noticed.front().text));
+  for (const distill::MergeConflict& conflict : run.merge.conflicts) {
+    std::string rules;
+    for (const std::string& rule : conflict.rules) rules += (rules.empty() ? "" : ", ") + rule;
+    std::string stays = conflict.winner.empty() ? "" : "; " + conflict.winner + " stays";
+    err << fmt::format("conflict      {} of {}: {}{}\n", NameOf(conflict.type), Printable(rules),
+                       Printable(conflict.rationale), Printable(stays));
+  }
+  err << fmt::format("{} sessions, {} patches: {} written, {} there before, {} candidates; skill {}\n",
+                     run.base->sessions.size(), run.patches.size(), run.merge.written, run.merge.in_skill,
+                     run.merge.candidates, run.skill);
+}
+
+// What a script asks for.
+void PrintJson(const DistillRun& run, std::ostream& out) {
+  DocWriter json(DocWriter::Format::kJson);
+  json.BeginObject();
+  json.Field("schema", "distill/1");
+  json.Field("skill", run.skill);
+  json.Field("sessions", std::ssize(run.base->sessions));
+  json.Field("tasks", std::ssize(run.base->Tasks()));
+  json.Key("blocked"), json.Bool(run.blocked);
+  LeanSummary lean = SummariseLean(*run.base);
+  json.Key("lean");
+  json.BeginObject();
+  json.Field("sessions", lean.sessions);
+  json.Key("recorded_usd"), json.Number(lean.recorded.ToDecimal());
+  json.Key("lean_usd"), json.Number(lean.lean.ToDecimal());
+  json.EndObject();
+  json.Key("advice");
+  json.BeginArray();
+  for (const distill::SeedVerdict& verdict : run.advice) {
+    json.BeginObject();
+    json.Field("check", verdict.check), json.Field("advice", NameOf(verdict.advice));
+    json.Field("text", verdict.text);
+    json.EndObject();
+  }
+  json.EndArray();
+  for (const auto& [key, lines] :
+       {std::pair("audit", &run.audit), std::pair("jobs", &run.jobs), std::pair("noticed", &run.noticed)}) {
+    json.Key(key);
+    json.BeginArray();
+    for (const ReportLine& line : *lines) {
+      json.BeginObject();
+      json.Field("mark", line.mark), json.Field("text", line.text);
+      json.EndObject();
+    }
+    json.EndArray();
+  }
+  json.Field("diff", run.diff);
+  json.Key("merge");
+  WriteMergeReport(run.merge, &json);
+  json.EndObject();
+  out << json.Take() << "\n";
+}
+
+void Print(const Arguments& arguments, const DistillRun& run, const World& world) {
+  if (arguments.Has("--patches"))
+    PrintPatches(run.patches, arguments.Has("--json"), *world.out);
+  else if (arguments.Has("--json"))
+    PrintJson(run, *world.out);
+  else
+    *world.out << run.diff;
+  TellFates(run, *world.err);
+}
+
 // Only its presence: what stands in it is its owner's.
 bool HasFrontMatter(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   return text.starts_with("---") && text.find("\n---", 3) != std::string_view::npos;
 }
 
+void TellFrontMatter(const SkillDir& skill, const std::string& target, std::ostream& err) {
+  auto text = skill.files.find("SKILL.md");
+  if (text == skill.files.end() || HasFrontMatter(text->second)) return;
+  err << fmt::format(
+      "clawtrace: {}/SKILL.md has no complete front matter; agents will not load it until it begins with "
+      "name "
+      "and description between --- lines\n",
+      target);
+}
+
+// What is distilled, and of what it is.
+struct Source {
+  PriceBook book;
+  Selection selection;
+  distill::EvidenceBase base;
+};
+Result<Source> SourceOf(const Arguments& arguments, const World& world) {
+  auto book = LoadPrices(arguments, world);
+  if (!book) return std::unexpected(std::move(book.error()));
+  auto selection = Select(arguments, world);
+  if (!selection) return std::unexpected(std::move(selection.error()));
+  auto replays = ReplayFiles::Read(arguments);
+  if (!replays) return std::unexpected(std::move(replays.error()));
+  auto cases = ReadCasesById(arguments.Value("--cases"), *book, world);
+  if (!cases) return std::unexpected(std::move(cases.error()));
+  auto base = ReadEvidence(*selection, *book, world, {&*replays, &*cases});
+  if (!base) return std::unexpected(std::move(base.error()));
+  return Source{std::move(*book), std::move(*selection), std::move(*base)};
+}
+
+// What models make of the same evidence, beside what the built-in analysts did.
+Status AddModelPatches(const ModelWish& wish, const World& world, const Source& source, const SkillDir& skill,
+                       DistillRun* run) {
+  auto asked = AskModels(wish, {source.base, skill, source.selection, source.book}, world);
+  if (!asked) return std::unexpected(std::move(asked.error()));
+  run->patches.insert(run->patches.end(), asked->patches.begin(), asked->patches.end());
+  run->gold = std::move(asked->gold);
+  run->models_failed =
+      !asked->jobs.empty() &&
+      std::ranges::none_of(asked->jobs, [](const distill::ModelJob& job) { return job.error.empty(); });
+  for (const distill::ModelJob& job : asked->jobs) {
+    std::string what = fmt::format("{} of {}: ", job.analyst, skill::PlainId(job.session_id));
+    if (!job.error.empty()) run->jobs.push_back({"job failed", what + job.error});
+    for (const distill::Notice& notice : job.notices)
+      run->jobs.push_back({"noticed", what + fmt::format("{} in {}", NameOf(notice.attempt), notice.where)});
+  }
+  return {};
+}
+
+// Which findings go beside the rules, for people.
+std::vector<ReportLine> LinesOf(const distill::AuditReport& audit) {
+  std::vector<ReportLine> lines;
+  for (const distill::AuditFinding& finding : audit.findings) {
+    std::string mark = finding.waiver
+                           ? fmt::format("waived by {}: {}", finding.waiver->by, finding.waiver->why)
+                       : finding.inherited ? "was there before"
+                       : finding.blocks()  ? "blocks"
+                                           : "warns";
+    std::string place = finding.file.empty() ? "the directory" : finding.file;
+    if (finding.line > 0) place += fmt::format(":{}", finding.line);
+    std::string literal = finding.literal.empty() ? "" : fmt::format(" ({})", finding.literal);
+    lines.push_back({std::move(mark), fmt::format("{}:{} {}: {}{}", finding.check, finding.id, place,
+                                                  finding.message, literal)});
+  }
+  return lines;
+}
+
+void AddNotices(DistillRun* run) {
+  for (const distill::SessionNotice& notice : distill::NoticedIn(*run->base)) {
+    const distill::SeenAttempt& seen = notice.seen;
+    std::string where;
+    for (const std::string& place : seen.where) {
+      bool is_step = place.find_first_not_of("0123456789") == place.npos;
+      where += (where.empty() ? "" : ", ") + (is_step ? "step " + place : place);
+    }
+    int64_t more = seen.times - std::ssize(seen.where);
+    run->attempts += seen.times;
+    run->noticed.push_back(
+        {std::string(NameOf(seen.attempt)), fmt::format("{}: {}{}", notice.session_id, where,
+                                                        more > 0 ? fmt::format(" and {} more", more) : "")});
+  }
+}
+
+// What the patches make of the skill, with its waivers. What the audit blocks of single patches is left out.
+Result<distill::AuditedMerge> MergeWithAudit(const Arguments& arguments, const SkillDir& before,
+                                             const distill::MergeOptions& options, const DistillRun& run) {
+  auto waivers = WaiversFrom(arguments);
+  if (!waivers) return std::unexpected(std::move(waivers.error()));
+  distill::AuditContext context;
+  context.evidence = run.base, context.gold = run.gold;
+  context.others = SkillsBeside(run.skill), context.waivers = *waivers;
+  auto merged = distill::MergeAudited(before, distill::Reduce(run.patches), options, context);
+  if (!merged) return merged;
+  CT_RETURN_IF_ERROR(distill::AddWaivers(distill::UsedWaivers(merged->audit), &merged->merge.skill));
+  return merged;
+}
+
+int Finish(const Arguments& arguments, const DistillRun& run, const SkillDir& before, const SkillDir& after,
+           const World& world) {
+  if (Status written = WritePages(arguments, run); !written) return Report(world, written.error());
+  Print(arguments, run, world);
+  TellFrontMatter(after, run.skill, *world.err);
+  if (run.blocked) {
+    *world.err << "clawtrace: blocked, nothing is written; the report says what has to be decided\n";
+    return kNo;
+  }
+  if (arguments.Has("--dry-run")) return kDone;
+  if (after.files.empty() || (after.files == before.files && !arguments.Has("--out"))) return kDone;
+  Status saved = skill::ReleaseSkill(before, after,
+                                     {.origin = skill::VersionOrigin::kClawtrace,
+                                      .patches = distill::WrittenRules(run.merge),
+                                      .instead_of = &run.standing},
+                                     run.skill);
+  return saved ? kDone : Report(world, saved.error());
+}
+
 int Run(const Arguments& arguments, const World& world) {
   if (!arguments.Has("--skill"))
     return Report(world, {ErrorCode::kInvalidInput, "distill needs a skill directory",
                           "--skill DIR; it is created when it does not exist"});
-  auto book = LoadPrices(arguments, world);
-  if (!book) return Report(world, book.error());
-  auto selection = Select(arguments, world);
-  if (!selection) return Report(world, selection.error());
-  auto replays = ReplayFiles::Read(arguments);
-  if (!replays) return Report(world, replays.error());
-  auto all = ReadSelected(*selection, *book, world, Want::kCards, &*replays);
-  if (!all) return Report(world, all.error());
-  std::vector<TraceCard> cards;
-  for (Compiled& item : *all) cards.push_back(std::move(item.card));
-  std::vector<Patch> patches = distill::ProposePatches(cards);
-  auto before = LoadSkill(arguments.Value("--skill"));
-  if (!before) return Report(world, before.error());
-  SkillDir base = *before;
-  std::string target = arguments.Has("--out") ? arguments.Value("--out") : arguments.Value("--skill");
-  if (arguments.Has("--out")) {
-    // The skill's name follows its directory; an earlier result there is what this run deepens.
-    auto earlier = LoadSkill(target);
-    if (!earlier) return Report(world, earlier.error());
-    bool ours = earlier->files.contains(".clawtrace/provenance.json");
-    if (!earlier->files.empty() && !ours) {
-      return Report(world, {ErrorCode::kAlreadyExists,
-                            fmt::format("{} is not empty and holds no earlier result", target),
-                            "name a new directory for --out, or deepen this one with --skill"});
-    }
-    if (ours) base = *earlier;
-    base.name = earlier->name;
+  auto options = MergeOptionsOf(arguments);
+  if (!options) return Report(world, options.error());
+  if (Status pages = CheckPages(arguments); !pages) return Report(world, pages.error());
+  auto wish = ModelWishOf(arguments);
+  if (!wish) return Report(world, wish.error());
+  DistillRun run{.skill = arguments.Has("--out") ? arguments.Value("--out") : arguments.Value("--skill")};
+  auto base = BaseOf(arguments, run.skill, &run.standing);
+  if (!base) return Report(world, base.error());
+  auto source = SourceOf(arguments, world);
+  if (!source) return Report(world, source.error());
+  run.base = &source->base;
+  run.advice = distill::WhenNotTo(source->base);
+  if (TellAdvice(run.advice, *world.err) && !arguments.Has("--anyway")) {
+    *world.err << "clawtrace: the sessions say that a skill will not pay; --anyway goes on\n";
+    return kNo;
   }
-  auto applied = ApplyPatches(base, patches);
-  if (!applied) return Report(world, applied.error());
-  if (arguments.Has("--patches"))
-    PrintPatches(patches, arguments.Has("--json"), *world.out);
-  else
-    *world.out << DiffSkills(base, applied->skill);
-  for (const std::string& line : applied->report) *world.err << line << "\n";
-  *world.err << fmt::format("{} sessions, {} patches, skill {}\n", cards.size(), patches.size(), target);
-  auto text = applied->skill.files.find("SKILL.md");
-  if (text != applied->skill.files.end() && !HasFrontMatter(text->second)) {
-    *world.err << fmt::format(
-        "clawtrace: {}/SKILL.md has no complete front matter; agents will not load it until it "
-        "begins with name and description between --- lines\n",
-        target);
+  options->work = distill::WorkIn(source->base);
+  AddNotices(&run);
+  run.patches = distill::ProposePatches(source->base);
+  if (*wish) {
+    Status asked = AddModelPatches(**wish, world, *source, *base, &run);
+    if (!asked) return Report(world, asked.error());
   }
-  if (arguments.Has("--dry-run")) return kDone;
-  if (auto saved = SaveSkill(applied->skill, target); !saved) return Report(world, saved.error());
-  return kDone;
+  // Ids out of logs may hold anything, and patches go to files.
+  for (Patch& patch : run.patches) patch = skill::WithPlainIds(patch);
+  // A first version has nothing that many changes at once could spoil.
+  constexpr int64_t kFirstEdits = 16, kFirstTokens = 2400;
+  if (!base->files.contains("SKILL.md") && !arguments.Has("--max-edits"))
+    options->max_edits = kFirstEdits, options->max_tokens = kFirstTokens;
+  auto merged = MergeWithAudit(arguments, *base, *options, run);
+  if (!merged) return Report(world, merged.error());
+  if (Status known = CheckWithout(*options, merged->merge.report); !known)
+    return Report(world, known.error());
+  run.merge = merged->merge.report;
+  // Nothing admitted is an answer, and what does not change needs no audit.
+  bool changes = merged->merge.skill.files != base->files;
+  run.blocked = run.merge.blocked || (changes && merged->audit.blocked);
+  if (changes) run.audit = LinesOf(merged->audit);
+  std::vector<ReportLine> refused = LinesOf(merged->refused);
+  for (ReportLine& line : refused) line.mark = "left out";
+  run.audit.insert(run.audit.begin(), refused.begin(), refused.end());
+  run.diff = DiffSkills(*base, merged->merge.skill);
+  int code = Finish(arguments, run, *base, merged->merge.skill, world);
+  if (run.models_failed)
+    *world.err << "clawtrace: models answered about no session; what there is, is of the built-in analysts\n";
+  bool incomplete = run.models_failed || !merged->refused_patches.empty();
+  return code == kDone && incomplete ? kNo : code;
 }
 
 }  // namespace
@@ -91,17 +441,28 @@ int Run(const Arguments& arguments, const World& world) {
 extern const Command kDistill;
 const Command kDistill = {
     .name = "distill",
-    .summary = "turn waste and repairs seen in sessions into rules of a skill",
+    .summary = "turn sessions with outcomes into rules of a skill, with evidence",
     .usage =
-        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--patches] [--json] [--replay FILE] "
-        "[--store FILE]\n"
-        "                         [--prices FILE]",
+        "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--anyway] [--report FILE]\n"
+        "                         [--merge-report FILE] [--patches] [--max-edits N] [--candidates] "
+        "[--transfer]\n"
+        "                         [--without LIST] [--again ID,...] [--waive CHECK[:ID] --by NAME --why "
+        "TEXT] [--replay "
+        "FILE]\n"
+        "                         [--cases FILE] [--json] [--store FILE] [--prices FILE]\n"
+        "                         [--model PROVIDER:MODEL [--address URL] [--key-file FILE] [--budget USD]\n"
+        "                          [--unpriced-ok] [--jobs N] [--turns N] [--max-tokens N] [--timeout S]\n"
+        "                          [--requests-per-minute N] [--tokens-per-minute N] [--journal FILE]\n"
+        "                          [--cassette FILE [--record]] [--prompts DIR]]",
     .details =
-        "Prune rules for waste seen in at least 2 tasks and repair rules for failures repaired in the same "
-        "session go under\n"
-        "\"Candidates (unproven)\" with their true grade; text of others is never touched. The diff is "
-        "printed. Which steps\n"
-        "justify a rule stands in DIR/.clawtrace/provenance.json.",
+        "First says whether the sessions promise anything (exit code 1 when not; --anyway goes on). Then "
+        "proposes "
+        "prune, repair and\n"
+        "preserve rules, merges what is admitted into DIR, audits the result and shows the diff. What is not "
+        "admitted is listed with\n"
+        "its reason. Text of others is never touched. Which steps justify a rule: clawtrace skill why DIR "
+        "RULE. "
+        "See docs/distill.md.",
     .flags = kFlags,
     .run = Run,
 };

@@ -2,22 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "base/text.h"
 #include "cli/live_options.h"
 #include "cli/local_store.h"
+#include "cli/replay_stage.h"
 #include "cli/replay_text.h"
 #include "cli/table.h"
 #include "cli/whole_sessions.h"
+#include "distill/model/cases.h"
 #include "replay/chain.h"
-#include "replay/oracle.h"
-#include "replay/plain_workplace.h"
-#include "replay/rebuild.h"
 #include "replay/replayer.h"
-#include "replay/sandbox.h"
-#include "replay/state_trials.h"
-#include "replay/workspace.h"
 
 namespace clawtrace::cli {
 namespace {
@@ -30,6 +25,8 @@ constexpr Flag kFlags[] = {
      FlagKind::kValue},
     {"--tests", "PATH", "file or folder that only the oracle sees, at /tests", FlagKind::kPath},
     {"--repeat", "K", "ask the oracle K times each (default: 1)", FlagKind::kValue},
+    {"--cases", "FILE", "many sessions, each with its workspace and oracle (docs/models.md)",
+     FlagKind::kPath},
     {"--step", "STEP", "the verdict of this step alone (12, 3/7)", FlagKind::kValue},
     {"--all", "", "the verdict of every step (the default)", FlagKind::kSwitch},
     {"--minimize", "", "the smallest trace that still does it, without the table of steps",
@@ -43,11 +40,13 @@ constexpr Flag kFlags[] = {
      FlagKind::kSwitch},
     {"--no-cache", "", "execute again what an earlier run had executed", FlagKind::kSwitch},
     {"--live", "PROVIDER",
-     "ask a model what it does without --step: anthropic, openai-chat, openai-responses, command:PROGRAM",
+     "ask a model what it does without --step: anthropic, openai-chat, openai-responses, gemini, "
+     "command:PROGRAM",
      FlagKind::kValue},
     {"--model", "MODEL", "which one", FlagKind::kValue},
     {"--base-url", "URL", "of a server that speaks the provider's protocol", FlagKind::kValue},
-    {"--key-file", "FILE", "holds the key (default: ANTHROPIC_API_KEY, OPENAI_API_KEY)", FlagKind::kPath},
+    {"--key-file", "FILE", "holds the key (default: ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY)",
+     FlagKind::kPath},
     {"--times", "K", "how often, with and without the step (default: 5)", FlagKind::kValue},
     {"--usd", "X", "what all of it may cost at most", FlagKind::kValue},
     {"--unpriced-ok", "", "under --usd too, ask models whose price is not known", FlagKind::kSwitch},
@@ -100,75 +99,13 @@ Result<Wish> WishOf(const Arguments& arguments) {
   return wish;
 }
 
-// What a replay in a workspace stands on; lives as long as it.
-struct Stage {
-  replay::ScratchFolder scratch;
-  replay::StartWorkspace workspace;
-  std::vector<replay::Moment> timeline;
-  std::unique_ptr<replay::StateTrials> trials;
-  std::vector<std::string> gaps;
-  bool rebuilt = false;
-};
-
-Status FindWorkspace(const Arguments& arguments, const World& world, Stage* stage) {
-  std::string spec = arguments.Value("--workspace");
-  std::error_code error;
-  if (spec == "trace" && !std::filesystem::exists(spec, error)) {
-    stage->rebuilt = true;
-    stage->workspace.folder = stage->scratch.path() + "/rebuilt";
-    std::filesystem::create_directory(stage->workspace.folder, error);
-    std::vector<tools::ToolMeaning> meanings(stage->timeline.size());
-    for (size_t i = 0; i < meanings.size(); ++i) {
-      const replay::Moment& moment = stage->timeline[i];
-      if (moment.step->kind != StepKind::kLlmCall)
-        meanings[i] = tools::MeaningOf(moment.step->tool, moment.session->info.cwd);
-    }
-    auto gaps = replay::RebuildWorkspace(stage->timeline, meanings, stage->workspace.folder);
-    if (!gaps) return std::unexpected(std::move(gaps.error()));
-    stage->gaps = std::move(*gaps);
-    return {};
-  }
-  auto workspace = replay::OpenWorkspace(spec, stage->scratch.path());
-  if (!workspace) return std::unexpected(std::move(workspace.error()));
-  stage->workspace = std::move(*workspace);
-  if (stage->workspace.unpacked.left_out_count > 0)
-    *world.err << fmt::format("clawtrace: {} entries of {} were left out, first {} ({})\n",
-                              stage->workspace.unpacked.left_out_count, Printable(stage->workspace.origin),
-                              Printable(stage->workspace.unpacked.left_out.front().path),
-                              stage->workspace.unpacked.left_out.front().reason);
-  return {};
-}
-
-Result<std::unique_ptr<Stage>> SetStage(const Arguments& arguments, const Wish& wish, const Session& session,
-                                        const World& world) {
-  auto stage = std::make_unique<Stage>();
-  auto scratch = replay::ScratchFolder::Make(world.scratch_dir, "clawtrace-replay");
-  if (!scratch) return std::unexpected(std::move(scratch.error()));
-  stage->scratch = std::move(*scratch);
-  stage->timeline = replay::TimelineOf(session);
-  CT_RETURN_IF_ERROR(FindWorkspace(arguments, world, stage.get()));
-  bool walls = !arguments.Has("--unsandboxed");
-  replay::SandboxHost host{.program = world.workplace_program, .scratch = stage->scratch.path()};
-  replay::TrialSite site;
-  site.workspace = stage->workspace.folder, site.scratch = stage->scratch.path(), site.walls = walls;
-  site.recorded_at = arguments.Has("--at") ? arguments.Value("--at") : session.info.cwd;
-  bool absolute = site.recorded_at.starts_with('/') && site.recorded_at.size() > 1;
-  site.at = absolute ? site.recorded_at : "/app";
-  site.program = world.program;
-  if (!arguments.Has("--no-cache") && !world.cache_dir.empty()) site.cache = world.cache_dir + "/replay";
-  site.open = [walls, host](const replay::WorkplaceOptions& options) {
-    return walls ? replay::OpenSandbox(options, host) : replay::OpenPlainWorkplace(options, host);
-  };
-  if (arguments.Has("--oracle")) {
-    auto oracle = replay::OracleNamed(arguments.Value("--oracle"), arguments.Value("--tests"));
-    if (!oracle) return std::unexpected(std::move(oracle.error()));
-    oracle->repeat = wish.repeat;
-    site.oracle = std::move(*oracle);
-  }
-  auto trials = replay::StateTrials::Make(stage->timeline, std::move(site));
-  if (!trials) return std::unexpected(std::move(trials.error()));
-  stage->trials = std::move(*trials);
-  return stage;
+StageSpec SpecOf(const Arguments& arguments, const Wish& wish, const World& world) {
+  StageSpec spec;
+  spec.workspace = arguments.Value("--workspace"), spec.oracle = arguments.Value("--oracle");
+  spec.tests = arguments.Value("--tests"), spec.at = arguments.Value("--at");
+  spec.repeat = wish.repeat, spec.walls = !arguments.Has("--unsandboxed");
+  if (!arguments.Has("--no-cache") && !world.cache_dir.empty()) spec.cache = world.cache_dir + "/replay";
+  return spec;
 }
 
 replay::ReplayOptions OptionsOf(const Wish& wish, const World& world) {
@@ -234,21 +171,57 @@ Status Keep(const std::string& store, const ReplayReport& report) {
 
 int ReplayOne(const Arguments& arguments, const Wish& wish, const WholeSession& whole, const World& world,
               const std::string& store) {
-  std::unique_ptr<Stage> stage;
-  if (arguments.Has("--workspace")) {
-    auto set = SetStage(arguments, wish, whole.session, world);
-    if (!set) return Report(world, set.error());
-    stage = std::move(*set);
-  }
-  auto report = replay::Replay(whole.priced, stage ? stage->trials.get() : nullptr, OptionsOf(wish, world));
+  auto report = ReplayOn(SpecOf(arguments, wish, world), whole, OptionsOf(wish, world), world);
   if (!report) return Report(world, report.error());
   if (wish.live) {
     Status asked = AddLive(*wish.live, whole.session, world, &*report);
     if (!asked) return Report(world, asked.error());
   }
-  if (stage && stage->rebuilt) report->workspace = "rebuilt", report->workspace_gaps = stage->gaps;
   if (Status kept = Keep(store, *report); !kept) return Report(world, kept.error());
   return Print(arguments, std::move(*report), world);
+}
+
+std::string CaseLine(const ReplayReport& report) {
+  std::string end = report.oracle ? "oracle: " + report.oracle->recorded : "no oracle";
+  if (report.failure)
+    end += report.failure->step.empty() ? ", no cause found" : ", cause: step " + report.failure->step;
+  else if (!report.closed.empty())
+    end += "; " + report.closed;
+  return fmt::format("{:<14}{:<40}{:>4} needed {:>4} not needed {:>4} unknown  {}", Printable(report.agent),
+                     Printable(report.session_id), report.needed, report.not_needed, report.unknown,
+                     Printable(end));
+}
+
+// Every session of a file of cases, each in its own workspace under its own oracle.
+int ReplayCases(const Arguments& arguments, const Wish& wish, const PriceBook& book, const World& world) {
+  for (std::string_view flag :
+       {"--workspace", "--oracle", "--tests", "--at", "--step", "--explain", "--live", "--store"}) {
+    if (arguments.Has(flag))
+      return Report(world, {ErrorCode::kInvalidInput, fmt::format("--cases and {} do not go together", flag),
+                            "the file of cases says it for each session"});
+  }
+  auto cases = distill::ReadCases(arguments.Value("--cases"));
+  if (!cases) return Report(world, cases.error());
+  int code = kDone;
+  for (const distill::Case& one : *cases) {
+    Selection selection;
+    selection.inputs = {one.session};
+    auto sessions = ReadWholeSessions(selection, book, world);
+    if (!sessions) return Report(world, sessions.error());
+    StageSpec spec = SpecOf(arguments, wish, world);
+    spec.workspace = one.workspace, spec.oracle = one.oracle, spec.tests = one.tests, spec.at = one.at;
+    for (const WholeSession& whole : *sessions) {
+      auto report = ReplayOn(spec, whole, OptionsOf(wish, world), world);
+      if (!report) return Report(world, report.error());
+      // A session that its oracle fails is explained instead.
+      if (!report->closed.empty() && !report->failure) code = kNo;
+      if (arguments.Has("--json"))
+        *world.out << EncodeReplayReport(*report, true) << "\n";
+      else
+        *world.out << CaseLine(*report) << "\n";
+    }
+  }
+  return code;
 }
 
 int Run(const Arguments& arguments, const World& world) {
@@ -256,6 +229,7 @@ int Run(const Arguments& arguments, const World& world) {
   if (!wish) return Report(world, wish.error());
   auto book = LoadPrices(arguments, world);
   if (!book) return Report(world, book.error());
+  if (arguments.Has("--cases")) return ReplayCases(arguments, *wish, *book, world);
   if (wish->live) wish->live->book = &*book;
   auto selection = Select(arguments, world);
   if (!selection) return Report(world, selection.error());
@@ -293,7 +267,8 @@ const Command kReplay = {
         "K] [--usd X]\n"
         "                        [--unpriced-ok] [--max-tokens N] [--temperature T] [--cassette FILE "
         "[--record]]]\n"
-        "                        [--no-cache] [--json] [--store FILE] [--prices FILE] [PATH|SESSION]...",
+        "                        [--cases FILE] [--no-cache] [--json] [--store FILE] [--prices FILE] "
+        "[PATH|SESSION]...",
     .details =
         "Without a workspace, what was taken up of each step's output decides about steps that only look. "
         "With one, the\n"

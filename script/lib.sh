@@ -29,12 +29,16 @@ missing_packages() {
 
 # Configures once, then builds the targets of a preset: build_preset PRESET [TARGET...].
 build_preset() {
-  local preset=$1
+  local preset=$1 stamp=build/$1/configured
   shift
-  # Again when the presets have changed: what was configured before keeps its old settings.
-  [ "build/$preset/build.ninja" -nt CMakePresets.json ] || cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
-    cat "build/$preset.log" >&2
-    die "cannot configure preset $preset"
-  }
+  # Again when the presets have changed, or were not what configured it: a folder keeps the settings it was made with.
+  if [ ! -f "build/$preset/build.ninja" ] || ! cmp -s CMakePresets.json "$stamp"; then
+    mkdir -p "build/$preset"
+    cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
+      cat "build/$preset.log" >&2
+      die "cannot configure preset $preset"
+    }
+    cp CMakePresets.json "$stamp"
+  fi
   cmake --build "build/$preset" -j "$JOBS" ${1:+--target "$@"}
 }

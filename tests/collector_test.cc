@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "history/import.h"
 #include "serve/live_server.h"
@@ -114,8 +115,7 @@ TEST(CollectorTest, LogsImportedBesideGiveTheCardsOfBothTogether) {
     if (!fs::is_directory(recording / "otlp") || logs.empty()) continue;
     SCOPED_TRACE(recording.string());
     // As the commands read both.
-    fs::path together = fs::path(testing::TempDir()) / ("ct_together_" + std::to_string(getpid()));
-    fs::remove_all(together), fs::create_directories(together);
+    TempFolder together;
     fs::copy(recording / "otlp", together / "otlp", fs::copy_options::recursive);
     fs::copy(logs, together / logs.filename(), fs::copy_options::recursive);
     LiveServer live;
@@ -128,8 +128,7 @@ TEST(CollectorTest, LogsImportedBesideGiveTheCardsOfBothTogether) {
     if (logs_first) import();
     SendAll(live, recording / "otlp", ++seed);
     if (!logs_first) import();
-    ExpectEqual(CardsOfStore(live.store()), CardsOfFiles(together));
-    fs::remove_all(together);
+    ExpectEqual(CardsOfStore(live.store()), CardsOfFiles(together.path()));
     ++recordings;
   }
   EXPECT_GE(recordings, 10u);

@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 
+#include "base/temp_folder_test_util.h"
 #include "capture/gather.h"
 #include "history/export.h"
 #include "history/links.h"
@@ -89,7 +90,8 @@ class HistoryTest : public testing::Test {
     SCOPED_TRACE(folder.string());
     Cards want = CardsOfFiles(folder);
     std::mt19937 random(seed);
-    auto store = NewStore(fs::path(testing::TempDir()) / ("ct_history_" + std::to_string(::getpid())));
+    TempFolder place;
+    auto store = NewStore(place / "store.db");
     ASSERT_TRUE(store);
     auto batches = Deliveries(folder, random);
     size_t half = batches.size() / 2, count = 0;
@@ -132,7 +134,7 @@ store::Batch Sample(int64_t now_ns) {
 class StoredTest : public testing::Test {
  protected:
   void SetUp() override {
-    store_ = NewStore(fs::path(testing::TempDir()) / ("ct_stored_" + std::to_string(::getpid())));
+    store_ = NewStore(folder_ / "store.db");
     ASSERT_TRUE(store::AppendAndWait(*store_, Sample(1)));
   }
   history::SessionView View(std::string_view selector) {
@@ -140,6 +142,7 @@ class StoredTest : public testing::Test {
     EXPECT_TRUE(view) << view.error().message;
     return view.value_or(history::SessionView{});
   }
+  TempFolder folder_;
   std::unique_ptr<store::Store> store_;
   history::HistoryOptions options_{&Book(), "test", std::string(kTenant)};
 };
@@ -288,11 +291,10 @@ TEST_F(HistoryTest, CardsOfOurRecordings) {
 
 // Facts that were written out and read back are the same facts and give the same cards.
 TEST_F(HistoryTest, ExportedFactsComeBack) {
-  fs::path root = fs::path(testing::TempDir()) / ("ct_export_" + std::to_string(::getpid()));
   std::mt19937 random(3);
   for (const fs::path& folder : FoldersBelow(SourceDir() / "tests/golden", 1)) {
     SCOPED_TRACE(folder.string());
-    fs::remove_all(root);
+    TempFolder root;
     fs::create_directories(root / "logs");
     std::string texts[2];
     Cards cards[2];
@@ -313,7 +315,6 @@ TEST_F(HistoryTest, ExportedFactsComeBack) {
     EXPECT_EQ(texts[1], texts[0]);
     EXPECT_EQ(cards[1], cards[0]);
   }
-  fs::remove_all(root);
 }
 
 TEST_F(HistoryTest, CardsOfClientsAndSuite) {

@@ -15,6 +15,7 @@
 #include <random>
 #include <thread>
 
+#include "base/temp_folder_test_util.h"
 #include "capture/redact.h"
 #include "support/stored_cards.h"
 
@@ -26,15 +27,9 @@ using namespace test;
 class ImportTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("ct_import_" + std::to_string(::getpid()));
-    fs::remove_all(root_);
     fs::create_directories(root_ / "logs");
     store_ = NewStore(root_ / "store.db");
     ASSERT_TRUE(store_);
-  }
-  void TearDown() override {
-    store_.reset();
-    fs::remove_all(root_);
   }
 
   history::Imported Import(const fs::path& folder) {
@@ -65,7 +60,7 @@ class ImportTest : public testing::Test {
     return files;
   }
 
-  fs::path root_;
+  TempFolder root_;
   std::unique_ptr<store::Store> store_;
   int64_t now_ = 0;
 };

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/file.h"
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "capture/gather.h"
 #include "compile/compile.h"
@@ -49,16 +50,11 @@ std::vector<std::string> LinesOf(const fs::path& file) {
 
 class Copy {
  public:
-  explicit Copy(const fs::path& source)
-      : root_(fs::path(testing::TempDir()) / ("ct_invariance_" + std::to_string(::getpid()))) {
-    fs::remove_all(root_);
-    fs::copy(source, root_, fs::copy_options::recursive);
-  }
-  ~Copy() { fs::remove_all(root_); }
-  const fs::path& root() const { return root_; }
+  explicit Copy(const fs::path& source) { fs::copy(source, root(), fs::copy_options::recursive); }
+  const fs::path& root() const { return root_.path(); }
   std::vector<fs::path> Logs() const {
     std::vector<fs::path> logs;
-    for (const auto& entry : fs::recursive_directory_iterator(root_)) {
+    for (const auto& entry : fs::recursive_directory_iterator(root())) {
       if (entry.path().extension() == ".jsonl") logs.push_back(entry.path());
     }
     std::sort(logs.begin(), logs.end());
@@ -70,7 +66,7 @@ class Copy {
   }
 
  private:
-  fs::path root_;
+  test::TempFolder root_;
 };
 
 std::vector<fs::path> Recordings() {

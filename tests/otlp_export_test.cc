@@ -8,6 +8,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "base/temp_folder_test_util.h"
 #include "model/otlp.h"
 #include "support/stored_cards.h"
 
@@ -69,16 +70,15 @@ bool IsTold(const TraceCard& card) {
 }
 
 TEST(OtlpExportTest, TotalsAndStepsComeBack) {
-  fs::path root = fs::path(testing::TempDir()) / ("ct_otlp_" + std::to_string(::getpid()));
   int compared = 0;
   for (const fs::path& folder : FoldersBelow(SourceDir() / "tests/golden", 1)) {
     // Cases of which several claim one session id.
     if (folder.filename() == "reference") continue;
     SCOPED_TRACE(folder.string());
-    fs::create_directories(root);
+    TempFolder root;
     Told want = Read(folder);
     std::ofstream(root / "traces.jsonl", std::ios::binary) << want.otlp;
-    auto got = Read(root).cards;
+    auto got = Read(root.path()).cards;
     for (const auto& [id, card] : want.cards) {
       if (!IsTold(card)) continue;
       ++compared;
@@ -88,7 +88,6 @@ TEST(OtlpExportTest, TotalsAndStepsComeBack) {
       EXPECT_EQ(got[id].spawn_count, card.spawn_count) << id;
       EXPECT_EQ(RowsOf(got[id], {}), RowsOf(card, want.local[id])) << id;
     }
-    fs::remove_all(root);
   }
   EXPECT_GT(compared, 30);
 }

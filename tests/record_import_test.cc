@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/json.h"
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "capture/redact.h"
 #include "history/import.h"
@@ -63,16 +64,10 @@ std::string Long(std::string_view word, size_t bytes) {
 class RecordImportTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("ct_record_import_" + std::to_string(::getpid()));
-    fs::remove_all(root_);
     fs::create_directories(root_ / "logs");
     store_ = NewStore(root_ / "store.db");
     ASSERT_TRUE(store_);
     options_.tenant = kTenant, options_.inputs = {(root_ / "logs").string()};
-  }
-  void TearDown() override {
-    store_.reset();
-    fs::remove_all(root_);
   }
   void Write(const std::string& name, std::string_view bytes) const {
     std::ofstream(root_ / "logs" / name, std::ios::binary | std::ios::trunc) << bytes;
@@ -95,7 +90,7 @@ class RecordImportTest : public testing::Test {
   }
   int64_t PayloadCount() { return store_->Stats()->payloads; }
 
-  fs::path root_;
+  TempFolder root_;
   std::unique_ptr<store::Store> store_;
   history::ImportOptions options_;
 };
@@ -330,11 +325,15 @@ class KilledImportTest : public RecordImportTest {
   // How many facts there are.
   size_t ExpectRecordsOfAll() {
     store::SqliteOptions options;
-    options.path = path_;
+    // Who is killed very early leaves a store that has no secret yet; one that has keeps its own.
+    options.path = path_, options.secret = "sixteen bytes or more";
     auto opened = store::OpenSqliteStore(options);
-    EXPECT_TRUE(opened);
-    store_ = std::move(*opened);
     size_t facts = 0;
+    if (!opened) {
+      ADD_FAILURE() << opened.error().message;
+      return facts;
+    }
+    store_ = std::move(*opened);
     std::vector<std::string> cut;
     EXPECT_TRUE(store_->ReadFacts(kTenant, kOne, store::Scope::kFamily, [&](const Fact& fact) {
       ++facts;
@@ -344,7 +343,7 @@ class KilledImportTest : public RecordImportTest {
     for (const std::string& id : cut) EXPECT_EQ(Records(id).size(), 1u) << id;
     return facts;
   }
-  fs::path path_ = fs::path(testing::TempDir()) / ("ct_killed_" + std::to_string(::getpid()) + ".db");
+  fs::path path_ = root_ / "killed.db";
 };
 
 TEST_F(KilledImportTest, AtAnyPoint) {
@@ -370,8 +369,6 @@ TEST_F(KilledImportTest, AtAnyPoint) {
   EXPECT_GE(ExpectRecordsOfAll(), 1500u);
   EXPECT_EQ(PayloadCount(), 1500);
   EXPECT_THAT(Records("t1499"), ElementsAre(ResultLine("t1499", Long("out1499", 30'000))));
-  store_.reset();
-  for (const char* suffix : {"", "-wal", "-shm", ".secret"}) fs::remove(path_.string() + suffix);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "distill/merge/report.h"
 #include "model/fact.h"
 #include "model/patch.h"
 #include "model/replay_report.h"
@@ -252,7 +253,7 @@ void PrintPatches() {
   Patch patch;
   patch.schema = "patch/1";
   for (auto field : {&Patch::id, &Patch::counterfactual, &Patch::section, &Patch::rule, &Patch::condition,
-                     &Patch::producer, &Patch::base_skill_hash}) {
+                     &Patch::producer, &Patch::base_skill_hash, &Patch::signature, &Patch::prompt_hash}) {
     patch.*field = "x";
   }
   patch.target_step = 1;
@@ -262,8 +263,33 @@ void PrintPatches() {
   patch.support = 1;
   patch.counterfactual_grade = "C0";
   patch.evidence_grade = "E2";
+  patch.savings_low_usd = patch.savings_high_usd = patch.producer_cost_usd = Usd::Pico(1);
+  patch.high_cost = patch.pinned = true;
+  patch.exposed = patch.sessions = 1;
+  patch.effect = MinedEffect{};
+  patch.checks = {"x"};
+  patch.edits = {{EditOp::kReplace, "SKILL.md", "x", "x", "x", "x"}};
   Print("patch", EncodePatch(patch, true));
   Print("patch", EncodePatch(Patch{}, true));
+  Patch imported;
+  imported.schema = "patch/1", imported.id = "x", imported.producer = "costcraft";
+  imported.remarks = {{.format = "costcraft", .task = "x", .name = "x", .text = "x"}};
+  Print("patch", EncodePatch(imported, true));
+}
+
+void PrintMergeReports() {
+  using namespace distill;
+  MergeInput input{.patch_id = "p", .edit = 0, .fate = MergeFate::kMerged, .rebased = true};
+  input.reason = input.rule = input.detail = "x";
+  MergedRule rule{.id = "p", .exposed = 2, .support_low_ppm = 1, .members = {"p"}};
+  for (auto field : {&MergedRule::reason, &MergedRule::file, &MergedRule::section}) rule.*field = "x";
+  rule.counterfactual_grade = "C1", rule.evidence_grade = "E1", rule.reworded = "accepted";
+  rule.expected_savings_usd = Usd::Pico(1);
+  MergeReport report{.base_skill_hash = "x", .skill_hash = "x", .blocked = true, .without = {"cost"}};
+  report.rules = {rule}, report.inputs = {input}, report.removed_rules = report.notes = {"x"};
+  report.conflicts = {{.rules = {"a", "b"}, .winner = "a", .rationale = "x"}};
+  Print("merge-report", EncodeMergeReport(report, true));
+  Print("merge-report", EncodeMergeReport(MergeReport{}, true));
 }
 
 void PrintReplays() {
@@ -281,7 +307,11 @@ void PrintReplays() {
     report.*field = Usd::Pico(1);
   }
   report.oracle = {.id = "x", .command = "x", .recorded = "pass", .start = "fail", .failed_checks = {"x"}};
-  report.minimal = {.kept = {"1"}, .dropped = {"3/7"}, .cost_usd = Usd::Pico(1), .saved_usd = Usd::Pico(1)};
+  report.minimal = {.kept = {"1"},
+                    .dropped = {"3/7"},
+                    .cost_usd = Usd::Pico(1),
+                    .saved_usd = Usd::Pico(1),
+                    .cost_without_undecided_usd = Usd::Pico(1)};
   report.minimal->outcome_checked = report.out_of_budget = true;
   report.failure = {.step = "1", .call_id = "x", .reason = "x", .files = {"x"}};
   report.failure->passes_without = report.failure->ignored = {"1"};
@@ -313,4 +343,5 @@ int main() {
   clawtrace::PrintCards();
   clawtrace::PrintPatches();
   clawtrace::PrintReplays();
+  clawtrace::PrintMergeReports();
 }

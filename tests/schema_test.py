@@ -27,7 +27,7 @@ except ImportError as missing:
     print(f"SKIP: {missing} (Debian: python3-jsonschema python3-yaml)")
     sys.exit(77)
 
-NAMES = ["fact", "session", "tracecard", "patch", "replay", "sessions-list"]
+NAMES = ["fact", "session", "tracecard", "patch", "replay", "merge-report", "sessions-list"]
 LITERATURE_CARD = """
 session_id: 7f3e
 outcome: success
@@ -197,7 +197,7 @@ def check_program(validators, clawtrace, source_dir):
         check(not unwritten, f"sessions-list: nobody writes {sorted(unwritten)}")
         for flags in ([], ["--json"]):
             recordings = sorted(glob.glob(f"{source_dir}/examples/recordings")) + [p for p in inputs if "/reference/" not in p]
-            done = run(clawtrace, "distill", *recordings, "--skill", f"{temporary}/skill", "--dry-run", "--patches", *flags)
+            done = run(clawtrace, "distill", *recordings, "--skill", f"{temporary}/skill", "--dry-run", "--anyway", "--patches", *flags)
             check(done.returncode == 0, f"distill {flags}: exit {done.returncode}: {done.stderr[:300]}")
             text = done.stdout
             patches = [json.loads(line) for line in text.splitlines()] if flags else [p for p in yaml.safe_load_all(text) if p]

@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import check_docs  # noqa: E402
 import check_layers  # noqa: E402
 import check_size  # noqa: E402
+import check_tests  # noqa: E402
 import tidy  # noqa: E402
 
 
@@ -149,6 +150,36 @@ class Docs(Tree):
     def test_entry_without_definition(self):
         self.write("src/capture/two.cc", "")
         self.assertEqual(self.problems(), ["src/capture/importers.def: no definition with .name found for kTwo"])
+
+
+class Tests(Tree):
+    def places(self):
+        return [problem.split(": ")[0] for problem in check_tests.check(self.root)]
+
+    def test_clean_tree(self):
+        self.write("src/base/temp_folder_test_util.h", 'pattern = fs::temp_directory_path() / "x"; ::mkdtemp(pattern);\n')
+        self.write("src/base/folder.cc", "::mkdtemp(pattern);\n")
+        self.write("src/base/a_test.cc", 'test::TempFolder folder;  // never TempDir()\nsession.info.cwd = "/tmp/demo";\n'
+                   'EXPECT_FALSE(fs::exists("/tmp/demo"));\nhost = {.scratch = "/tmp"};\n'
+                   'folder.Write("a/tmp/b", "x");\nRun(Shell("cd /tmp && ls"));\n')
+        self.write("tests/a.py", 'with tempfile.TemporaryDirectory() as folder:\n    log = {"cwd": "/tmp/demo"}\n')
+        self.write("tests/e2e/transcripts/a.txt", "$ clawtrace export x -o $SCRATCH/tmp/x\n! clawtrace: /tmp/demo\n> /tmp/a\n")
+        self.assertEqual(self.places(), [])
+
+    def test_folder_of_a_tests_own(self):
+        self.write("src/base/a_test.cc", 'auto a = fs::path(testing::TempDir()) / ("x" + std::to_string(::getpid()));\n')
+        self.write("src/base/b_test_util.h", '\nauto b = fs::temp_directory_path() / "x";\n')
+        self.write("tests/c.h", "::mkdtemp(pattern.data());\n")
+        self.assertEqual(self.places(), ["src/base/a_test.cc:1", "src/base/b_test_util.h:2", "tests/c.h:1"])
+
+    def test_fixed_name(self):
+        self.write("src/base/a_test.cc", 'std::ofstream("/tmp/clawtrace.txt") << 1;\nfs::path place = "/var/tmp/x";\n'
+                   'fs::create_directories("/dev/shm/x");\nASSERT_TRUE(WriteFileAtomically("/tmp/x", ""));\n'
+                   'std::system("mkdir /tmp/x");\n')
+        self.write("tests/a.py", 'open("/tmp/x", "w")\npathlib.Path(f"/tmp/{name}")\ntempfile.gettempdir() + "/x"\n')
+        self.write("tests/e2e/transcripts/a.txt", "$ echo x >/tmp/a\n$ clawtrace import logs --store /tmp/s.db\n")
+        self.assertEqual(self.places(), [f"src/base/a_test.cc:{n}" for n in range(1, 6)] + [f"tests/a.py:{n}" for n in range(1, 4)] +
+                         [f"tests/e2e/transcripts/a.txt:{n}" for n in (1, 2)])
 
 
 class Tidy(Tree):

@@ -1,7 +1,6 @@
 // Every recording of a real client has a truth computed from what the endpoint saw. Session logs must give
 // exactly that.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -10,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/temp_folder_test_util.h"
 #include "capture/gather.h"
 #include "compile/compile.h"
 #include "support/data.h"
@@ -207,14 +207,12 @@ TEST(TruthTest, ClientsMainRecordings) {
     if (fs::exists(clients / "opencode" / variant)) {
       CheckClient(clients / "opencode" / variant, clients / "opencode" / variant / "opencode.db",
                   {"main00a"});
-      fs::path exports = fs::path(testing::TempDir()) / ("ct_opencode_exports_" + std::to_string(getpid()));
-      fs::create_directories(exports);
+      test::TempFolder exports;
       for (const auto& file : fs::directory_iterator(clients / "opencode" / variant)) {
         if (file.path().filename().string().starts_with("export-"))
-          fs::copy_file(file.path(), exports / file.path().filename(), fs::copy_options::overwrite_existing);
+          fs::copy_file(file.path(), exports / file.path().filename());
       }
-      CheckClient(clients / "opencode" / variant, exports, {"main00a"});
-      fs::remove_all(exports);
+      CheckClient(clients / "opencode" / variant, exports.path(), {"main00a"});
     }
     if (fs::exists(clients / "openclaw" / variant / "openclaw-agent.sqlite"))
       CheckClient(clients / "openclaw" / variant, clients / "openclaw" / variant / "openclaw-agent.sqlite");
@@ -307,8 +305,7 @@ TEST(TruthTest, OpenClawPluginTogetherWithTheDatabase) {
   ASSERT_EQ(log.sessions.size(), 1u);
   ASSERT_EQ(plugin.sessions.size(), 1u);
   int64_t back_ms = (*plugin.sessions[0].start_ns - *log.sessions[0].start_ns) / 1'000'000;
-  fs::path events = fs::path(testing::TempDir()) / ("ct_openclaw_plugin_events_" + std::to_string(getpid()));
-  fs::create_directories(events);
+  test::TempFolder events;
   for (const auto& file : fs::directory_iterator(clients / "clawtrace-plugin/events")) {
     auto text = ReadFile(file.path());
     ASSERT_TRUE(text);
@@ -320,12 +317,11 @@ TEST(TruthTest, OpenClawPluginTogetherWithTheDatabase) {
     text->replace(at, digits, std::to_string(std::stoll(text->substr(at, digits)) - back_ms));
     std::ofstream(events / file.path().filename()) << *text;
   }
-  CheckClient(clients / "main", database, {}, events);
-  Read joined = ReadTogether(database, events);
+  CheckClient(clients / "main", database, {}, events.path());
+  Read joined = ReadTogether(database, events.path());
   ASSERT_EQ(joined.sessions.size(), 1u);
   EXPECT_TRUE(std::ranges::count(joined.sessions[0].notes, "joined_with:openclaw-plugin"));
   EXPECT_FALSE(std::ranges::count(joined.sessions[0].notes, "attempts_sum_to_more"));
-  fs::remove_all(events);
 }
 
 // Needed calls that a detector suspects are false alarms; wasteful ones that it names are hits.

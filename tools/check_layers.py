@@ -15,7 +15,7 @@ WRAPPED = {
     "cmark": ["skill/"],
     "sqlite3": ["capture/sqlite_files.cc", "capture/sqlite_reader.cc", "store/sqlite.cc"],
     "zstd.h": ["capture/unzip.cc", "store/squeeze.cc"],
-    "archive": ["replay/unpack.cc"],
+    "archive": ["replay/unpack.cc", "skill/skill_archive"],
     "pugixml.hpp": ["replay/verdict_readers/junit.cc"],
     "zlib.h": ["capture/unzip.cc"],
     "boost/beast/": ["serve/http_head.cc"],

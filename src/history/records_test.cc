@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "capture/redact.h"
 #include "store/sqlite_store.h"
@@ -27,17 +27,14 @@ Fact Result(const std::string& id, const std::string& session = "s-1") {
 
 class RecordKeeperTest : public testing::Test {
  protected:
-  void SetUp() override {
-    file_ = fs::path(testing::TempDir()) / ("ct_records_" + std::to_string(::getpid()));
-    keeper_.StartFile("");
-  }
-  void TearDown() override { fs::remove(file_); }
+  void SetUp() override { keeper_.StartFile(""); }
   void WriteFile(std::string_view bytes) {
     std::ofstream(file_, std::ios::binary | std::ios::trunc) << bytes;
   }
   bool Keep(const Fact& fact) { return keeper_.Keep(fact, &payloads_, &bytes_); }
 
-  fs::path file_;
+  test::TempFolder folder_;
+  fs::path file_ = folder_ / "log";
   RecordKeeper keeper_{nullptr};
   std::vector<store::Payload> payloads_;
   size_t bytes_ = 0;
@@ -144,7 +141,6 @@ TEST_F(RecordKeeperTest, IdsThatNoPayloadCanHaveAreLeftOut) {
 }
 
 TEST_F(RecordKeeperTest, ReadPayloadsFollowsNames) {
-  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(file_.string() + ".db" + suffix);
   auto store = store::OpenSqliteStore({.path = file_.string() + ".db", .secret = "0123456789abcdef0123"});
   ASSERT_TRUE(store);
   std::string line(5000, 'x'), other(5000, 'y');
@@ -169,7 +165,6 @@ TEST_F(RecordKeeperTest, ReadPayloadsFollowsNames) {
     EXPECT_TRUE(ReadPayloads(**store, "t", session, "c3")->empty());
     EXPECT_TRUE(ReadPayloads(**store, "t", session, "c4")->empty());
   }
-  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(file_.string() + ".db" + suffix);
 }
 
 }  // namespace

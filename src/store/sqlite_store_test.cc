@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/temp_folder_test_util.h"
 #include "store/schema.h"
 
 namespace clawtrace::store {
@@ -18,13 +19,6 @@ namespace {
 
 class SqliteStoreTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "/clawtrace-sqlite-store-XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
-    options_ = {.path = folder_ + "/store.db", .secret = "sixteen bytes or more"};
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Result<std::unique_ptr<Store>> Open() { return OpenSqliteStore(options_); }
   void Run(const std::string& sql) {
     sqlite3* db = nullptr;
@@ -46,8 +40,8 @@ class SqliteStoreTest : public testing::Test {
     return count;
   }
 
-  std::string folder_;
-  SqliteOptions options_;
+  test::TempFolder folder_;
+  SqliteOptions options_ = {.path = folder_ / "store.db", .secret = "sixteen bytes or more"};
 };
 
 TEST_F(SqliteStoreTest, TheFileIsItsOwnersAlone) {
@@ -154,7 +148,7 @@ TEST_F(SqliteStoreTest, AMissingFileIsNotMadeWhenItMustExist) {
   EXPECT_EQ(Open().error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(options_.path));
   options_.must_exist = false;
-  options_.path = folder_ + "/no/such/folder/store.db";
+  options_.path = folder_ / "no/such/folder/store.db";
   EXPECT_EQ(Open().error().code, ErrorCode::kUnavailable);
 }
 
@@ -261,8 +255,8 @@ TEST_F(SqliteStoreTest, CheckTellsOfDamage) {
     auto report = (*store)->Check();
     ASSERT_TRUE(report) << sql;
     EXPECT_FALSE(report->problems.empty()) << sql;
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
+    std::filesystem::remove_all(folder_.path());
+    std::filesystem::create_directory(folder_.path());
   };
   damage("UPDATE fact SET body = x'7001'");
   damage("UPDATE fact SET body = replace(body, 'enough', 'plenty')");

@@ -39,21 +39,20 @@ std::string Post(std::string_view body, const test::HttpHeaders& more = {}) {
 
 // The deadline is absolute: a byte now and then does not move it.
 TEST(Hostile, AHeadThatTricklesInIsCutOff) {
-  LiveServer live({.head_ms = 300});
+  LiveServer live({.head_ms = 2000});
   std::vector<std::unique_ptr<HttpClient>> slow;
   for (int i = 0; i < 200; ++i) {
     slow.push_back(std::make_unique<HttpClient>(live.port()));
     ASSERT_TRUE(slow.back()->Send("POST /v1/traces HTTP/1.1\r\nX: "));
   }
   EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 200);
+  // The last of them, so that none of its time went into making the others.
   int bytes = 0;
-  EXPECT_TRUE(test::Eventually(
-      [&] {
-        (void)slow[0]->Send("x");
-        ++bytes;
-        return slow[0]->Closed(20);
-      },
-      8'000));
+  EXPECT_TRUE(test::Eventually([&] {
+    (void)slow.back()->Send("x");
+    ++bytes;
+    return slow.back()->Closed(20);
+  }));
   EXPECT_GT(bytes, 2);
   EXPECT_TRUE(test::Eventually([&] { return live.server().counts().timeouts >= 200; }));
 }

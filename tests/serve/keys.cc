@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <filesystem>
 
+#include "base/temp_folder_test_util.h"
 #include "serve/live_server.h"
 #include "support/grpc_client.h"
 
@@ -100,8 +100,8 @@ TEST(Keys, OverGrpc) {
 }
 
 TEST(Keys, RevokedOnesStopSoon) {
-  auto opened =
-      store::OpenSqliteStore({.path = testing::TempDir() + "/ct_keys.db", .secret = "sixteen bytes or more"});
+  test::TempFolder folder;
+  auto opened = store::OpenSqliteStore({.path = folder / "keys.db", .secret = "sixteen bytes or more"});
   ASSERT_TRUE(opened);
   int64_t now = 1;
   serve::Keys keys(opened->get(), [&] { return now; });
@@ -121,7 +121,6 @@ TEST(Keys, RevokedOnesStopSoon) {
   ASSERT_EQ(list->size(), 1u);
   EXPECT_EQ(list->front().revoked_ns, 77);
   EXPECT_EQ(serve::RevokeKey(**opened, "000000000000", 1).error().code, ErrorCode::kNotFound);
-  std::filesystem::remove(testing::TempDir() + "/ct_keys.db");
 }
 
 TEST(Keys, OnlyHashesAreKept) {
@@ -149,9 +148,8 @@ TEST(Keys, OnThisMachineTheyAreOptional) {
 }
 
 TEST(Tls, BothVersionsOfHttp) {
-  std::string folder = testing::TempDir() + "/ct_tls";
-  std::filesystem::create_directories(folder);
-  std::string cert = folder + "/cert.pem", key = folder + "/key.pem";
+  test::TempFolder folder;
+  std::string cert = folder / "cert.pem", key = folder / "key.pem";
   std::string make =
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
       "-addext subjectAltName=IP:127.0.0.1 -keyout " +
@@ -169,7 +167,6 @@ TEST(Tls, BothVersionsOfHttp) {
   EXPECT_EQ(test::Call(live.port(), "GET", "/healthz", {}).status, 0);
   EXPECT_FALSE(serve::Server::Start({.ports = {0}, .tls_cert = key, .tls_key = cert}, &live.budget(),
                                     &live.service()));
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

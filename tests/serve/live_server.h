@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "base/temp_folder_test_util.h"
 #include "serve/service.h"
 #include "store/sqlite_store.h"
 #include "support/gated_store.h"
@@ -33,9 +34,6 @@ class LiveServer {
  public:
   explicit LiveServer(const LiveOptions& options = {})
       : budget_(options.budget), answers_(options.answers), log_(nullptr, Now) {
-    folder_ = std::filesystem::path(testing::TempDir()) /
-              ("ct_serve_" + std::to_string(getpid()) + "_" + std::to_string(counter_++));
-    std::filesystem::create_directories(folder_);
     auto opened = store::OpenSqliteStore({.path = folder_ / "store.db", .secret = "sixteen bytes or more"});
     CT_CHECK(opened.has_value());
     store_ = std::make_unique<GatedStore>(std::move(*opened));
@@ -59,10 +57,7 @@ class LiveServer {
     CT_CHECK(started.has_value());
     server_ = std::move(*started);
   }
-  ~LiveServer() {
-    Stop();
-    std::filesystem::remove_all(folder_);
-  }
+  ~LiveServer() { Stop(); }
   LiveServer(const LiveServer&) = delete;
   LiveServer& operator=(const LiveServer&) = delete;
 
@@ -75,7 +70,7 @@ class LiveServer {
   serve::Budget& answers() { return answers_; }
   const PriceBook& book() const { return book_; }
   // Where all of the store's files are.
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
   void Stop() {
     if (server_) server_->Stop();
     service_.reset();
@@ -111,8 +106,7 @@ class LiveServer {
   }
 
  private:
-  static inline int counter_ = 0;
-  std::filesystem::path folder_;
+  TempFolder folder_;
   serve::Budget budget_, answers_;
   serve::Log log_;
   PriceBook book_;

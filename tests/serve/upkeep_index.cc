@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "base/temp_folder_test_util.h"
 #include "pricing/pricing.h"
 #include "serve/upkeep.h"
 #include "store/sqlite_store.h"
@@ -16,7 +17,6 @@ constexpr int64_t kSecond = 1'000'000'000;
 class UpkeepIndex : public testing::Test {
  protected:
   UpkeepIndex() {
-    std::filesystem::create_directories(folder_);
     store_ =
         store::OpenSqliteStore({.path = folder_ / "store.db", .secret = "sixteen bytes or more"}).value();
     serve::UpkeepOptions options;
@@ -29,7 +29,6 @@ class UpkeepIndex : public testing::Test {
   ~UpkeepIndex() override {
     upkeep_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void Append(const std::string& word) {
@@ -42,8 +41,7 @@ class UpkeepIndex : public testing::Test {
   }
   bool Finds(const std::string& word) { return !store_->Search("", {.text = word}).value().hits.empty(); }
 
-  std::filesystem::path folder_ =
-      std::filesystem::path(testing::TempDir()) / ("ct_upkeep_index_" + std::to_string(getpid()));
+  test::TempFolder folder_;
   PriceBook book_;
   std::unique_ptr<store::Store> store_;
   std::atomic<int64_t> now_ns_{1'800'000'000 * kSecond};

@@ -12,12 +12,7 @@ using testing::UnorderedElementsAreArray;
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreConformance);
 
-void StoreConformance::SetUp() {
-  std::string pattern = testing::TempDir() + "/clawtrace-store-XXXXXX";
-  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-  folder_ = pattern;
-  Reopen();
-}
+void StoreConformance::SetUp() { Reopen(); }
 void StoreConformance::TearDown() {
   if (store_) {
     auto report = store_->Check();
@@ -25,11 +20,10 @@ void StoreConformance::TearDown() {
     EXPECT_THAT(report->problems, IsEmpty());
   }
   store_.reset();
-  std::filesystem::remove_all(folder_);
 }
 void StoreConformance::Reopen() {
   store_.reset();
-  auto opened = GetParam().open(folder_);
+  auto opened = GetParam().open(folder_.path());
   ASSERT_TRUE(opened) << opened.error().message;
   store_ = std::move(*opened);
 }

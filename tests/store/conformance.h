@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/temp_folder_test_util.h"
 #include "store/store.h"
 
 namespace clawtrace::store {
@@ -26,7 +27,7 @@ class StoreConformance : public testing::TestWithParam<Engine> {
   void Reopen();
   Store& store() { return *store_; }
 
-  std::string folder_;
+  test::TempFolder folder_;
 
  private:
   std::unique_ptr<Store> store_;

@@ -174,11 +174,11 @@ TEST_P(StoreConformance, WhatIsRemovedIsInNoFile) {
   session.pages = {std::string(kPlanted)};
   PutSessions(store(), "t", "a", {session});
   IndexAll(store());
-  EXPECT_GT(FilesWith(folder_, kPlanted), 0);
+  EXPECT_GT(FilesWith(folder_.path(), kPlanted), 0);
   ASSERT_TRUE(store().Remove("t", {.session_id = "a"}));
-  EXPECT_EQ(FilesWith(folder_, kPlanted), 0);
+  EXPECT_EQ(FilesWith(folder_.path(), kPlanted), 0);
   // An index of words may keep them without what they share with their neighbours.
-  EXPECT_EQ(FilesWith(folder_, kPlanted.substr(4)), 0);
+  EXPECT_EQ(FilesWith(folder_.path(), kPlanted.substr(4)), 0);
 }
 
 TEST_P(StoreConformance, ManySessionsGoInFewCommitsAndALargeOneInSeveral) {
@@ -215,7 +215,7 @@ TEST_P(StoreConformance, WhatGoesFromTheDiskLaterIsSeenNoMore) {
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_EQ(removed->facts, kMany + 1);
   EXPECT_EQ(removed->payloads, kMany);
-  EXPECT_GT(FilesWith(folder_, kPlanted), 0);
+  EXPECT_GT(FilesWith(folder_.path(), kPlanted), 0);
   EXPECT_EQ(Append(store(), SampleBatch("t", "t-1", 0, 5)).facts_added, 5);
   auto look = [&] {
     IndexAll(store());
@@ -237,8 +237,8 @@ TEST_P(StoreConformance, WhatGoesFromTheDiskLaterIsSeenNoMore) {
   }
   EXPECT_GT(rounds, 3);
   EXPECT_EQ(Must(store().Stats()).facts, 5);
-  EXPECT_EQ(FilesWith(folder_, kPlanted), 0);
-  EXPECT_EQ(FilesWith(folder_, kPlanted.substr(4)), 0);
+  EXPECT_EQ(FilesWith(folder_.path(), kPlanted), 0);
+  EXPECT_EQ(FilesWith(folder_.path(), kPlanted.substr(4)), 0);
 }
 
 TEST_P(StoreConformance, ARemovalCountsAndAwaitsOnlyItsOwn) {
@@ -290,7 +290,7 @@ TEST_P(StoreConformance, BackupIsAStoreOfItsOwn) {
   batch.payloads = {{"x", "s", "id-1", "input", SamplePrompt(4)}};
   Append(store(), batch);
   IndexAll(store());
-  std::string folder = folder_ + "/backup";
+  std::string folder = folder_ / "backup";
   std::filesystem::create_directory(folder);
   ASSERT_TRUE(store().Backup(folder + "/store.db"));
   EXPECT_EQ(store().Backup(folder + "/store.db").error().code, ErrorCode::kAlreadyExists);

@@ -9,10 +9,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
 
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "store/kill_batches.h"
 #include "store/sqlite_store.h"
@@ -93,29 +95,27 @@ void ExpectThere(Store& store, const std::set<int>& batches) {
 
 TEST(KillNine, LosesNothingThatWasAcknowledged) {
   std::mt19937 random(5);
-  std::string pattern = testing::TempDir() + "/clawtrace-kill-XXXXXX", folder;
+  std::optional<test::TempFolder> folder;
   std::set<int> said;
   int total = 0, next = 0;
   for (int round = 0; round < Rounds(); ++round) {
     if (round % kRoundsOfOneStore == 0) {
-      if (!folder.empty()) std::filesystem::remove_all(folder);
-      folder = pattern;
-      ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+      folder.emplace();
       said.clear(), next = 0;
     }
-    auto now = RunAndKill(folder + "/store.db", next, static_cast<int>(random() % 60));
+    std::string path = *folder / "store.db";
+    auto now = RunAndKill(path, next, static_cast<int>(random() % 60));
     total += static_cast<int>(now.size());
     said.merge(now);
     // Behind everything that was under way.
     next = (said.empty() ? next : std::max(next, *said.rbegin())) + 100;
-    auto store = OpenSqliteStore({.path = folder + "/store.db", .secret = "sixteen bytes or more"});
+    auto store = OpenSqliteStore({.path = path, .secret = "sixteen bytes or more"});
     ASSERT_TRUE(store) << store.error().message;
     ExpectThere(**store, said);
     auto report = (*store)->Check();
     ASSERT_TRUE(report) << report.error().message;
     ASSERT_THAT(report->problems, IsEmpty()) << "round " << round;
   }
-  std::filesystem::remove_all(folder);
   EXPECT_GT(total, Rounds() * 5);
 }
 

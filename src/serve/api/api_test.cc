@@ -1,12 +1,12 @@
 // The REST interface over a real store: recordings go in as importers read them, answers come out.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/temp_folder_test_util.h"
 #include "base/text.h"
 #include "capture/importer.h"
 #include "model/tracecard.h"
@@ -35,18 +35,11 @@ struct Facts : capture::FactSink {
 class ApiTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("ct_api_" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     auto store =
         store::OpenSqliteStore({.path = (folder_ / "s.db").string(), .secret = "0123456789abcdef0123"});
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
     services_.reset(new Services{*store_, book_, "test", "1.2.3", refusals_});
-  }
-  void TearDown() override {
-    services_.reset(), store_.reset();
-    fs::remove_all(folder_);
   }
 
   // A recorded session of Claude Code with 15 calls.
@@ -90,7 +83,7 @@ class ApiTest : public testing::Test {
     return response.body;
   }
 
-  fs::path folder_;
+  test::TempFolder folder_;
   PriceBook book_ = *PriceBook::FromTsv(*ReadFile(Source("data/prices.tsv")), "prices.tsv");
   Refusals refusals_;
   std::unique_ptr<store::Store> store_;

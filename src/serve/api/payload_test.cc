@@ -1,13 +1,13 @@
 // What an imported log said is read back whole over REST.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/temp_folder_test_util.h"
 #include "history/import.h"
 #include "serve/api/router.h"
 #include "store/sqlite_store.h"
@@ -22,18 +22,12 @@ constexpr const char* kSession = "5d9bd883-643f-40e4-b590-5ac1a5dee963";
 class PayloadTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("ct_payload_" + std::to_string(getpid()));
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "logs");
     auto store =
         store::OpenSqliteStore({.path = (folder_ / "s.db").string(), .secret = "0123456789abcdef0123"});
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
     services_ = std::make_unique<Services>(*store_, book_, "test", "1.2.3", refusals_);
-  }
-  void TearDown() override {
-    services_.reset(), store_.reset();
-    fs::remove_all(folder_);
   }
 
   void ImportLine(std::string_view output) {
@@ -59,7 +53,7 @@ class PayloadTest : public testing::Test {
     return routed.route ? Answer(*routed.route, request, *services_) : routed.refusal;
   }
 
-  fs::path folder_;
+  test::TempFolder folder_;
   std::string line_;
   PriceBook book_ =
       *PriceBook::FromTsv(*ReadFile(std::string(CLAWTRACE_SOURCE_DIR) + "/data/prices.tsv"), "prices.tsv");

@@ -7,7 +7,8 @@
 
 namespace clawtrace::test {
 
-// Whether seconds say something about the program that users run: without optimisation, or under a sanitizer, they do not.
+// Whether seconds say something about the program that users run: without optimisation, or under a sanitizer,
+// they do not.
 #ifdef NDEBUG
 inline constexpr bool kSecondsCount = true;
 #else

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/wilson.h"
+#include "cli/flag_values.h"
 #include "llm/cassette.h"
 
 namespace clawtrace::cli {
@@ -31,23 +32,11 @@ Status FindModelProvider(const std::string& named, LiveWish* wish) {
 
 Status ReadNumbers(const Arguments& arguments, LiveWish* wish) {
   constexpr int64_t kMostTokens = 200'000, kNano = 1'000'000'000, kMostMilli = 2000;
-  auto number = [&](std::string_view flag, int64_t most, int64_t* value) -> Status {
-    if (!arguments.Has(flag)) return {};
-    auto given = ParseInt(arguments.Value(flag));
-    if (!given || *given < 1 || *given > most)
-      return Fail(ErrorCode::kInvalidInput, fmt::format("{} {} does not fit", flag, arguments.Value(flag)),
-                  fmt::format("a whole number from 1 to {}", most));
-    *value = *given;
-    return {};
-  };
-  CT_RETURN_IF_ERROR(number("--times", kMostTrials, &wish->options.times));
-  CT_RETURN_IF_ERROR(number("--max-tokens", kMostTokens, &wish->options.max_tokens));
-  if (arguments.Has("--usd")) {
-    wish->budget.most = Usd::Parse(arguments.Value("--usd"));
-    if (!wish->budget.most || *wish->budget.most < Usd())
-      return Fail(ErrorCode::kInvalidInput, fmt::format("--usd {} is no sum", arguments.Value("--usd")),
-                  "such as 0.50");
-  }
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--times", kMostTrials, &wish->options.times));
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--max-tokens", kMostTokens, &wish->options.max_tokens));
+  auto sum = ReadSum(arguments, "--usd");
+  if (!sum) return std::unexpected(std::move(sum.error()));
+  wish->budget.most = *sum;
   if (arguments.Has("--temperature")) {
     auto given = Usd::Parse(arguments.Value("--temperature"));  // a decimal, exactly
     if (!given || *given < Usd() || given->pico() > kMostMilli * kNano)

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "capture/redact.h"
+#include "cli/flag_values.h"
 #include "cli/table.h"
 #include "cli/whole_sessions.h"
 #include "model/archive.h"
@@ -52,20 +53,11 @@ Status ReadNumbers(const Arguments& arguments, ModelWish* wish) {
       {"--timeout", kMostSeconds, &seconds},
       {"--requests-per-minute", kMostPace, &wish->pace.requests_per_minute},
       {"--tokens-per-minute", kMostPace, &wish->pace.tokens_per_minute}};
-  for (auto [flag, most, value] : numbers) {
-    if (!arguments.Has(flag)) continue;
-    auto given = ParseInt(arguments.Value(flag));
-    if (!given || *given < 1 || *given > most)
-      return Fail(ErrorCode::kInvalidInput, fmt::format("{} {} does not fit", flag, arguments.Value(flag)),
-                  fmt::format("a whole number from 1 to {}", most));
-    *value = *given;
-  }
+  for (auto [flag, most, value] : numbers) CT_RETURN_IF_ERROR(ReadCount(arguments, flag, most, value));
   wish->jobs = static_cast<size_t>(jobs), wish->idle_ms = seconds * kMillis;
-  if (!arguments.Has("--budget")) return {};
-  wish->budget.most = Usd::Parse(arguments.Value("--budget"));
-  if (!wish->budget.most || *wish->budget.most < Usd())
-    return Fail(ErrorCode::kInvalidInput, fmt::format("--budget {} is no sum", arguments.Value("--budget")),
-                "such as 0.50");
+  auto sum = ReadSum(arguments, "--budget");
+  if (!sum) return std::unexpected(std::move(sum.error()));
+  wish->budget.most = *sum;
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/flag_values.h"
 #include "cli/grading.h"
 #include "cli/inputs.h"
 #include "cli/local_store.h"
@@ -40,14 +41,6 @@ constexpr Flag kFlags[] = {
     kNoRedactionFlag,
     kPricesFlag,
 };
-
-Result<int64_t> NumberOf(const Arguments& arguments, std::string_view flag, int64_t otherwise, int64_t most) {
-  if (!arguments.Has(flag)) return otherwise;
-  auto number = ParseInt(arguments.Value(flag));
-  if (number && *number >= 1 && *number <= most) return *number;
-  return Fail(ErrorCode::kInvalidInput, fmt::format("{} {} does not fit", flag, arguments.Value(flag)),
-              fmt::format("a whole number from 1 to {}", most));
-}
 
 // The one session that SESSION names, with where it worked.
 Result<history::SessionView> FindOne(const std::string& session, const Arguments& arguments,
@@ -104,11 +97,11 @@ Result<replay::OracleSpec> SpecOf(const Arguments& arguments) {
   auto spec = replay::OracleNamed(arguments.Value("--oracle"), arguments.Value("--tests"));
   if (!spec) return spec;
   constexpr int64_t kMsPerSecond = 1000, kMostSeconds = 86'400, kMostRuns = 1000;
-  auto seconds = NumberOf(arguments, "--timeout", spec->wall_ms / kMsPerSecond, kMostSeconds);
-  auto repeat = NumberOf(arguments, "--repeat", 1, kMostRuns);
-  if (!seconds) return std::unexpected(seconds.error());
-  if (!repeat) return std::unexpected(repeat.error());
-  spec->wall_ms = *seconds * kMsPerSecond, spec->repeat = *repeat;
+  int64_t seconds = spec->wall_ms / kMsPerSecond;
+  spec->repeat = 1;
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--timeout", kMostSeconds, &seconds));
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--repeat", kMostRuns, &spec->repeat));
+  spec->wall_ms = seconds * kMsPerSecond;
   return spec;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/text.h"
+#include "cli/flag_values.h"
 #include "cli/live_options.h"
 #include "cli/local_store.h"
 #include "cli/replay_stage.h"
@@ -69,17 +70,8 @@ struct Wish {
 Result<Wish> WishOf(const Arguments& arguments) {
   constexpr int64_t kMostSeconds = 1'000'000, kMostRuns = 1000, kMillion = 1'000'000;
   Wish wish;
-  auto number = [&](std::string_view flag, int64_t most, int64_t* value) -> Status {
-    if (!arguments.Has(flag)) return {};
-    auto given = ParseInt(arguments.Value(flag));
-    if (!given || *given < 1 || *given > most)
-      return Fail(ErrorCode::kInvalidInput, fmt::format("{} {} does not fit", flag, arguments.Value(flag)),
-                  fmt::format("a whole number from 1 to {}", most));
-    *value = *given;
-    return {};
-  };
-  CT_RETURN_IF_ERROR(number("--budget", kMostSeconds, &wish.budget_s));
-  CT_RETURN_IF_ERROR(number("--repeat", kMostRuns, &wish.repeat));
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--budget", kMostSeconds, &wish.budget_s));
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--repeat", kMostRuns, &wish.repeat));
   if (arguments.Has("--fidelity")) {
     auto share = Usd::Parse(arguments.Value("--fidelity"));  // a decimal, exactly
     if (!share || *share < Usd() || share->pico() > kMillion * kMillion)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/flag_values.h"
 #include "cli/inputs.h"
 #include "cli/local_store.h"
 #include "serve/server.h"
@@ -86,9 +87,8 @@ Result<Settings> SettingsOf(const Arguments& arguments) {
   settings.key_required = arguments.Has("--require-key") || !serve::IsLoopback(settings.server.host);
   settings.memory = static_cast<size_t>(*memory) << 20;
   settings.quiet_ns = *quiet * kSecondNs, settings.keep_ns = *keep * kDaySeconds * kSecondNs;
-  for (std::string_view origin : Split(arguments.Value("--allow-origin"), ',')) {
-    if (!Trim(origin).empty()) settings.origins.emplace_back(Trim(origin));
-  }
+  std::set<std::string> origins = ListOf(arguments, "--allow-origin");
+  settings.origins.assign(origins.begin(), origins.end());
   return settings;
 }
 

@@ -66,11 +66,6 @@ const Patch* FindPatch(const DistillRun& run, const std::string& id) {
   return found == run.patches.end() ? nullptr : &*found;
 }
 
-std::string Support(const MergedRule& rule) {
-  return rule.exposed ? fmt::format("{} of {} tasks", rule.support, *rule.exposed)
-                      : fmt::format("{} tasks", rule.support);
-}
-
 std::string Steps(const Patch& patch) {
   constexpr size_t kShown = 3;
   std::string text;
@@ -91,14 +86,11 @@ Section Rules(const DistillRun& run, std::string title, bool in_skill) {
                  rule.fate == MergeFate::kCovered;
     const Patch* patch = FindPatch(run, rule.id);
     if (is_in != in_skill || !patch) continue;
-    std::string grade = rule.counterfactual_grade.empty() || rule.patch_kind != PatchKind::kPrune
-                            ? rule.evidence_grade
-                            : rule.counterfactual_grade + " " + rule.evidence_grade;
     std::string fate(NameOf(rule.fate));
     if (!in_skill || rule.reason != "added") fate += rule.reason.empty() ? "" : ": " + rule.reason;
     section.rows.push_back({RuleText(*patch) + " - " + patch->counterfactual,
-                            std::string(NameOf(rule.patch_kind)), grade, Support(rule), Savings(*patch),
-                            Steps(*patch), fate});
+                            std::string(NameOf(rule.patch_kind)), distill::GradeText(rule),
+                            distill::SupportText(rule), Savings(*patch), Steps(*patch), fate});
   }
   if (section.rows.empty()) section.paragraphs.push_back("None."), section.head.clear();
   return section;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/flag_values.h"
 #include "cli/skill_actions.h"
 #include "cli/skill_audit.h"
 #include "cli/table.h"
@@ -53,16 +54,7 @@ void PrintJson(const std::string& diff, const distill::AuditedMerge& merged, boo
                      Trim(distill::EncodeAuditReport(merged.refused, true)));
 }
 
-std::set<std::string> IdsOf(const Arguments& arguments, std::string_view flag) {
-  std::set<std::string> ids;
-  std::string all = arguments.Value(flag);
-  for (std::string_view id : Split(all, ',')) {
-    if (!Trim(id).empty()) ids.emplace(Trim(id));
-  }
-  return ids;
-}
-
-void Tell(const distill::AuditedMerge& merged, std::ostream& err) {
+void Tell(const distill::AuditedMerge& merged, bool changes, std::ostream& err) {
   for (const distill::MergeInput& input : merged.merge.report.inputs) {
     std::string detail = input.detail.empty() ? "" : ": " + input.detail;
     err << Printable(fmt::format("{}: {} ({}){}", input.patch_id, NameOf(input.fate), input.reason, detail))
@@ -71,6 +63,10 @@ void Tell(const distill::AuditedMerge& merged, std::ostream& err) {
   std::string findings = distill::FindingLines(merged.refused);
   for (std::string_view line : Split(findings, '\n')) {
     if (!line.empty()) err << "left out: " << Printable(line) << "\n";
+  }
+  if (!changes) {
+    err << "nothing changes\n";
+    return;
   }
   std::string audit = distill::AuditText(merged.audit);
   for (std::string_view line : Split(audit, '\n')) {
@@ -87,7 +83,7 @@ int SkillApply(const Arguments& arguments, const World& world) {
   const std::string& path = arguments.positional[0];
   auto waivers = WaiversFrom(arguments);
   if (!waivers) return Report(world, waivers.error());
-  auto before = LoadSkill(path);
+  auto before = LoadSkillToWrite(path);
   if (!before) return Report(world, before.error());
   std::vector<Patch> patches;
   for (size_t i = 1; i < arguments.positional.size(); ++i) {
@@ -96,7 +92,7 @@ int SkillApply(const Arguments& arguments, const World& world) {
   }
   distill::MergeOptions options;
   options.candidates = arguments.Has("--candidates"), options.edit_others = arguments.Has("--edit-others");
-  options.pins = IdsOf(arguments, "--pin"), options.again = IdsOf(arguments, "--again");
+  options.pins = ListOf(arguments, "--pin"), options.again = ListOf(arguments, "--again");
   distill::AuditContext context;
   context.others = SkillsBeside(path);
   context.waivers = *waivers;
@@ -110,11 +106,11 @@ int SkillApply(const Arguments& arguments, const World& world) {
     PrintJson(diff, *merged, write, *world.out);
   else
     *world.out << diff;
-  Tell(*merged, *world.err);
+  Tell(*merged, merged->merge.skill.files != before->files, *world.err);
   if (held) *world.err << "a conflict is held for a person: nothing is written; --anyway writes the rest\n";
   if (refused)
-    *world.err << fmt::format("{} patches are left out, the audit blocks them{}\n",
-                              merged->refused_patches.size(),
+    *world.err << fmt::format("left out because the audit blocks them: {} of {} patches{}\n",
+                              merged->refused_patches.size(), merged->merge.report.patches,
                               write && !diff.empty() ? "; the rest is written" : "");
   if (write) {
     SkillDir after = std::move(merged->merge.skill);

@@ -58,12 +58,6 @@ std::vector<std::string> WordsOf(const Arguments& arguments) {
   return words;
 }
 
-Result<skill::Provenance> RecordsOf(const SkillDir& skill) {
-  auto file = skill.files.find(std::string(skill::kProvenanceFile));
-  if (file == skill.files.end()) return skill::Provenance();
-  return skill::DecodeProvenance(file->second, skill::kProvenanceFile);
-}
-
 int Change(const Arguments& arguments, const World& world, bool pin) {
   std::vector<std::string> words = WordsOf(arguments);
   if (words.empty())
@@ -71,7 +65,7 @@ int Change(const Arguments& arguments, const World& world, bool pin) {
   const std::string& path = arguments.positional[0];
   auto skill = LoadExistingSkill(path);
   if (!skill) return Report(world, skill.error());
-  auto records = RecordsOf(*skill);
+  auto records = skill::RecordsOf(*skill);
   if (!records) return Report(world, records.error());
   auto decisions = skill::DecisionsOf(*skill);
   if (!decisions) return Report(world, decisions.error());

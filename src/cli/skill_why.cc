@@ -143,7 +143,8 @@ void Print(const ShownRule& rule, std::ostream& out) {
   line("grades", fmt::format("{} {}", record.counterfactual_grade, record.evidence_grade));
   line("trial", record.trial);
   line("without it", rule.counterfactual);
-  line("support", record.support ? fmt::format("{} tasks", *record.support) : "unknown");
+  line("support", record.support ? fmt::format("{} task{}", *record.support, *record.support == 1 ? "" : "s")
+                                 : "unknown");
   line("saves",
        record.expected_savings_usd ? record.expected_savings_usd->ToDecimal() + " USD a session" : "unknown");
   line("producer", record.producer);
@@ -163,12 +164,8 @@ int SkillWhy(const Arguments& arguments, const World& world) {
     return Report(world, UsageOf("why", "a folder and a rule", "DIR RULE|WORD..."));
   auto skill = LoadExistingSkill(arguments.positional[0]);
   if (!skill) return Report(world, skill.error());
-  skill::Provenance provenance;
-  if (auto records = skill->files.find(std::string(skill::kProvenanceFile)); records != skill->files.end()) {
-    auto read = skill::DecodeProvenance(records->second, skill::kProvenanceFile);
-    if (!read) return Report(world, read.error());
-    provenance = std::move(*read);
-  }
+  auto provenance = skill::RecordsOf(*skill);
+  if (!provenance) return Report(world, provenance.error());
   auto waivers = distill::WaiversOf(*skill);
   if (!waivers) return Report(world, waivers.error());
   auto decisions = skill::DecisionsOf(*skill);
@@ -179,7 +176,7 @@ int SkillWhy(const Arguments& arguments, const World& world) {
       if (!part.empty()) words.emplace_back(part);
     }
   }
-  std::vector<ShownRule> rules = RulesOf(*skill, provenance, *decisions, *waivers);
+  std::vector<ShownRule> rules = RulesOf(*skill, *provenance, *decisions, *waivers);
   std::erase_if(rules, [&](const ShownRule& rule) { return !IsMeant(rule, words); });
   if (arguments.Has("--json")) {
     *world.out << Encode(rules, DocWriter::Format::kJson) << "\n";
@@ -191,7 +188,7 @@ int SkillWhy(const Arguments& arguments, const World& world) {
   }
   if (!rules.empty()) return kDone;
   *world.err << fmt::format("{}: {} rules of ours, none of them fits\n", arguments.positional[0],
-                            provenance.rules.size());
+                            provenance->rules.size());
   return kNo;
 }
 

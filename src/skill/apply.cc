@@ -610,12 +610,8 @@ Result<ApplyResult> ApplyPatches(const SkillDir& base, const std::vector<Patch>&
 }
 
 Result<ApplyResult> ApplyPlan(const SkillDir& base, const SkillPlan& plan) {
-  Provenance provenance;
-  if (auto file = base.files.find(std::string(skill::kProvenanceFile)); file != base.files.end()) {
-    auto read = skill::DecodeProvenance(file->second, base.name + "/" + file->first);
-    if (!read) return std::unexpected(std::move(read.error()));
-    provenance = std::move(*read);
-  }
+  auto provenance = skill::RecordsOf(base);
+  if (!provenance) return std::unexpected(std::move(provenance.error()));
   ApplyResult left_out{.skill = base, .report = {}};
   std::vector<Patch> ordered = InOrder(plan.patches, &left_out);
   if (ordered.empty() && plan.removals.empty()) return left_out;
@@ -625,7 +621,7 @@ Result<ApplyResult> ApplyPlan(const SkillDir& base, const SkillPlan& plan) {
   }
   auto decisions = skill::DecisionsOf(base);
   if (!decisions) return std::unexpected(std::move(decisions.error()));
-  auto result = Application(base, std::move(provenance), std::move(*decisions), plan).Run(ordered);
+  auto result = Application(base, *std::move(provenance), std::move(*decisions), plan).Run(ordered);
   if (!result) return result;
   result->report.insert(result->report.end(), left_out.report.begin(), left_out.report.end());
   result->ledger.insert(result->ledger.end(), left_out.ledger.begin(), left_out.ledger.end());

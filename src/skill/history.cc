@@ -107,9 +107,7 @@ Result<std::string> VersionMeant(const std::vector<SkillVersion>& versions, cons
 
 // Rules of ours that stand in the skill; none when the records cannot be read.
 std::vector<RuleRecord> RulesIn(const SkillDir& skill) {
-  auto file = skill.files.find(std::string(kProvenanceFile));
-  if (file == skill.files.end()) return {};
-  auto read = DecodeProvenance(file->second, kProvenanceFile);
+  auto read = RecordsOf(skill);
   if (!read) return {};
   std::erase_if(read->rules, [](const RuleRecord& rule) { return rule.status != RuleStatus::kInSkill; });
   return std::move(read->rules);

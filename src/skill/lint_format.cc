@@ -21,13 +21,6 @@ size_t Characters(std::string_view text) {
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
 }
 
-bool IsKebab(std::string_view name) {
-  bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-  return plain && !name.starts_with('-') && !name.ends_with('-') && name.find("--") == std::string_view::npos;
-}
-
 class FormatCheck {
  public:
   FormatCheck(const SkillDir& skill, const LintFile& file, LintReport* report)

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 
@@ -35,6 +36,13 @@ bool IsFileNameSafe(std::string_view name) {
     if (!word && c != '.' && c != '_' && c != '-') return false;
   }
   return true;
+}
+
+bool IsKebab(std::string_view name) {
+  bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  return plain && !name.starts_with('-') && !name.ends_with('-') && name.find("--") == std::string_view::npos;
 }
 
 }  // namespace skill
@@ -141,6 +149,19 @@ Result<SkillDir> LoadSkill(const std::string& given) {
                 "name the folder of a skill, or one that is not there yet");
   CT_RETURN_IF_ERROR(ReadDirectory(*path, &out, nullptr));
   return out;
+}
+
+Result<SkillDir> LoadSkillToWrite(const std::string& path) {
+  auto skill = LoadSkill(path);
+  if (!skill || skill->files.contains(std::string(skill::kSkillFile))) return skill;
+  if (!skill::IsKebab(skill->name) || skill->name.size() > skill::kMaxNameLength)
+    return Fail(
+        ErrorCode::kInvalidInput, fmt::format("{}: no skill can be called {}", path, skill->name),
+        fmt::format(
+            "a skill has the name of its directory: lower-case letters and digits with single hyphens "
+            "between them, {} at most",
+            skill::kMaxNameLength));
+  return skill;
 }
 
 Result<skill::LooseSkill> skill::LoadLoosely(const std::string& given) {

@@ -19,5 +19,8 @@ bool IsConfinedPath(std::string_view path);
 
 // A name made of letters, digits, '.', '_', '-' that cannot leave its folder: patch ids become file names.
 bool IsFileNameSafe(std::string_view name);
+// Lower-case letters and digits with single hyphens between them: what the specification asks of a skill's
+// name, but for its length (kMaxNameLength of skill/lint.h).
+bool IsKebab(std::string_view name);
 
 }  // namespace clawtrace::skill

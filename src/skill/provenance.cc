@@ -8,6 +8,7 @@
 #include "base/secrets.h"
 #include "model/archive.h"
 #include "skill/injection.h"
+#include "skill/paths.h"
 
 namespace clawtrace::skill {
 
@@ -64,6 +65,12 @@ Result<Provenance> DecodeProvenance(std::string_view text, std::string_view name
                 std::string(kHint));
   }
   return read;
+}
+
+Result<Provenance> RecordsOf(const SkillDir& skill) {
+  auto file = skill.files.find(std::string(kProvenanceFile));
+  if (file == skill.files.end()) return Provenance();
+  return DecodeProvenance(file->second, fmt::format("{}/{}", skill.name, kProvenanceFile));
 }
 
 namespace {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "model/patch.h"
+#include "skill/skill.h"
 
 namespace clawtrace::skill {
 
@@ -55,6 +56,8 @@ struct Provenance {
 
 std::string EncodeProvenance(Provenance provenance);
 Result<Provenance> DecodeProvenance(std::string_view text, std::string_view name);
+// Of a directory; empty when it has none. Errors name the skill and the file.
+Result<Provenance> RecordsOf(const SkillDir& skill);
 
 // An id out of a log may hold anything, and records hold no text of a trace: the id itself when it is a plain
 // identifier - of word characters and a few marks, not too long, no way up through folders, nothing that

@@ -25,6 +25,9 @@ struct SkillDir {
 // links and files above 8 MiB are refused; a version control folder (.git) is left alone. Finishes a save
 // that a crash interrupted, if there is one.
 Result<SkillDir> LoadSkill(const std::string& path);
+// The same for who is going to write it: a directory without SKILL.md has to have a name that a skill can
+// have.
+Result<SkillDir> LoadSkillToWrite(const std::string& path);
 
 enum class EditFate {
   kApplied,

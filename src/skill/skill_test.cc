@@ -75,6 +75,21 @@ void Put(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
+TEST(LoadTest, WhoBeginsASkillNeedsAName) {
+  test::TempFolder folder;
+  Put(folder / "Old_Notes" / "SKILL.md", "# Notes\n");
+  for (const char* fits : {"read-tables", "x2", "Old_Notes"})
+    EXPECT_TRUE(LoadSkillToWrite((folder / fits).string())) << fits;
+  for (const std::string& wrong :
+       {std::string("Read"), std::string("read_tables"), std::string("read--tables"), std::string("-read"),
+        std::string("read tables"), std::string(65, 'a')}) {
+    auto loaded = LoadSkillToWrite((folder / wrong).string());
+    ASSERT_FALSE(loaded) << wrong;
+    EXPECT_THAT(loaded.error().message, testing::HasSubstr("no skill can be called " + wrong));
+  }
+  EXPECT_TRUE(LoadSkillToWrite((folder / std::string(64, 'a')).string()));
+}
+
 TEST(ApplyTest, CreatesASkill) {
   ApplyResult result = Apply({"My Skill_2", {}}, Three());
   std::string text = Text(result.skill);

@@ -8,7 +8,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/distill_report.h"
+#include "cli/distill_text.h"
 #include "cli/evidence.h"
+#include "cli/flag_values.h"
 #include "cli/inputs.h"
 #include "cli/local_store.h"
 #include "cli/model_options.h"
@@ -54,32 +56,20 @@ constexpr Flag kOwnFlags[] = {
 constexpr auto kFlags = JoinFlags(kOwnFlags, kModelFlags);
 
 Result<distill::MergeOptions> MergeOptionsOf(const Arguments& arguments) {
-  constexpr int64_t kMostEdits = 1000;
+  constexpr int64_t kMostEdits = 1000, kTokensOfEdit = 150;
   distill::MergeOptions options;
-  if (arguments.Has("--max-edits")) {
-    auto given = ParseInt(arguments.Value("--max-edits"));
-    if (!given || *given < 1 || *given > kMostEdits)
-      return Fail(ErrorCode::kInvalidInput,
-                  fmt::format("--max-edits {} does not fit", arguments.Value("--max-edits")),
-                  fmt::format("a whole number from 1 to {}", kMostEdits));
-    options.max_edits = *given;
-    options.max_tokens = std::max(options.max_tokens, *given * 150);
-  }
-  std::string again = arguments.Value("--again");
-  for (std::string_view id : Split(again, ',')) {
-    if (!Trim(id).empty()) options.again.emplace(Trim(id));
-  }
+  CT_RETURN_IF_ERROR(ReadCount(arguments, "--max-edits", kMostEdits, &options.max_edits));
+  if (arguments.Has("--max-edits"))
+    options.max_tokens = std::max(options.max_tokens, options.max_edits * kTokensOfEdit);
+  options.again = ListOf(arguments, "--again");
   options.candidates = arguments.Has("--candidates"), options.transfer = arguments.Has("--transfer");
-  std::string without = arguments.Value("--without");
-  for (std::string_view word : Split(without, ',')) {
-    word = Trim(word);
-    if (word.empty()) continue;
+  for (const std::string& word : ListOf(arguments, "--without")) {
     constexpr auto kSignals = EnumNames(distill::Signal::kCost);
     auto signal = std::ranges::find(kSignals, word, [](const auto& entry) { return entry.second; });
     if (signal != kSignals.end())
       options.without.insert(signal->first);
-    else if (word.find('-') != std::string_view::npos)
-      options.without_rules.emplace(word);
+    else if (word.find('-') != word.npos)
+      options.without_rules.insert(word);
     else
       return Fail(ErrorCode::kInvalidInput, fmt::format("--without {}: nothing is called so", word),
                   "cost, prune, preserve, repair, counterfactual, or ids of rules");
@@ -93,6 +83,9 @@ Status CheckWithout(const distill::MergeOptions& options, const distill::MergeRe
     bool known = std::ranges::any_of(report.rules, [&](const distill::MergedRule& rule) {
       return rule.id == id || std::ranges::binary_search(rule.members, id);
     });
+    // What the audit took out is a rule of these sessions too.
+    known =
+        known || std::ranges::find(report.inputs, id, &distill::MergeInput::patch_id) != report.inputs.end();
     if (!known)
       return Fail(ErrorCode::kInvalidInput,
                   fmt::format("--without {}: no rule of these sessions is called so", id),
@@ -101,21 +94,17 @@ Status CheckWithout(const distill::MergeOptions& options, const distill::MergeRe
   return {};
 }
 
-void PrintPatches(const std::vector<Patch>& patches, bool json, std::ostream& out) {
-  for (const Patch& patch : patches) {
-    std::string text = EncodePatch(patch, json);
-    out << (json ? "" : "---\n") << text << (text.ends_with('\n') ? "" : "\n");
-  }
-}
-
 // What the skill is made of: the directory itself, or with --out an earlier result there. standing: what
 // target holds.
 Result<SkillDir> BaseOf(const Arguments& arguments, const std::string& target, SkillDir* standing) {
+  if (!arguments.Has("--out")) {
+    auto deepened = LoadSkillToWrite(target);
+    if (deepened) *standing = *deepened;
+    return deepened;
+  }
   auto before = LoadSkill(arguments.Value("--skill"));
   if (!before) return before;
-  *standing = *before;
-  if (!arguments.Has("--out")) return before;
-  auto earlier = LoadSkill(target);
+  auto earlier = LoadSkillToWrite(target);
   if (!earlier) return earlier;
   bool ours = earlier->files.contains(".clawtrace/provenance.json");
   if (!earlier->files.empty() && !ours) {
@@ -130,18 +119,6 @@ Result<SkillDir> BaseOf(const Arguments& arguments, const std::string& target, S
     if (auto named = skill::WithName(file->second, before->name, base.name)) file->second = *std::move(named);
   }
   return base;
-}
-
-bool TellAdvice(const std::vector<distill::SeedVerdict>& advice, std::ostream& err) {
-  bool stop = false;
-  for (const distill::SeedVerdict& verdict : advice) {
-    std::string_view mark = verdict.advice == distill::Advice::kDoNot  ? "do not"
-                            : verdict.advice == distill::Advice::kGoOn ? "ok"
-                                                                       : "unknown";
-    err << fmt::format("{:<8}{:<22}{}\n", mark, verdict.check, verdict.text);
-    stop = stop || verdict.advice == distill::Advice::kDoNot;
-  }
-  return stop;
 }
 
 bool IsHtml(const std::string& path) { return path.ends_with(".html") || path.ends_with(".htm"); }
@@ -165,111 +142,9 @@ Status WritePages(const Arguments& arguments, const DistillRun& run) {
   return {};
 }
 
-std::string GradeOf(const distill::MergedRule& rule) {
-  bool prune = rule.patch_kind == PatchKind::kPrune && !rule.counterfactual_grade.empty();
-  return prune ? rule.counterfactual_grade + " " + rule.evidence_grade : rule.evidence_grade;
-}
-
-// "4 of 5 tasks, q 0.111"
-std::string SupportOf(const DistillRun& run, const distill::MergedRule& rule) {
-  std::string text = rule.exposed ? fmt::format("{} of {} tasks", rule.support, *rule.exposed)
-                                  : fmt::format("{} task{}", rule.support, rule.support == 1 ? "" : "s");
-  // Of all that say the same: which of them speaks for the others has no effect on what was mined.
-  std::optional<int64_t> q_ppm;
-  for (const Patch& patch : run.patches) {
-    bool member = patch.effect && std::ranges::binary_search(rule.members, patch.id);
-    if (member) q_ppm = std::min(q_ppm.value_or(patch.effect->q_ppm), patch.effect->q_ppm);
-  }
-  constexpr int64_t kThousand = 1000;
-  return q_ppm ? text + fmt::format(", q 0.{:03}", std::min(*q_ppm / kThousand, kThousand - 1)) : text;
-}
-
-void TellFates(const DistillRun& run, std::ostream& err) {
-  for (const distill::MergedRule& rule : run.merge.rules) {
-    err << fmt::format("{:<14}{:<10}{:<22}{:<7}{:<24}{}\n", NameOf(rule.fate), NameOf(rule.patch_kind),
-                       rule.id, GradeOf(rule), SupportOf(run, rule), rule.reason);
-  }
-  for (const ReportLine& line : run.audit)
-    err << fmt::format("audit         {}: {}\n", Printable(line.mark), Printable(line.text));
-  if (!run.noticed.empty())
-    err << fmt::format(
-        "noticed       {} texts of sessions try something with their reader, and none of it reaches a rule; "
-        "--report and --json list them, the first: {} in {}\n",
-        run.attempts, run.noticed.front().mark, Printable(run.noticed.front().text));
-  for (const distill::MergeConflict& conflict : run.merge.conflicts) {
-    std::string rules;
-    for (const std::string& rule : conflict.rules) rules += (rules.empty() ? "" : ", ") + rule;
-    std::string stays = conflict.winner.empty() ? "" : "; " + conflict.winner + " stays";
-    err << fmt::format("conflict      {} of {}: {}{}\n", NameOf(conflict.type), Printable(rules),
-                       Printable(conflict.rationale), Printable(stays));
-  }
-  err << fmt::format("{} sessions, {} patches: {} written, {} there before, {} candidates; skill {}\n",
-                     run.base->sessions.size(), run.patches.size(), run.merge.written, run.merge.in_skill,
-                     run.merge.candidates, run.skill);
-}
-
-// What a script asks for.
-void PrintJson(const DistillRun& run, std::ostream& out) {
-  DocWriter json(DocWriter::Format::kJson);
-  json.BeginObject();
-  json.Field("schema", "distill/1");
-  json.Field("skill", run.skill);
-  json.Field("sessions", std::ssize(run.base->sessions));
-  json.Field("tasks", std::ssize(run.base->Tasks()));
-  json.Key("blocked"), json.Bool(run.blocked);
-  LeanSummary lean = SummariseLean(*run.base);
-  json.Key("lean");
-  json.BeginObject();
-  json.Field("sessions", lean.sessions);
-  json.Key("recorded_usd"), json.Number(lean.recorded.ToDecimal());
-  json.Key("lean_usd"), json.Number(lean.lean.ToDecimal());
-  json.EndObject();
-  json.Key("advice");
-  json.BeginArray();
-  for (const distill::SeedVerdict& verdict : run.advice) {
-    json.BeginObject();
-    json.Field("check", verdict.check), json.Field("advice", NameOf(verdict.advice));
-    json.Field("text", verdict.text);
-    json.EndObject();
-  }
-  json.EndArray();
-  for (const auto& [key, lines] :
-       {std::pair("audit", &run.audit), std::pair("jobs", &run.jobs), std::pair("noticed", &run.noticed)}) {
-    json.Key(key);
-    json.BeginArray();
-    for (const ReportLine& line : *lines) {
-      json.BeginObject();
-      json.Field("mark", line.mark), json.Field("text", line.text);
-      json.EndObject();
-    }
-    json.EndArray();
-  }
-  json.Field("diff", run.diff);
-  json.Key("merge");
-  WriteMergeReport(run.merge, &json);
-  json.EndObject();
-  out << json.Take() << "\n";
-}
-
-void Print(const Arguments& arguments, const DistillRun& run, const World& world) {
-  if (arguments.Has("--patches"))
-    PrintPatches(run.patches, arguments.Has("--json"), *world.out);
-  else if (arguments.Has("--json"))
-    PrintJson(run, *world.out);
-  else
-    *world.out << run.diff;
-  TellFates(run, *world.err);
-}
-
-// Only its presence: what stands in it is its owner's.
-bool HasFrontMatter(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  return text.starts_with("---") && text.find("\n---", 3) != std::string_view::npos;
-}
-
 void TellFrontMatter(const SkillDir& skill, const std::string& target, std::ostream& err) {
   auto text = skill.files.find("SKILL.md");
-  if (text == skill.files.end() || HasFrontMatter(text->second)) return;
+  if (text == skill.files.end() || skill::ReadFrontMatter(text->second).present) return;
   err << fmt::format(
       "clawtrace: {}/SKILL.md has no complete front matter; agents will not load it until it begins with "
       "name "
@@ -366,8 +241,8 @@ Result<distill::AuditedMerge> MergeWithAudit(const Arguments& arguments, const S
 
 int Finish(const Arguments& arguments, const DistillRun& run, const SkillDir& before, const SkillDir& after,
            const World& world) {
+  PrintDistill(arguments, run, world);
   if (Status written = WritePages(arguments, run); !written) return Report(world, written.error());
-  Print(arguments, run, world);
   TellFrontMatter(after, run.skill, *world.err);
   if (run.blocked) {
     *world.err << "clawtrace: blocked, nothing is written; the report says what has to be decided\n";
@@ -421,10 +296,8 @@ int Run(const Arguments& arguments, const World& world) {
   if (Status known = CheckWithout(*options, merged->merge.report); !known)
     return Report(world, known.error());
   run.merge = merged->merge.report;
-  // Nothing admitted is an answer, and what does not change needs no audit.
-  bool changes = merged->merge.skill.files != base->files;
-  run.blocked = run.merge.blocked || (changes && merged->audit.blocked);
-  if (changes) run.audit = LinesOf(merged->audit);
+  run.blocked = merged->blocked();
+  run.audit = LinesOf(merged->audit);
   std::vector<ReportLine> refused = LinesOf(merged->refused);
   for (ReportLine& line : refused) line.mark = "left out";
   run.audit.insert(run.audit.begin(), refused.begin(), refused.end());

@@ -133,12 +133,8 @@ std::map<std::string, int64_t> BlocksOf(const SkillDir& skill) {
 
 AuditInput ReadInput(const SkillDir& before, const SkillDir& after, const AuditContext& context) {
   AuditInput input{before, after, context, {}, {}};
-  auto file = after.files.find(std::string(skill::kProvenanceFile));
-  if (file != after.files.end()) {
-    // Records that cannot be read speak for nothing: every text of ours is then without evidence.
-    auto read = skill::DecodeProvenance(file->second, skill::kProvenanceFile);
-    if (read) input.provenance = std::move(*read);
-  }
+  // Records that cannot be read speak for nothing: every text of ours is then without evidence.
+  if (auto read = skill::RecordsOf(after)) input.provenance = std::move(*read);
   RecordIndex records(input.provenance);
   std::map<std::string, int64_t> known = BlocksOf(before);
   for (const auto& [path, text] : after.files) {

@@ -74,9 +74,7 @@ struct Texts {
 
 Result<SkillRules> RulesOf(const SkillDir& skill) {
   SkillRules rules;
-  auto records = skill.files.find(std::string(skill::kProvenanceFile));
-  if (records == skill.files.end()) return rules;
-  auto provenance = skill::DecodeProvenance(records->second, skill::kProvenanceFile);
+  auto provenance = skill::RecordsOf(skill);
   if (!provenance) return std::unexpected(provenance.error());
   Texts texts(skill);
   for (const skill::RuleRecord& record : provenance->rules) {

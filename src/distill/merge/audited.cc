@@ -129,6 +129,13 @@ std::string ReasonOf(const AuditFinding& finding) {
   return fmt::format("{}:{} {}", finding.check, finding.id, finding.message);
 }
 
+// Nothing admitted is an answer, and what stays as it is waits for no audit.
+AuditReport Unchanged(const SkillDir& skill) {
+  AuditReport report;
+  if (!skill.files.empty()) report.before_hash = report.after_hash = SkillHash(skill);
+  return report;
+}
+
 }  // namespace
 
 Result<AuditedMerge> MergeAudited(const SkillDir& base, const Reduced& reduced, const MergeOptions& options,
@@ -139,7 +146,8 @@ Result<AuditedMerge> MergeAudited(const SkillDir& base, const Reduced& reduced, 
   for (bool settled = false; !settled;) {
     auto merged = MergePatches(base, reduced, round);
     if (!merged) return std::unexpected(std::move(merged.error()));
-    out.audit = AuditSkill(base, merged->skill, context);
+    out.audit =
+        merged->skill.files == base.files ? Unchanged(base) : AuditSkill(base, merged->skill, context);
     Attribution attribution(*merged, reduced, round);
     settled = true;
     for (const AuditFinding& finding : out.audit.findings) {

@@ -13,7 +13,7 @@ namespace clawtrace::distill {
 
 struct AuditedMerge {
   MergeResult merge;    // patches that are left out have the reason "audit" in its report
-  AuditReport audit;    // of what is left; blocked: by what is no patch's fault
+  AuditReport audit;    // of what is left, empty when nothing changes; blocked: by what is no patch's fault
   AuditReport refused;  // what spoke against the patches that are left out, each finding once
   std::set<std::string> refused_patches;  // their ids, as the report has them
 

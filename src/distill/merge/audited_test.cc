@@ -68,6 +68,17 @@ std::vector<Patch> Hostile() {
   return patches;
 }
 
+TEST(AuditedTest, WhatStaysAsItIsIsNotAudited) {
+  // A first version without a rule has no SKILL.md, which an audit of the directory would block.
+  AuditedMerge nothing = Do({"demo", {}}, {Repair("r-1", kQuote, "E0")});
+  EXPECT_FALSE(nothing.blocked());
+  EXPECT_THAT(nothing.audit.findings, IsEmpty());
+  ASSERT_TRUE(InputOf(nothing, "r-1"));
+  EXPECT_EQ(InputOf(nothing, "r-1")->fate, MergeFate::kCandidate);
+  SkillDir broken = {"demo", {{"SKILL.md", "no front matter"}}};
+  EXPECT_EQ(Do(broken, {Repair("r-1", kQuote, "E0")}).audit.before_hash, SkillHash(broken));
+}
+
 TEST(AuditedTest, AHostilePatchKeepsNobodyElseOut) {
   std::vector<Patch> good = {Repair("r-x", kQuote), Repair("r-y", kFolder)};
   AuditedMerge alone = Do(Base(), good);

@@ -503,15 +503,11 @@ Result<MergeResult> MergePatches(const SkillDir& base, const Reduced& reduced, c
   if (body != base.files.end() && !IsValidUtf8(body->second))
     return Fail(ErrorCode::kInvalidInput, base.name + "/SKILL.md is no UTF-8 text",
                 "agents cannot read it either; convert it first");
-  skill::Provenance provenance;
-  if (auto file = base.files.find(std::string(skill::kProvenanceFile)); file != base.files.end()) {
-    auto read = skill::DecodeProvenance(file->second, base.name + "/" + file->first);
-    if (!read) return std::unexpected(std::move(read.error()));
-    provenance = std::move(*read);
-  }
+  auto provenance = skill::RecordsOf(base);
+  if (!provenance) return std::unexpected(std::move(provenance.error()));
   auto decisions = skill::DecisionsOf(base);
   if (!decisions) return std::unexpected(std::move(decisions.error()));
-  SkillView view(base, std::move(provenance), std::move(*decisions));
+  SkillView view(base, *std::move(provenance), std::move(*decisions));
   return Merge(view, reduced, options).Run();
 }
 

@@ -40,6 +40,16 @@ void Describe(A& a, MergeReport& r) {
   a.Field("inputs", r.inputs), a.Field("removed_rules", r.removed_rules), a.Field("notes", r.notes);
 }
 
+std::string GradeText(const MergedRule& rule) {
+  bool prune = rule.patch_kind == PatchKind::kPrune && !rule.counterfactual_grade.empty();
+  return prune ? rule.counterfactual_grade + " " + rule.evidence_grade : rule.evidence_grade;
+}
+
+std::string SupportText(const MergedRule& rule) {
+  return rule.exposed ? fmt::format("{} of {} tasks", rule.support, *rule.exposed)
+                      : fmt::format("{} task{}", rule.support, rule.support == 1 ? "" : "s");
+}
+
 std::vector<std::string> WrittenRules(const MergeReport& report) {
   std::vector<std::string> ids;
   for (const MergedRule& rule : report.rules) {

@@ -106,6 +106,10 @@ struct MergedRule {
   bool operator==(const MergedRule&) const = default;
 };
 
+// For people: "C2 E2", "E1"; "4 of 5 tasks", "1 task".
+std::string GradeText(const MergedRule& rule);
+std::string SupportText(const MergedRule& rule);
+
 struct MergeConflict {
   ConflictType type = ConflictType::kPolarity;
   std::vector<std::string> rules;  // ids, sorted; "skill:HASH" is a text of the skill that is nobody's patch

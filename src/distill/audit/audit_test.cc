@@ -221,9 +221,10 @@ TEST(AuditTest, WhatWasThereBeforeDoesNotBlock) {
 }
 
 TEST(AuditTest, CapsNeedACountThatHurt) {
-  for (const char* cap : {"Make at most 3 calls.", "No more than five tool calls a task.",
-                          "Limit searches to 4 queries.", "Search at most twice.",
-                          "Use up to 2 web searches.", "3 calls max.", "Keep it \xE2\x89\xA4 6 calls."})
+  for (const char* cap :
+       {"Make at most 3 calls.", "No more than five tool calls a task.", "Limit searches to 4 queries.",
+        "Search at most twice.", "Use at most twenty commands.", "Use up to 2 web searches.", "3 calls max.",
+        "Keep it \xE2\x89\xA4 6 calls."})
     EXPECT_TRUE(CapOf(cap)) << cap;
   for (const char* rule :
        {"Read the table once.", "Read it only once the file changed.", "Wait at most 30 seconds.",

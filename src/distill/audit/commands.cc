@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "distill/audit/checks.h"
 #include "distill/lexicon.h"
+#include "distill/number_words.h"
 #include "skill/blocks.h"
 #include "skill/paths.h"
 
@@ -40,15 +41,9 @@ constexpr auto kUnits = std::to_array<std::string_view>(
      "run",     "runs",     "message",    "messages",    "try",     "tries",    "iteration", "iterations",
      "lookup",  "lookups",  "invocation", "invocations", "round",   "rounds",   "tool"});
 
-constexpr auto kNumbers =
-    std::to_array<std::string_view>({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
-                                     "nine", "ten", "eleven", "twelve"});
-
 std::optional<int64_t> NumberOf(std::string_view word) {
-  if (word == "once") return 1;
-  if (word == "twice") return 2;
-  auto found = std::find(kNumbers.begin(), kNumbers.end(), word);
-  if (found != kNumbers.end()) return found - kNumbers.begin();
+  if (word == "one" || word == "once") return 1;
+  if (auto number = NumberWord(word)) return *number;
   return ParseInt(word);
 }
 
@@ -195,7 +190,7 @@ std::optional<int64_t> CapOf(std::string_view text) {
   for (size_t at = 0; at < words.size(); ++at) {
     auto number = NumberOf(words[at]);
     if (!number) continue;
-    bool adverb = words[at] == "once" || words[at] == "twice";
+    bool adverb = words[at] == "once" || words[at] == "twice" || words[at] == "thrice";
     size_t bound = BoundBefore(words, at);
     bool only = bound == 1 && words[at - 1] == "only";
     // "only once" tells how; "at most once" how often.

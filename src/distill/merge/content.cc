@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "distill/merge/words.h"
+#include "distill/number_words.h"
 
 namespace clawtrace::distill {
 namespace {
@@ -60,13 +61,6 @@ constexpr auto kFillers = std::to_array<std::string_view>(
      "need",   "needs",    "needed",    "sense",    "point",  "reason", "simply", "really", "actually",
      "please", "always",   "do",        "must",     "should", "shall",  "ensure", "make",   "sure",
      "ever",   "remember", "carefully", "properly", "then",   "first"});
-
-constexpr auto kNumbers = std::to_array<std::pair<std::string_view, int>>(
-    {{"zero", 0},     {"two", 2},      {"three", 3},   {"four", 4},    {"five", 5},      {"six", 6},
-     {"seven", 7},    {"eight", 8},    {"nine", 9},    {"ten", 10},    {"eleven", 11},   {"twelve", 12},
-     {"fifteen", 15}, {"sixteen", 16}, {"twenty", 20}, {"thirty", 30}, {"forty", 40},    {"fifty", 50},
-     {"sixty", 60},   {"seventy", 70}, {"eighty", 80}, {"ninety", 90}, {"hundred", 100}, {"thousand", 1000},
-     {"twice", 2},    {"thrice", 3}});
 
 std::unordered_map<std::string_view, std::string_view, TextHash> AllSynonyms() {
   std::unordered_map<std::string_view, std::string_view, TextHash> first_of;
@@ -236,9 +230,7 @@ std::optional<int> NumberOf(const std::vector<std::string_view>& words, size_t a
   bool ends = !words[at].ends_with(word);
   if (word == "one" && !ends && !IsOneOf(kNotBefore, last) && !IsOneOf(kNotBehindOne, next)) return 1;
   if (word == "once" && at > 0 && last != "at" && (ends || !IsOneOf(kNotBehindOnce, next))) return 1;
-  auto found = std::find_if(kNumbers.begin(), kNumbers.end(),
-                            [&](const auto& number) { return number.first == word; });
-  return found == kNumbers.end() ? std::nullopt : std::optional(found->second);
+  return NumberWord(word);
 }
 
 std::string_view BoundAt(const std::vector<std::string_view>& words, size_t at) {

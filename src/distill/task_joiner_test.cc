@@ -57,15 +57,19 @@ TEST(TaskJoiner, FindsWhatAllPairsWouldFind) {
       tasks.emplace_back(fmt::format("t{:02}", i), prompt);
     }
     std::map<std::string, std::string> wanted;
-    for (const auto& a : tasks) wanted[a.first] = a.first;
+    std::vector<std::pair<std::string, std::string>> alike;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      wanted[tasks[i].first] = tasks[i].first;
+      for (size_t j = 0; j < i; ++j) {
+        if (Joined({tasks[i], tasks[j]}).size() == 2) alike.emplace_back(tasks[i].first, tasks[j].first);
+      }
+    }
     for (bool changed = true; changed;) {
       changed = false;
-      for (const auto& a : tasks) {
-        for (const auto& b : tasks) {
-          bool alike = a.first != b.first && Joined({a, b}).size() == 2;
-          if (!alike || wanted[a.first] >= wanted[b.first]) continue;
-          wanted[b.first] = wanted[a.first], changed = true;
-        }
+      for (const auto& [a, b] : alike) {
+        const std::string& first = std::min(wanted[a], wanted[b]);
+        changed = changed || wanted[a] != wanted[b];
+        wanted[a] = wanted[b] = std::string(first);
       }
     }
     std::shuffle(tasks.begin(), tasks.end(), random);

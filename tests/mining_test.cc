@@ -43,12 +43,14 @@ TEST(PlantedTest, StrongEffectsAreFoundInTwoHundredSessions) {
 }
 
 TEST(PlantedTest, MediumEffectsAreFoundInFourHundredSessions) {
+  if (!test::kSecondsCount) GTEST_SKIP() << "takes minutes in this build";
   test::MiningScore score = Score(400, 1.2, 40);
   EXPECT_GE(score.recall(), 0.65);
   EXPECT_LE(score.false_discovery(), 0.1);
 }
 
 TEST(PlantedTest, NothingIsFoundWhereNothingIs) {
+  if (!test::kSecondsCount) GTEST_SKIP() << "takes minutes in this build";
   EXPECT_LE(Score(100, 0, 100).any_false(), 0.15);
   EXPECT_LE(Score(200, 0, 100).any_false(), 0.15);
 }

@@ -1,23 +1,31 @@
 // Prints documents of every kind that has a schema, once with every field set and once with none: one JSON
 // object a line, {"schema": NAME, "document": ...}. tests/schema_test.py checks them against schemas/, in
 // both directions.
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "distill/audit/audit.h"
 #include "distill/merge/report.h"
 #include "model/fact.h"
 #include "model/patch.h"
 #include "model/replay_report.h"
 #include "model/session.h"
 #include "model/tracecard.h"
+#include "skill/decisions.h"
+#include "skill/history.h"
+#include "skill/provenance.h"
 
 namespace clawtrace {
 namespace {
 
 void Print(std::string_view schema, const std::string& document) {
+  std::string line = document;  // a pretty one has line ends between its values, and none inside them
+  std::replace(line.begin(), line.end(), '\n', ' ');
   std::printf("{\"schema\":\"%.*s\",\"document\":%s}\n", static_cast<int>(schema.size()), schema.data(),
-              document.c_str());
+              line.c_str());
 }
 
 Usage FullUsage() {
@@ -334,6 +342,45 @@ void PrintReplays() {
   Print("replay", EncodeReplayReport(ReplayReport{}, true));
 }
 
+void PrintProvenance() {
+  skill::RuleRecord rule;
+  for (auto field : {&skill::RuleRecord::id, &skill::RuleRecord::text_hash, &skill::RuleRecord::section,
+                     &skill::RuleRecord::file, &skill::RuleRecord::trial, &skill::RuleRecord::producer,
+                     &skill::RuleRecord::base_skill_hash}) {
+    rule.*field = "x";
+  }
+  rule.counterfactual_grade = "C1", rule.evidence_grade = "E1", rule.support = 1;
+  rule.blocks = rule.tasks = {"x"}, rule.expected_savings_usd = Usd::Pico(1);
+  rule.evidence = {{"x", "x", "x", "x"}};
+  Print("skill-provenance", skill::EncodeProvenance({.rules = {rule}, .headings = {{"x", "x"}}}));
+  Print("skill-provenance", skill::EncodeProvenance({}));
+}
+
+// What a skill keeps besides: as files of it.
+void PrintRecords() {
+  SkillDir skill{"demo", {{"SKILL.md", "x"}, {"run.sh", "x"}}, {"run.sh"}};
+  SkillDir next = skill;
+  next.files["SKILL.md"] = "y";
+  if (auto both = skill::WithVersion(skill, next, skill::VersionOrigin::kClawtrace, {"x"})) skill = *both;
+  skill::TakenBack taken{.id = "x", .text_hash = "x", .version = "x", .tasks = {"x"}};
+  taken.counterfactual_grade = "C1", taken.evidence_grade = "E1";
+  skill::KeepDecisions({.pins = {{"x", "x", "x"}, {"y", "", ""}}, .taken_back = {taken}}, &skill);
+  if (!distill::AddWaivers({{"x", "x", "x", "x", "x"}, {"x", "", "x", "x", ""}}, &skill)) std::abort();
+  Print("skill-history", skill.files.at(std::string(skill::kVersionsFile)));
+  Print("skill-decisions", skill.files.at(std::string(skill::kDecisionsFile)));
+  Print("skill-waivers", skill.files.at(std::string(distill::kWaiversFile)));
+}
+
+void PrintAudits() {
+  distill::AuditFinding finding{.id = "x", .check = "x", .file = "x", .line = 1, .rule = "x"};
+  finding.message = finding.literal = "x", finding.inherited = true;
+  finding.waiver = distill::Waiver{"x", "x", "x", "x", "x"};
+  distill::AuditReport report{.before_hash = "x", .after_hash = "x", .blocked = true};
+  report.not_checked = {"x"}, report.findings = {finding}, report.unused_waivers = {*finding.waiver};
+  Print("audit-report", distill::EncodeAuditReport(report, true));
+  Print("audit-report", distill::EncodeAuditReport({}, true));
+}
+
 }  // namespace
 }  // namespace clawtrace
 
@@ -344,4 +391,7 @@ int main() {
   clawtrace::PrintPatches();
   clawtrace::PrintReplays();
   clawtrace::PrintMergeReports();
+  clawtrace::PrintProvenance();
+  clawtrace::PrintRecords();
+  clawtrace::PrintAudits();
 }

@@ -7,7 +7,7 @@ usage: schema_test.py CLAWTRACE SCHEMA_SAMPLES SOURCE_DIR
 2. Encoders: documents with every field set and with none are valid, and every property of a schema is written by some
    encoder (a schema must not promise what nobody writes).
 3. A valid card with one thing broken is refused: the schemas say no.
-4. The program: cards, session lists and patches made of tests/golden, in YAML and in JSON.
+4. The program: cards, session lists and patches made of tests/golden, in YAML and in JSON; the records of a skill.
 
 Exit 77 (skipped) without the Python modules.
 """
@@ -27,7 +27,11 @@ except ImportError as missing:
     print(f"SKIP: {missing} (Debian: python3-jsonschema python3-yaml)")
     sys.exit(77)
 
-NAMES = ["fact", "session", "tracecard", "patch", "replay", "merge-report", "sessions-list"]
+NAMES = ["fact", "session", "tracecard", "patch", "replay", "merge-report", "sessions-list", "audit-report"]
+# What a skill keeps about itself, by file.
+RECORDS = {"skill-provenance": "provenance.json", "skill-decisions": "decisions.json", "skill-waivers": "waivers.json",
+           "skill-history": "history/versions.json"}
+NAMES += RECORDS
 LITERATURE_CARD = """
 session_id: 7f3e
 outcome: success
@@ -204,6 +208,33 @@ def check_program(validators, clawtrace, source_dir):
             check(patches, f"distill {flags}: no patch")
             for patch in patches:
                 validate(validators, "patch", patch, f"distill {flags}")
+        check_records(validators, clawtrace, source_dir, temporary)
+
+
+def check_records(validators, clawtrace, source_dir, temporary):
+    """A skill that was distilled, applied to and rolled back, its rule pinned and its finding waived."""
+    skill = f"{temporary}/demo"
+    patch = {"schema": "patch/1", "id": "r-1", "patch_kind": "repair", "rule": "Quote paths that hold blanks.", "section": "Known failures",
+             "tasks": ["a", "b", "c"], "support": 3, "evidence_grade": "E2", "producer": "somebody"}
+    with open(f"{temporary}/patch.json", "w", encoding="utf-8") as file:
+        json.dump(patch, file)
+    steps = [["distill", f"{source_dir}/examples/recordings", "--skill", skill, "--anyway"],
+             ["skill", "apply", skill, f"{temporary}/patch.json", "--json", "--waive", "traceability", "--by", "Ann", "--why", "read"],
+             ["skill", "pin", skill, "r-1", "--by", "Ann"], ["skill", "rollback", skill]]
+    for step in steps:
+        done = run(clawtrace, *step)
+        check(done.returncode == 0, f"{step}: exit {done.returncode}: {done.stderr[:300]}")
+        if "--json" in step:
+            printed = json.loads(done.stdout)
+            validate(validators, "audit-report", printed["audit"], "skill apply")
+            validate(validators, "merge-report", printed["merge"], "skill apply")
+            check(printed["audit"].get("findings"), "skill apply: nothing was waived")
+        for name, path in RECORDS.items():
+            if os.path.exists(f"{skill}/.clawtrace/{path}"):
+                with open(f"{skill}/.clawtrace/{path}", encoding="utf-8") as file:
+                    validate(validators, name, json.load(file), " ".join(step[:2]))
+    missing = [path for path in RECORDS.values() if not os.path.exists(f"{skill}/.clawtrace/{path}")]
+    check(not missing, f"a skill without {missing}")
 
 
 def main():

@@ -4,17 +4,21 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "base/file.h"
 #include "base/temp_folder_test_util.h"
 #include "llm/asker.h"
+#include "llm/told_transport_test_util.h"
 
 namespace clawtrace::llm {
 namespace {
 
+using test::PerToken;
+using test::Question;
+using test::Told;
 using testing::HasSubstr;
 
 class CassetteTest : public testing::Test {
@@ -28,21 +32,6 @@ class CassetteTest : public testing::Test {
   test::TempFolder folder_;
 };
 
-// Gives what it is told to, in order; then fails.
-class Told final : public Transport {
- public:
-  explicit Told(std::deque<Sent> replies) : replies_(std::move(replies)) {}
-  Sent Send(const WireRequest&) override {
-    if (replies_.empty()) return std::unexpected(CallError{CallErrorKind::kTransport, "no more"});
-    Sent reply = replies_.front();
-    replies_.pop_front();
-    return reply;
-  }
-
- private:
-  std::deque<Sent> replies_;
-};
-
 WireRequest Asking(std::string body) {
   return {.path = "/p", .headers = {{"H", "v"}}, .body = std::move(body)};
 }
@@ -50,7 +39,7 @@ Sent Replied(std::string body) { return WireReply{.status = 200, .body = std::mo
 
 TEST_F(CassetteTest, AnswersAsRecordedInOrder) {
   {
-    std::deque<Sent> replies = {Replied("one"), Replied("two"), Replied("\xff\n\"three\"")};
+    std::vector<Sent> replies = {Replied("one"), Replied("two"), Replied("\xff\n\"three\"")};
     auto recording = RecordTo(path(), provider_, std::make_unique<Told>(std::move(replies)));
     ASSERT_TRUE(recording.has_value());
     EXPECT_EQ((*recording)->Send(Asking("a"))->body, "one");
@@ -73,7 +62,7 @@ TEST_F(CassetteTest, AnswersAsRecordedInOrder) {
 
 TEST_F(CassetteTest, OverwritesNothing) {
   Write("mine");
-  auto recording = RecordTo(path(), provider_, std::make_unique<Told>(std::deque<Sent>()));
+  auto recording = RecordTo(path(), provider_, std::make_unique<Told>(std::vector<Sent>()));
   ASSERT_FALSE(recording.has_value());
   EXPECT_EQ(recording.error().code, ErrorCode::kAlreadyExists);
   EXPECT_EQ(*ReadFile(path()), "mine");
@@ -93,21 +82,11 @@ TEST_F(CassetteTest, SaysWhichLineIsNone) {
   EXPECT_TRUE(ReplayFrom(path(), provider_).has_value());
 }
 
-Request Question() {
-  Request request{.model = "m", .system = "", .turns = {}, .tools = {}};
-  request.turns.push_back({.speaker = Speaker::kUser, .text = "hello", .calls = {}, .outputs = {}});
-  request.max_tokens = 10;
-  return request;
-}
-
-// 1 microdollar a token, in and out.
-std::optional<Usd> PerToken(const Usage& usage) { return Usd::Pico(1'000'000).Times(usage.total()); }
-
 TEST(Asker, StopsBeforeTheBudgetIsOverdrawn) {
   const Provider& provider = *FindProvider("command");
   int64_t bytes = std::ssize(provider.encode(Question()).body);
   Usd first = Usd::Pico(1'000'000).Times(bytes + 1000 + 10);
-  std::deque<Sent> replies(9, Replied(R"({"text":"x","usage":{"uncached_input":20,"output":4}})"));
+  std::vector<Sent> replies(9, Replied(R"({"text":"x","usage":{"uncached_input":20,"output":4}})"));
   {
     Told told(replies);
     Asker asker(provider, told, &PerToken, {.most = first - Usd::Pico(1)});

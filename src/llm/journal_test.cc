@@ -11,10 +11,14 @@
 #include "base/file.h"
 #include "base/temp_folder_test_util.h"
 #include "llm/asker.h"
+#include "llm/told_transport_test_util.h"
 
 namespace clawtrace::llm {
 namespace {
 
+using test::PerToken;
+using test::Question;
+using test::Told;
 using testing::HasSubstr;
 
 class JournalTest : public testing::Test {
@@ -174,26 +178,7 @@ TEST_F(JournalTest, WhatWasAskedWithoutAnAnswerIsKnown) {
   EXPECT_EQ(journal->earlier()[0].most_usd, Usd::Parse("0.5"));
 }
 
-// Gives what it is told to, in order.
-class Told final : public Transport {
- public:
-  explicit Told(std::vector<Sent> replies) : replies_(std::move(replies)) {}
-  Sent Send(const WireRequest&) override { return replies_.at(sent++); }
-  size_t sent = 0;
-
- private:
-  std::vector<Sent> replies_;
-};
-
 const Sent kFine = WireReply{.status = 200, .body = R"({"text":"x","usage":{"output":1}})"};
-
-Request Question() {
-  Request request{.model = "m", .system = "", .turns = {}, .tools = {}};
-  request.max_tokens = 10;
-  return request;
-}
-
-std::optional<Usd> PerToken(const Usage& usage) { return Usd::Pico(1'000'000).Times(usage.total()); }
 
 // A kept answer costs nothing now, and its cost is told again.
 TEST_F(JournalTest, KeptAnswersAreNotPaidFor) {

@@ -6,36 +6,21 @@
 #include <vector>
 
 #include "llm/asker.h"
+#include "llm/told_transport_test_util.h"
 
 namespace clawtrace::llm {
 namespace {
 
+using test::PerToken;
+using test::Question;
+using test::Told;
 using testing::ElementsAre;
-
-// Gives what it is told to, in order.
-class Told final : public Transport {
- public:
-  explicit Told(std::vector<Sent> replies) : replies_(std::move(replies)) {}
-  Sent Send(const WireRequest&) override { return replies_.at(sent++); }
-  size_t sent = 0;
-
- private:
-  std::vector<Sent> replies_;
-};
 
 Sent Status(int status, int64_t retry_after_s = 0) {
   return WireReply{.status = status, .body = "", .retry_after_s = retry_after_s};
 }
 const Sent kBroken = std::unexpected(CallError{CallErrorKind::kTransport, "gone"});
 const Sent kFine = WireReply{.status = 200, .body = R"({"text":"x","usage":{"output":1}})"};
-
-Request Question() {
-  Request request{.model = "m", .system = "", .turns = {}, .tools = {}};
-  request.max_tokens = 10;
-  return request;
-}
-
-std::optional<Usd> PerToken(const Usage& usage) { return Usd::Pico(1'000'000).Times(usage.total()); }
 
 std::vector<int64_t> WaitsOf(std::vector<Sent> replies, RetryRule rule, Answer* answer) {
   std::vector<int64_t> waits;

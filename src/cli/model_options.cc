@@ -178,15 +178,15 @@ Status RebuildEnd(const std::string& session_id, const distill::Case& of, const 
   return (*place)->Export(folder);
 }
 
-distill::LookUpSite SiteOf(const Selection& selection, const PriceBook& book, const World& world) {
+distill::LookUpSite SiteOf(const AskedAbout& about, const World& world) {
   distill::LookUpSite site;
   site.scratch = world.scratch_dir;
   replay::SandboxHost host{.program = world.workplace_program, .scratch = world.scratch_dir};
   site.open = [host](const replay::WorkplaceOptions& options) { return replay::OpenSandbox(options, host); };
   distill::LookUpSite without = site;
-  site.rebuild_end = [without, &selection, &book, &world](const std::string& id, const distill::Case& of,
-                                                          const std::string& folder) {
-    auto read = [&] { return ReadWholeSessions(selection, book, world); };
+  site.rebuild_end = [without, &about, &world](const std::string& id, const distill::Case& of,
+                                               const std::string& folder) {
+    auto read = [&] { return ReadWholeSessions(about.selection, about.book, world); };
     return RebuildEnd(id, of, folder, read, without);
   };
   return site;
@@ -272,6 +272,7 @@ Result<std::optional<ModelWish>> ModelWishOf(const Arguments& arguments) {
   CT_RETURN_IF_ERROR(ReadFiles(arguments, &wish));
   wish.budget.unpriced_ok = arguments.Has("--unpriced-ok");
   wish.talk.compatible = !wish.address.empty();
+  wish.reword = arguments.Has("--reword");
   return wish;
 }
 
@@ -295,25 +296,43 @@ Result<std::map<std::string, distill::Case>> ReadCasesById(const std::string& pa
   return out;
 }
 
-Result<distill::ModelRun> AskModels(const ModelWish& wish, const AskedAbout& about, const World& world) {
+Result<std::unique_ptr<Models>> Models::Open(const ModelWish& wish, const AskedAbout& about,
+                                             const World& world) {
+  std::unique_ptr<Models> models(new Models(about, world));
   auto options = OptionsOf(wish, about.book, world);
   if (!options) return std::unexpected(std::move(options.error()));
   auto cases = ReadCasesById(wish.cases, about.book, world);
   if (!cases) return std::unexpected(std::move(cases.error()));
-  options->cases = std::move(*cases), options->site = SiteOf(about.selection, about.book, world);
+  options->cases = std::move(*cases), options->site = SiteOf(models->about_, world);
   auto mode = wish.replays ? llm::Journal::Mode::kReplay : llm::Journal::Mode::kContinue;
   auto journal = llm::Journal::Open(wish.journal, mode);
   if (!journal) return std::unexpected(std::move(journal.error()));
-  options->journal = journal->get();
   if (wish.journal.empty())
     *world.err
         << "clawtrace: nothing is kept of what models answer; --journal FILE lets an interrupted run go on\n";
   // What people decided: they need not be asked again.
   options->rejected = skill::TakenBackLines(about.skill), options->pinned = skill::PinnedBlocks(about.skill);
   SetTelling(world, &*options);
-  auto run = distill::RunModelAnalysts(about.base, about.skill, *options);
-  if (run) Summarise(*run, *world.err);
+  models->options_ = std::move(*options), models->journal_ = std::move(*journal);
+  models->options_.journal = models->journal_.get();
+  models->desk_.emplace(models->options_);
+  return models;
+}
+
+Result<distill::ModelRun> Models::Analyse() {
+  auto run = distill::RunModelAnalysts(about_.base, about_.skill, &*desk_);
+  if (run) Summarise(*run, *world_.err);
   return run;
+}
+
+void Models::TellWords(const distill::Rewording& words) const {
+  for (const distill::Rewording::Job& job : words.jobs()) {
+    if (!job.error.empty())
+      *world_.err << fmt::format("clawtrace: rewording {}: {}\n", Printable(job.rule),
+                                 Printable(FirstLine(job.error)));
+  }
+  *world_.err << fmt::format("rewording: {} rules asked about, {} in all\n", words.jobs().size(),
+                             CostOf(desk_->spending()));
 }
 
 }  // namespace clawtrace::cli

@@ -2,6 +2,7 @@
 // What the flags of commands that ask models ask for, and running the model-backed analysts as they say.
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,10 +10,11 @@
 #include "cli/command.h"
 #include "cli/inputs.h"
 #include "distill/model/model_analysts.h"
+#include "distill/model/rewording.h"
 
 namespace clawtrace::cli {
 
-inline constexpr std::array<Flag, 16> kModelFlags = {{
+inline constexpr std::array<Flag, 17> kModelFlags = {{
     {"--model", "PROVIDER:MODEL",
      "ask a model too: anthropic, openai-chat, openai-responses or gemini and its name, or command:PROGRAM",
      FlagKind::kValue},
@@ -35,6 +37,7 @@ inline constexpr std::array<Flag, 16> kModelFlags = {{
     {"--record", "", "with --cassette: asks, and makes it", FlagKind::kSwitch},
     {"--cases", "FILE", "workspaces, oracles and right results of sessions, one JSON object a line",
      FlagKind::kPath},
+    {"--reword", "", "the model words new rules; evidence and meaning stay", FlagKind::kSwitch},
     {"--prompts", "DIR", "what analysts are told, instead of the installed prompts", FlagKind::kPath},
 }};
 
@@ -54,6 +57,7 @@ struct ModelWish {
   std::string journal;            // "" = nothing is kept
   std::string cases, prompts;
   bool replays = false;  // answers from the journal alone
+  bool reword = false;
   int64_t idle_ms = 120'000;
   size_t jobs = 4;
   llm::Budget budget;
@@ -68,15 +72,37 @@ Result<std::optional<ModelWish>> ModelWishOf(const Arguments& arguments);
 Result<std::map<std::string, distill::Case>> ReadCasesById(const std::string& path, const PriceBook& book,
                                                            const World& world);
 
-// What the analysts look at; references live as long as the call.
+// What analysts look at; outlives whoever asks about it.
 struct AskedAbout {
   const distill::EvidenceBase& base;
   const SkillDir& skill;
   const Selection& selection;
   const PriceBook& book;
 };
-// Runs the analysts over the evidence of what was selected, shows progress on a terminal, and says at the end
-// what it cost, what failed and what sessions tried. Errors: no key, no prompts, a journal that is none.
-Result<distill::ModelRun> AskModels(const ModelWish& wish, const AskedAbout& about, const World& world);
+
+// Asks as the flags say, under one budget. wish, about and world outlive it.
+class Models {
+ public:
+  // Errors: no key, no prompts, a journal that is none, cases that cannot be read.
+  static Result<std::unique_ptr<Models>> Open(const ModelWish& wish, const AskedAbout& about,
+                                              const World& world);
+
+  // Runs the analysts over the evidence of what was selected, shows progress on a terminal, and says at the
+  // end what it cost, what failed and what sessions tried.
+  Result<distill::ModelRun> Analyse();
+  // For MergeOptions::reword.
+  Result<distill::Rewording> Words() { return distill::Rewording::Make(&*desk_); }
+  // What became of it, to people.
+  void TellWords(const distill::Rewording& words) const;
+
+ private:
+  Models(const AskedAbout& about, const World& world) : about_(about), world_(world) {}
+
+  AskedAbout about_;
+  const World& world_;
+  distill::ModelOptions options_;
+  std::unique_ptr<llm::Journal> journal_;
+  std::optional<distill::ModelDesk> desk_;
+};
 
 }  // namespace clawtrace::cli

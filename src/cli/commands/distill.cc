@@ -173,9 +173,8 @@ Result<Source> SourceOf(const Arguments& arguments, const World& world) {
 }
 
 // What models make of the same evidence, beside what the built-in analysts did.
-Status AddModelPatches(const ModelWish& wish, const World& world, const Source& source, const SkillDir& skill,
-                       DistillRun* run) {
-  auto asked = AskModels(wish, {source.base, skill, source.selection, source.book}, world);
+Status AddModelPatches(Models* models, DistillRun* run) {
+  auto asked = models->Analyse();
   if (!asked) return std::unexpected(std::move(asked.error()));
   run->patches.insert(run->patches.end(), asked->patches.begin(), asked->patches.end());
   run->gold = std::move(asked->gold);
@@ -190,6 +189,33 @@ Status AddModelPatches(const ModelWish& wish, const World& world, const Source& 
   }
   return {};
 }
+
+// What models do in a run that asks them.
+struct ModelHelp {
+  std::unique_ptr<Models> models;
+  std::optional<distill::Rewording> words;
+
+  Status Ask(const ModelWish& wish, const AskedAbout& about, const World& world, DistillRun* run) {
+    auto opened = Models::Open(wish, about, world);
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    models = *std::move(opened);
+    if (wish.reword) {
+      auto made = models->Words();
+      if (!made) return std::unexpected(std::move(made.error()));
+      words.emplace(*std::move(made));
+    }
+    return AddModelPatches(models.get(), run);
+  }
+
+  void TellWords(DistillRun* run) const {
+    if (!words) return;
+    models->TellWords(*words);
+    for (const distill::Rewording::Job& job : words->jobs()) {
+      if (!job.error.empty())
+        run->jobs.push_back({"job failed", fmt::format("rewording {}: {}", job.rule, job.error)});
+    }
+  }
+};
 
 // Which findings go beside the rules, for people.
 std::vector<ReportLine> LinesOf(const distill::AuditReport& audit) {
@@ -226,13 +252,11 @@ void AddNotices(DistillRun* run) {
 }
 
 // What the patches make of the skill, with its waivers. What the audit blocks of single patches is left out.
-Result<distill::AuditedMerge> MergeWithAudit(const Arguments& arguments, const SkillDir& before,
-                                             const distill::MergeOptions& options, const DistillRun& run) {
-  auto waivers = WaiversFrom(arguments);
-  if (!waivers) return std::unexpected(std::move(waivers.error()));
+Result<distill::AuditedMerge> MergeWithAudit(const SkillDir& before, const distill::MergeOptions& options,
+                                             std::vector<distill::Waiver> waivers, const DistillRun& run) {
   distill::AuditContext context;
   context.evidence = run.base, context.gold = run.gold;
-  context.others = SkillsBeside(run.skill), context.waivers = *waivers;
+  context.others = SkillsBeside(run.skill), context.waivers = std::move(waivers);
   auto merged = distill::MergeAudited(before, distill::Reduce(run.patches), options, context);
   if (!merged) return merged;
   CT_RETURN_IF_ERROR(distill::AddWaivers(distill::UsedWaivers(merged->audit), &merged->merge.skill));
@@ -265,6 +289,8 @@ int Run(const Arguments& arguments, const World& world) {
   auto options = MergeOptionsOf(arguments);
   if (!options) return Report(world, options.error());
   if (Status pages = CheckPages(arguments); !pages) return Report(world, pages.error());
+  auto waivers = WaiversFrom(arguments);
+  if (!waivers) return Report(world, waivers.error());
   auto wish = ModelWishOf(arguments);
   if (!wish) return Report(world, wish.error());
   DistillRun run{.skill = arguments.Has("--out") ? arguments.Value("--out") : arguments.Value("--skill")};
@@ -281,9 +307,11 @@ int Run(const Arguments& arguments, const World& world) {
   options->work = distill::WorkIn(source->base);
   AddNotices(&run);
   run.patches = distill::ProposePatches(source->base);
+  ModelHelp help;
   if (*wish) {
-    Status asked = AddModelPatches(**wish, world, *source, *base, &run);
+    Status asked = help.Ask(**wish, {source->base, *base, source->selection, source->book}, world, &run);
     if (!asked) return Report(world, asked.error());
+    if (help.words) options->reword = [&](const Patch& rule) { return help.words->For(rule); };
   }
   // Ids out of logs may hold anything, and patches go to files.
   for (Patch& patch : run.patches) patch = skill::WithPlainIds(patch);
@@ -291,8 +319,9 @@ int Run(const Arguments& arguments, const World& world) {
   constexpr int64_t kFirstEdits = 16, kFirstTokens = 2400;
   if (!base->files.contains("SKILL.md") && !arguments.Has("--max-edits"))
     options->max_edits = kFirstEdits, options->max_tokens = kFirstTokens;
-  auto merged = MergeWithAudit(arguments, *base, *options, run);
+  auto merged = MergeWithAudit(*base, *options, *std::move(waivers), run);
   if (!merged) return Report(world, merged.error());
+  help.TellWords(&run);
   if (Status known = CheckWithout(*options, merged->merge.report); !known)
     return Report(world, known.error());
   run.merge = merged->merge.report;
@@ -326,7 +355,7 @@ const Command kDistill = {
         "                         [--model PROVIDER:MODEL [--address URL] [--key-file FILE] [--budget USD]\n"
         "                          [--unpriced-ok] [--jobs N] [--turns N] [--max-tokens N] [--timeout S]\n"
         "                          [--requests-per-minute N] [--tokens-per-minute N] [--journal FILE]\n"
-        "                          [--cassette FILE [--record]] [--prompts DIR]]",
+        "                          [--cassette FILE [--record]] [--reword] [--prompts DIR]]",
     .details =
         "First says whether the sessions promise anything (exit code 1 when not; --anyway goes on). Then "
         "proposes "

@@ -129,6 +129,13 @@ std::string ReasonOf(const AuditFinding& finding) {
   return fmt::format("{}:{} {}", finding.check, finding.id, finding.message);
 }
 
+// A model's words are nobody's evidence: the rule is tried with its own first.
+bool IsReworded(const MergeReport& report, const std::string& rule_id) {
+  return std::any_of(report.rules.begin(), report.rules.end(), [&](const MergedRule& rule) {
+    return rule.id == rule_id && rule.reworded == kReworded;
+  });
+}
+
 // Nothing admitted is an answer, and what stays as it is waits for no audit.
 AuditReport Unchanged(const SkillDir& skill) {
   AuditReport report;
@@ -152,6 +159,11 @@ Result<AuditedMerge> MergeAudited(const SkillDir& base, const Reduced& reduced, 
     settled = true;
     for (const AuditFinding& finding : out.audit.findings) {
       if (!finding.blocks()) continue;
+      if (IsReworded(merged->report, finding.rule)) {
+        settled = false;
+        round.own_words.insert(finding.rule);
+        continue;
+      }
       for (const Patch* patch : attribution.Of(finding)) {
         settled = false;
         against.emplace(finding.id, finding);

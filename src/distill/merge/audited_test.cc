@@ -79,6 +79,25 @@ TEST(AuditedTest, WhatStaysAsItIsIsNotAudited) {
   EXPECT_EQ(Do(broken, {Repair("r-1", kQuote, "E0")}).audit.before_hash, SkillHash(broken));
 }
 
+TEST(AuditedTest, ARuleWhoseOtherWordsAreBlockedKeepsItsOwn) {
+  MergeOptions options;
+  options.reword = [](const Patch&) {
+    return OtherWords{"Put quotes around each of the paths that hold blanks.", "h"};
+  };
+  EvidenceBase evidence;
+  AuditContext context;
+  context.evidence = &evidence;
+  context.gold = {"put quotes around each of the paths that hold blanks"};
+  Patch rule = Repair("r-1", kQuote);
+  rule.target_steps.clear();
+  context.waivers = {*MakeWaiver("traceability", "Ann", "read it")};
+  AuditedMerge merged = Do(Base(), {rule}, context, options);
+  EXPECT_FALSE(merged.blocked());
+  EXPECT_THAT(merged.refused_patches, IsEmpty());
+  EXPECT_THAT(Text(merged), HasSubstr("- " + kQuote));
+  EXPECT_EQ(merged.merge.report.rules.at(0).reworded, "refused_audit");
+}
+
 TEST(AuditedTest, AHostilePatchKeepsNobodyElseOut) {
   std::vector<Patch> good = {Repair("r-x", kQuote), Repair("r-y", kFolder)};
   AuditedMerge alone = Do(Base(), good);

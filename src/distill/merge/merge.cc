@@ -239,22 +239,25 @@ class Merge {
   }
 
   void Reword() {
-    if (!options_.reword) return;
     for (Unit& unit : units_) {
-      if (unit.is_edit() || unit.decided) {
-        // Words of an earlier merge stay.
-        if (unit.fate == MergeFate::kInSkill && !unit.is_edit()) KeepWords(&unit);
+      // Words of an earlier merge stay, whether a model is asked this time or not.
+      if (unit.fate == MergeFate::kInSkill && !unit.is_edit()) KeepWords(&unit);
+      if (unit.is_edit() || unit.decided || !options_.reword) continue;
+      if (options_.own_words.contains(unit.merged.id)) {
+        unit.reworded = "refused_audit";
         continue;
       }
-      std::optional<std::string> words = options_.reword(unit.merged);
+      std::optional<OtherWords> words = options_.reword(unit.merged);
       if (!words) continue;
       Patch changed = unit.merged;
-      changed.rule = skill::CollapseSpace(*words);
+      changed.rule = skill::CollapseSpace(words->rule);
       std::string text = skill::RuleText(changed);
       unit.reworded = RewordingProblem(unit, changed, MeaningOf(text));
       if (!unit.reworded.empty()) continue;
-      unit.reworded = "accepted";
+      unit.reworded = kReworded;
       unit.merged.rule = changed.rule, unit.text = text;
+      std::string& prompts = unit.merged.prompt_hash;
+      prompts = prompts.empty() ? words->prompt_hash : Sha256Hex(prompts + "\n" + words->prompt_hash);
     }
   }
 
@@ -270,7 +273,10 @@ class Merge {
     auto file = view_.base.files.find(fmt::format("{}{}.yaml", skill::kHistoryFolder, unit->merged.id));
     if (file == view_.base.files.end()) return;
     auto patch = DecodePatch(file->second, file->first);
-    if (patch) unit->merged.rule = patch->rule;
+    if (!patch || patch->prompt_hash.empty()) return;
+    std::string text = skill::RuleText(*patch);
+    if (!RewordingProblem(*unit, *patch, MeaningOf(text)).empty()) return;
+    unit->merged.rule = patch->rule, unit->merged.prompt_hash = patch->prompt_hash, unit->text = text;
   }
 
   SkillPlan PlanOf() {

@@ -35,6 +35,12 @@ constexpr EnumTable<Signal, 5> EnumNames(Signal) {
            {Signal::kCounterfactual, "counterfactual"}}};
 }
 
+// Of a model, for a rule.
+struct OtherWords {
+  std::string rule;
+  std::string prompt_hash;  // of what the model was told
+};
+
 struct MergeOptions {
   int64_t max_edits = 8;      // new rules and edits of one merge
   int64_t max_tokens = 1200;  // of their texts together, bytes / 4
@@ -53,9 +59,10 @@ struct MergeOptions {
   std::string work;          // what a new skill says that it is for (SkillPlan::work)
   // Patches that an audit keeps out: KeyOfPatch -> why.
   std::map<std::string, std::string> refused;
-  // Other words for a rule, of a model: taken only when polarity, exclusive values and the names it speaks of
-  // stay the same and it is still one list item. Empty: nobody is asked.
-  std::function<std::optional<std::string>(const Patch&)> reword;
+  // Other words for a rule that is about to be written, of a model: taken only when polarity, exclusive
+  // values and the names it speaks of stay the same and it is still one list item. Empty: nobody is asked.
+  std::function<std::optional<OtherWords>(const Patch&)> reword;
+  std::set<std::string> own_words;  // ids of rules whose other words an audit blocks
 };
 
 // Of patches with the same content alone.

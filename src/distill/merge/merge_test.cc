@@ -413,7 +413,7 @@ TEST(MergeTest, AModelMayChangeWordsOnly) {
   Patch patch = Prune("p-a", "Do not run `make test` more than 2 times.");
   auto with = [&](const std::string& words) {
     MergeOptions options;
-    options.reword = [&](const Patch&) { return std::optional(words); };
+    options.reword = [&](const Patch&) { return OtherWords{words, "h1"}; };
     MergeResult result = Do(Base(), {patch}, options);
     return result.report.rules.at(0).reworded + " | " + Text(result).substr(Text(result).rfind("- "));
   };
@@ -428,11 +428,18 @@ TEST(MergeTest, AModelMayChangeWordsOnly) {
   // The words stay when the same is merged again, and the evidence is what it was.
   MergeOptions options;
   options.reword = [](const Patch&) {
-    return std::optional<std::string>("Never start `make test` more than 2 times.");
+    return OtherWords{"Never start `make test` more than 2 times.", "h1"};
   };
   MergeResult once = Do(Base(), {patch}, options);
   EXPECT_EQ(Do(once.skill, {patch}, options).skill.files, once.skill.files);
+  EXPECT_EQ(Do(once.skill, {patch}).skill.files, once.skill.files);
   EXPECT_EQ(once.report.rules[0].support, 2);
+  // Unless the rule says something else by now.
+  patch.rule = "Do not run `make test` more than 5 times.";
+  EXPECT_THAT(Text(Do(once.skill, {patch})), HasSubstr("- Do not run `make test` more than 5 times."));
+  auto kept = DecodePatch(once.skill.files.at(".clawtrace/history/p-a.yaml"), "p-a");
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->prompt_hash, "h1");
 }
 
 TEST(MergeTest, StalePlacesAreFoundAgainOrRefused) {

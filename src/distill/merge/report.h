@@ -90,6 +90,8 @@ struct MergeInput {
   bool operator==(const MergeInput&) const = default;
 };
 
+inline constexpr std::string_view kReworded = "accepted";
+
 struct MergedRule {
   std::string id;
   PatchKind patch_kind = PatchKind::kPrune;
@@ -102,7 +104,7 @@ struct MergedRule {
   std::optional<Usd> expected_savings_usd;
   int64_t tokens = 0;                // of its text, bytes / 4
   std::vector<std::string> members;  // ids of the patches that say it, sorted
-  std::string reworded;              // "accepted", or why the model's words were refused; "" = not asked
+  std::string reworded;              // kReworded, or why the model's words were refused; "" = not asked
   bool operator==(const MergedRule&) const = default;
 };
 

@@ -14,18 +14,6 @@
 namespace clawtrace::distill {
 namespace {
 
-// The JSON object in a text: all of it, or what stands in its only code fence.
-std::string_view ObjectIn(std::string_view text) {
-  constexpr std::string_view kFence = "```";
-  text = Trim(text);
-  if (text.starts_with('{')) return text;
-  size_t begin = text.find(kFence);
-  if (begin == text.npos) return text;
-  size_t line = text.find('\n', begin), end = text.rfind(kFence);
-  if (line == text.npos || end <= line) return text;
-  return Trim(text.substr(line, end - line));
-}
-
 // All strings of a document, as they read without escapes.
 void AppendStrings(Json json, std::string* out) {
   if (json.is_string()) {
@@ -238,6 +226,17 @@ class Checker {
 };
 
 }  // namespace
+
+std::string_view ObjectIn(std::string_view text) {
+  constexpr std::string_view kFence = "```";
+  text = Trim(text);
+  if (text.starts_with('{')) return text;
+  size_t begin = text.find(kFence);
+  if (begin == text.npos) return text;
+  size_t line = text.find('\n', begin), end = text.rfind(kFence);
+  if (line == text.npos || end <= line) return text;
+  return Trim(text.substr(line, end - line));
+}
 
 CheckedAnswer CheckAnswer(std::string_view text, const AnswerGround& ground, const AnswerLimits& limits) {
   return Checker(ground, limits).Check(text);

@@ -52,6 +52,9 @@ struct CheckedAnswer {
   std::vector<std::string> reasons;   // one sentence each, for the model and for people
 };
 
+// The JSON object in a model's text: all of it, or what stands in its only code fence.
+std::string_view ObjectIn(std::string_view text);
+
 CheckedAnswer CheckAnswer(std::string_view text, const AnswerGround& ground, const AnswerLimits& limits = {});
 
 }  // namespace clawtrace::distill

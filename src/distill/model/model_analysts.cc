@@ -115,33 +115,10 @@ Found FoundOf(std::string_view text) {
           .fix = std::string((*root)["fix"].text())};
 }
 
-// What earlier runs of the journal spent.
-llm::Spending EarlierSpending(const ModelOptions& options) {
-  llm::Spending out;
-  for (const llm::Journal::Exchange& exchange : options.journal->earlier()) {
-    llm::Charge charge{.made = true, .cost = std::nullopt};
-    if (exchange.sent) charge = llm::ChargeOf(*options.provider, *exchange.sent, options.price);
-    if (!charge.made) continue;
-    ++out.calls;
-    if (charge.cost) {
-      out.known += *charge.cost;
-    } else {
-      ++out.calls_unpriced;
-      out.held += exchange.most_usd.value_or(Usd());
-    }
-  }
-  return out;
-}
-
 class Run {
  public:
-  Run(const EvidenceBase& base, const SkillDir& skill, const ModelOptions& options)
-      : skill_(skill),
-        options_(options),
-        skill_hash_(SkillHash(skill)),
-        meter_(options.budget),
-        limiter_(options.pace) {
-    meter_.Add(EarlierSpending(options));
+  Run(const EvidenceBase& base, const SkillDir& skill, ModelDesk* desk)
+      : skill_(skill), desk_(*desk), options_(desk->options()), skill_hash_(SkillHash(skill)) {
     for (const EvidenceSession& session : base.sessions) Plan(session);
     std::ranges::sort(jobs_, {}, [](const Job& job) {
       return std::tuple(job.analyst, std::string_view(job.session->card.session_id),
@@ -154,8 +131,7 @@ class Run {
     size_t workers = std::clamp<size_t>(options_.workers, 1, std::max<size_t>(jobs_.size(), 1));
     outside_.resize(workers);
     for (auto& transport : outside_) {
-      if (!options_.outside) break;
-      auto made = options_.outside();
+      auto made = desk_.Outside();
       if (!made) return std::unexpected(std::move(made.error()));
       transport = std::move(*made);
     }
@@ -228,9 +204,7 @@ class Run {
     if (job.analyst == ModelAnalyst::kError) ground.look_ups = &look_ups;
     ground.look_up = [&](int64_t n, const llm::ToolCall& call) { return LookUp(job, n, call, &look_ups); };
     auto transport = options_.journal->ForJob(job.key, *options_.provider, outside);
-    llm::Asker asker(*options_.provider, *transport, options_.price, meter_);
-    asker.SetRetries(options_.retries);
-    if (options_.now_ms) asker.SetPace(limiter_, options_.now_ms);
+    llm::Asker asker = desk_.AskerOver(*transport);
     *talk = Converse(ground, options_.talk, &asker);
     Finished out;
     out.job.session_id = job.session->card.session_id, out.job.analyst = NameOf(job.analyst);
@@ -268,7 +242,7 @@ class Run {
     ++progress_.done;
     progress_.failed += !finished.job.error.empty();
     progress_.planned = jobs_.size();
-    progress_.spending = meter_.spending();
+    progress_.spending = desk_.spending();
     if (options_.progress) options_.progress(progress_);
   }
 
@@ -289,7 +263,7 @@ class Run {
     }
     run.patches = JoinPatches(std::move(patches));
     run.without_outcome = without_outcome_;
-    run.spending = meter_.spending();
+    run.spending = desk_.spending();
     for (const auto& [session, known] : options_.cases) {
       constexpr uint64_t kMostGold = uint64_t{16} << 20;
       if (known.gold.empty()) continue;
@@ -299,10 +273,9 @@ class Run {
   }
 
   const SkillDir& skill_;
+  ModelDesk& desk_;
   const ModelOptions& options_;
   std::string skill_hash_;
-  llm::Meter meter_;
-  llm::RateLimiter limiter_;
   std::vector<Job> jobs_;
   std::vector<std::optional<Finished>> finished_;  // by job
   std::vector<std::unique_ptr<llm::Transport>> outside_;
@@ -314,9 +287,8 @@ class Run {
 
 }  // namespace
 
-Result<ModelRun> RunModelAnalysts(const EvidenceBase& base, const SkillDir& skill,
-                                  const ModelOptions& options) {
-  return Run(base, skill, options).All();
+Result<ModelRun> RunModelAnalysts(const EvidenceBase& base, const SkillDir& skill, ModelDesk* desk) {
+  return Run(base, skill, desk).All();
 }
 
 }  // namespace clawtrace::distill

@@ -124,7 +124,8 @@ class ModelAnalystsTest : public testing::Test {
     auto opened = llm::Journal::Open(journal, mode);
     if (!opened) return std::unexpected(opened.error());
     options.journal = opened->get();
-    return RunModelAnalysts(base, SomeSkill(), options);
+    ModelDesk desk(options);
+    return RunModelAnalysts(base, SomeSkill(), &desk);
   }
 
   static std::string Print(const ModelRun& run) {

@@ -132,6 +132,10 @@ Result<Prompts> LoadPrompts(const std::string& folder) {
     if (!read) return std::unexpected(std::move(read.error()));
     *text = std::move(*read);
   }
+  auto reword = ReadFile(folder + "/reword.md", kMostBytes);
+  if (!reword && reword.error().code != ErrorCode::kNotFound)
+    return std::unexpected(std::move(reword.error()));
+  if (reword) out.reword = std::move(*reword);
   return out;
 }
 

@@ -19,6 +19,7 @@ constexpr EnumTable<ModelAnalyst, 2> EnumNames(ModelAnalyst) {
 
 struct Prompts {
   std::string success, error, format_fix;
+  std::string reword;  // "" = rules keep their words
 
   const std::string& For(ModelAnalyst analyst) const {
     return analyst == ModelAnalyst::kSuccess ? success : error;
@@ -26,7 +27,7 @@ struct Prompts {
   std::string HashFor(ModelAnalyst analyst) const;  // SHA-256 of all that it is told
 };
 
-// success_analyst.md, error_analyst.md and format_fix.md of a folder.
+// success_analyst.md, error_analyst.md and format_fix.md of a folder, and reword.md when it has one.
 Result<Prompts> LoadPrompts(const std::string& folder);
 
 struct Notice {

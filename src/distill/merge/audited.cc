@@ -143,6 +143,23 @@ AuditReport Unchanged(const SkillDir& skill) {
   return report;
 }
 
+// What the next round leaves out because of a finding; false: nobody is to blame.
+bool KeepOut(const AuditFinding& finding, const MergeResult& merged, const Attribution& attribution,
+             MergeOptions* round, std::map<std::string, AuditFinding>* against) {
+  if (IsReworded(merged.report, finding.rule)) {
+    round->own_words.insert(finding.rule);
+    return true;
+  }
+  std::vector<const Patch*> patches = attribution.Of(finding);
+  for (const Patch* patch : patches) {
+    against->emplace(finding.id, finding);
+    std::string& why = round->refused[KeyOfPatch(*patch)];
+    std::string reason = ReasonOf(finding);
+    if (why.find(reason) == std::string::npos) why += (why.empty() ? "" : "; ") + reason;
+  }
+  return !patches.empty();
+}
+
 }  // namespace
 
 Result<AuditedMerge> MergeAudited(const SkillDir& base, const Reduced& reduced, const MergeOptions& options,
@@ -158,19 +175,7 @@ Result<AuditedMerge> MergeAudited(const SkillDir& base, const Reduced& reduced, 
     Attribution attribution(*merged, reduced, round);
     settled = true;
     for (const AuditFinding& finding : out.audit.findings) {
-      if (!finding.blocks()) continue;
-      if (IsReworded(merged->report, finding.rule)) {
-        settled = false;
-        round.own_words.insert(finding.rule);
-        continue;
-      }
-      for (const Patch* patch : attribution.Of(finding)) {
-        settled = false;
-        against.emplace(finding.id, finding);
-        std::string& why = round.refused[KeyOfPatch(*patch)];
-        std::string reason = ReasonOf(finding);
-        if (why.find(reason) == std::string::npos) why += (why.empty() ? "" : "; ") + reason;
-      }
+      if (finding.blocks() && KeepOut(finding, *merged, attribution, &round, &against)) settled = false;
     }
     out.merge = std::move(*merged);
   }

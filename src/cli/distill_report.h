@@ -29,6 +29,7 @@ struct DistillRun {
   int64_t attempts = 0;           // texts that noticed is about
   std::vector<std::string> gold;  // texts of right results: no literal of them may reach a skill
   bool blocked = false;
+  bool writes = false;         // the result: neither blocked nor only looked at
   bool models_failed = false;  // they were asked, and every job failed
   std::string diff;
 };

@@ -27,15 +27,16 @@ std::string SupportWithRate(const DistillRun& run, const distill::MergedRule& ru
     bool member = patch.effect && std::ranges::binary_search(rule.members, patch.id);
     if (member) q_ppm = std::min(q_ppm.value_or(patch.effect->q_ppm), patch.effect->q_ppm);
   }
-  constexpr int64_t kThousand = 1000;
+  constexpr double kMillion = 1e6;
   std::string support = distill::SupportText(rule);
-  return q_ppm ? support + fmt::format(", q 0.{:03}", std::min(*q_ppm / kThousand, kThousand - 1)) : support;
+  return q_ppm ? support + fmt::format(", q {:.3f}", static_cast<double>(*q_ppm) / kMillion) : support;
 }
 
 void TellFates(const DistillRun& run, std::ostream& err) {
   for (const distill::MergedRule& rule : run.merge.rules) {
-    err << fmt::format("{:<14}{:<10}{:<22}{:<7}{:<24}{}\n", NameOf(rule.fate), NameOf(rule.patch_kind),
-                       rule.id, distill::GradeText(rule), SupportWithRate(run, rule), rule.reason);
+    err << fmt::format("{:<14}{:<10}{:<22}{:<7}{:<24}{}\n", FateText(rule.fate, run.writes),
+                       NameOf(rule.patch_kind), rule.id, distill::GradeText(rule), SupportWithRate(run, rule),
+                       rule.reason);
   }
   for (const ReportLine& line : run.audit)
     err << fmt::format("audit         {}: {}\n", Printable(line.mark), Printable(line.text));
@@ -51,8 +52,9 @@ void TellFates(const DistillRun& run, std::ostream& err) {
     err << fmt::format("conflict      {} of {}: {}{}\n", NameOf(conflict.type), Printable(rules),
                        Printable(conflict.rationale), Printable(stays));
   }
-  err << fmt::format("{} sessions, {} patches: {} written, {} there before, {} candidates; skill {}\n",
-                     run.base->sessions.size(), run.patches.size(), run.merge.written, run.merge.in_skill,
+  err << fmt::format("{} sessions, {} patches: {} {}, {} there before, {} candidates; skill {}\n",
+                     run.base->sessions.size(), run.patches.size(), run.merge.written,
+                     FateText(distill::MergeFate::kWritten, run.writes), run.merge.in_skill,
                      run.merge.candidates, run.skill);
 }
 

@@ -71,7 +71,7 @@ Status ReadFiles(const Arguments& arguments, ModelWish* wish) {
                 "one of them: a journal can be answered from with --cassette");
   wish->journal = cassette.empty() ? arguments.Value("--journal") : cassette;
   wish->replays = !cassette.empty() && !records;
-  wish->cases = arguments.Value("--cases"), wish->prompts = arguments.Value("--prompts");
+  wish->prompts = arguments.Value("--prompts");
   wish->address = arguments.Value("--address"), wish->key_file = arguments.Value("--key-file");
   bool is_program = wish->provider->address.empty();
   if (is_program && (!wish->address.empty() || !wish->key_file.empty()))
@@ -301,9 +301,7 @@ Result<std::unique_ptr<Models>> Models::Open(const ModelWish& wish, const AskedA
   std::unique_ptr<Models> models(new Models(about, world));
   auto options = OptionsOf(wish, about.book, world);
   if (!options) return std::unexpected(std::move(options.error()));
-  auto cases = ReadCasesById(wish.cases, about.book, world);
-  if (!cases) return std::unexpected(std::move(cases.error()));
-  options->cases = std::move(*cases), options->site = SiteOf(models->about_, world);
+  options->cases = about.cases, options->site = SiteOf(models->about_, world);
   auto mode = wish.replays ? llm::Journal::Mode::kReplay : llm::Journal::Mode::kContinue;
   auto journal = llm::Journal::Open(wish.journal, mode);
   if (!journal) return std::unexpected(std::move(journal.error()));

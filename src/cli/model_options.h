@@ -55,7 +55,7 @@ struct ModelWish {
   std::string program;            // of the provider "command"
   std::string address, key_file;  // of the others, "" = their own
   std::string journal;            // "" = nothing is kept
-  std::string cases, prompts;
+  std::string prompts;
   bool replays = false;  // answers from the journal alone
   bool reword = false;
   int64_t idle_ms = 120'000;
@@ -78,12 +78,13 @@ struct AskedAbout {
   const SkillDir& skill;
   const Selection& selection;
   const PriceBook& book;
+  const std::map<std::string, distill::Case>& cases;  // by session id
 };
 
 // Asks as the flags say, under one budget. wish, about and world outlive it.
 class Models {
  public:
-  // Errors: no key, no prompts, a journal that is none, cases that cannot be read.
+  // Errors: no key, no prompts, a journal that is none.
   static Result<std::unique_ptr<Models>> Open(const ModelWish& wish, const AskedAbout& about,
                                               const World& world);
 

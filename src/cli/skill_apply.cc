@@ -54,10 +54,11 @@ void PrintJson(const std::string& diff, const distill::AuditedMerge& merged, boo
                      Trim(distill::EncodeAuditReport(merged.refused, true)));
 }
 
-void Tell(const distill::AuditedMerge& merged, bool changes, std::ostream& err) {
+void Tell(const distill::AuditedMerge& merged, bool changes, bool writes, std::ostream& err) {
   for (const distill::MergeInput& input : merged.merge.report.inputs) {
     std::string detail = input.detail.empty() ? "" : ": " + input.detail;
-    err << Printable(fmt::format("{}: {} ({}){}", input.patch_id, NameOf(input.fate), input.reason, detail))
+    err << Printable(fmt::format("{}: {} ({}){}", input.patch_id, distill::FateText(input.fate, writes),
+                                 input.reason, detail))
         << "\n";
   }
   std::string findings = distill::FindingLines(merged.refused);
@@ -106,7 +107,7 @@ int SkillApply(const Arguments& arguments, const World& world) {
     PrintJson(diff, *merged, write, *world.out);
   else
     *world.out << diff;
-  Tell(*merged, merged->merge.skill.files != before->files, *world.err);
+  Tell(*merged, merged->merge.skill.files != before->files, write, *world.err);
   if (held) *world.err << "a conflict is held for a person: nothing is written; --anyway writes the rest\n";
   if (refused)
     *world.err << fmt::format("left out because the audit blocks them: {} of {} patches{}\n",

@@ -40,7 +40,8 @@ std::vector<distill::SkillListing> SkillsBeside(const std::string& directory) {
   if (!own.has_filename()) own = own.parent_path();
   fs::directory_iterator walk(own.parent_path(), error), end;
   for (; !error && walk != end && skills.size() < kMostSkills; walk.increment(error)) {
-    if (walk->path() == own) continue;
+    // Nobody loads hidden folders: what an interrupted write left stands in one.
+    if (walk->path() == own || walk->path().filename().string().starts_with('.')) continue;
     fs::path file = walk->path() / skill::kSkillFile;
     std::error_code none;
     if (!fs::is_regular_file(file, none)) continue;

@@ -71,12 +71,22 @@ TEST(Describe, ANewSkillSaysItsNameAndItsWork) {
 }
 
 TEST(Describe, SkillsOfOneFolderAreToldApart) {
-  EvidenceBase base = Sessions(3, {"read", "edit", "exec"});
-  SkillListing a = NewSkill("weekly-reports", base), b = NewSkill("game-server", base);
-  constexpr int64_t kWarnedAt = 70;
-  TriggerRank rank = RankTrigger(a, {b});
-  EXPECT_EQ(rank.rank, 1u);
-  EXPECT_LT(rank.rival_percent, kWarnedAt);
+  EvidenceBase base = Sessions(3, {"read", "edit", "exec", "check"});
+  constexpr int64_t kWarnedAt = 70, kBlockedAt = 90;
+  auto rank_of = [&](const std::string& a, const std::string& b) {
+    return RankTrigger(NewSkill(a, base), {NewSkill(b, base)});
+  };
+  EXPECT_EQ(rank_of("weekly-reports", "game-server").rank, 1u);
+  EXPECT_LT(rank_of("weekly-reports", "game-server").rival_percent, kWarnedAt);
+  // Names of one word, of a word that descriptions of ours have, and with much in common.
+  for (const auto& [a, b] : {std::pair("api", "web"),
+                             {"lessons", "repo-a"},
+                             {"repo-a", "lessons"},
+                             {"repo-a", "repo-b"},
+                             {"use", "steps"}}) {
+    EXPECT_EQ(rank_of(a, b).rank, 1u) << a << " " << b;
+    EXPECT_LT(rank_of(a, b).rival_percent, kBlockedAt) << a << " " << b;
+  }
 }
 
 TEST(Describe, AnExistingDescriptionStays) {
@@ -87,6 +97,10 @@ TEST(Describe, AnExistingDescriptionStays) {
   auto merged = MergePatches(base, {rule}, {.work = "reading files"});
   ASSERT_TRUE(merged);
   EXPECT_THAT(merged->skill.files.at("SKILL.md"), HasSubstr("description: d\n"));
+  auto told = MergePatches({"demo", {}, {}}, {rule},
+                           {.candidates = true, .description = "For ledgers.", .work = "reading files"});
+  ASSERT_TRUE(told);
+  EXPECT_THAT(told->skill.files.at("SKILL.md"), HasSubstr("description: For ledgers.\n"));
   auto fresh = MergePatches({"demo", {}, {}}, {rule}, {.candidates = true, .work = "reading files"});
   ASSERT_TRUE(fresh);
   auto again = MergePatches(fresh->skill, {rule}, {.candidates = true, .work = "running commands"});

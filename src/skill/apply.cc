@@ -49,17 +49,16 @@ std::string SpecName(std::string_view directory) {
   return name.empty() ? "distilled-skill" : name;
 }
 
-std::string NewSkillText(const std::string& name, const std::string& work) {
+std::string NewSkillText(const std::string& name, const SkillPlan& plan) {
   std::string words = name;
   std::replace(words.begin(), words.end(), '-', ' ');
   DocWriter front(DocWriter::Format::kYaml);
   front.BeginObject();
   front.Field("name", name);
   // What skills of one kind of work have in common must not outweigh the name.
-  front.Field("description",
-              fmt::format("Lessons about {} from recorded sessions - which steps to leave out, how failures "
-                          "were repaired. Use for {}{}{}.",
-                          words, words, work.empty() ? "" : " when ", work));
+  std::string ours = fmt::format("{}{} {}. Use for {}{}{}.", kOwnBegin, words, kOwnFrame, words,
+                                 plan.work.empty() ? "" : " when ", plan.work);
+  front.Field("description", plan.description.empty() ? ours : plan.description);
   front.EndObject();
   std::string title = words;
   if (title.front() >= 'a' && title.front() <= 'z')
@@ -94,7 +93,7 @@ class Application {
     for (const auto& [path, bytes] : base.files) {
       if (skill::IsEditable(path)) files_.emplace(path, Editor(bytes));
     }
-    if (is_new_) files_.emplace(skill::kSkillFile, Editor(NewSkillText(SpecName(base.name), plan.work)));
+    if (is_new_) files_.emplace(skill::kSkillFile, Editor(NewSkillText(SpecName(base.name), plan)));
     base_hash_ = is_new_ ? "" : SkillHash(base);
   }
 

@@ -58,6 +58,11 @@ struct ApplyResult {
 // else by normalised text) only updates its provenance record, and edits are done once. Pure.
 Result<ApplyResult> ApplyPatches(const SkillDir& base, const std::vector<Patch>& patches);
 
+// What every description of ours says: nothing that tells one skill from another.
+inline constexpr std::string_view
+    kOwnBegin = "Lessons about ",
+    kOwnFrame = "from recorded sessions - which steps to leave out, how failures were repaired";
+
 struct SkillPlan {
   std::vector<Patch> patches;
   // Patches that an item of the skill says in other words: id -> SHA-256 of that item's text. They get a
@@ -68,7 +73,9 @@ struct SkillPlan {
   std::set<std::string> again = {};
   // Edits may change and take out what we did not write, but for what is pinned. Else they are refused.
   bool edit_others = false;
-  // What the description of a new skill says that it is for, after "when": "reading files"; "" = not known.
+  // The description of a new skill; "" = one of ours.
+  std::string description = {};
+  // What ours says that it is for, after "when": "reading files"; "" = not known.
   // In one line, at most 400 bytes, without < and >. A description that is there stays as it is.
   std::string work = {};
 };

@@ -3,8 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
 
-#include "base/doc_writer.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/distill_report.h"
@@ -37,6 +40,8 @@ constexpr Flag kOwnFlags[] = {
     {"--patches", "", "print the patches (YAML, --json: JSON lines) instead of the diff", FlagKind::kSwitch},
     {"--report", "FILE", "one page to review and approve: FILE.html or FILE.md", FlagKind::kPath},
     {"--merge-report", "FILE", "what became of every patch, and why (JSON)", FlagKind::kPath},
+    {"--description", "TEXT", "what a new skill says that it is for (default: its name and kinds of work)",
+     FlagKind::kValue},
     {"--max-edits", "N", "new rules at most (default: 8, of a new skill 16)", FlagKind::kValue},
     {"--candidates", "", "write what is not admitted under \"Candidates (unproven)\"", FlagKind::kSwitch},
     {"--again", "ID,...", "write these rules although they were taken back", FlagKind::kValue},
@@ -62,6 +67,9 @@ Result<distill::MergeOptions> MergeOptionsOf(const Arguments& arguments) {
   if (arguments.Has("--max-edits"))
     options.max_tokens = std::max(options.max_tokens, options.max_edits * kTokensOfEdit);
   options.again = ListOf(arguments, "--again");
+  options.description = arguments.Value("--description");
+  if (arguments.Has("--description") && Trim(options.description).empty())
+    return Fail(ErrorCode::kInvalidInput, "--description is empty", "say when an agent should use the skill");
   options.candidates = arguments.Has("--candidates"), options.transfer = arguments.Has("--transfer");
   for (const std::string& word : ListOf(arguments, "--without")) {
     constexpr auto kSignals = EnumNames(distill::Signal::kCost);
@@ -156,8 +164,22 @@ void TellFrontMatter(const SkillDir& skill, const std::string& target, std::ostr
 struct Source {
   PriceBook book;
   Selection selection;
+  std::map<std::string, distill::Case> cases;  // by session id
   distill::EvidenceBase base;
 };
+
+// A case whose session is misspelled, or not among those that are distilled, executes nothing.
+void TellLooseCases(const Source& source, std::ostream& err) {
+  std::set<std::string_view> known;
+  for (const distill::EvidenceSession& session : source.base.sessions) known.insert(session.card.session_id);
+  std::vector<std::string_view> loose;
+  for (const auto& [session, one] : source.cases) {
+    if (!known.contains(session)) loose.push_back(session);
+  }
+  if (!loose.empty())
+    err << fmt::format("clawtrace: {} of {} cases name no session that is distilled, the first: {}\n",
+                       loose.size(), source.cases.size(), Printable(loose.front()));
+}
 Result<Source> SourceOf(const Arguments& arguments, const World& world) {
   auto book = LoadPrices(arguments, world);
   if (!book) return std::unexpected(std::move(book.error()));
@@ -169,7 +191,9 @@ Result<Source> SourceOf(const Arguments& arguments, const World& world) {
   if (!cases) return std::unexpected(std::move(cases.error()));
   auto base = ReadEvidence(*selection, *book, world, {&*replays, &*cases});
   if (!base) return std::unexpected(std::move(base.error()));
-  return Source{std::move(*book), std::move(*selection), std::move(*base)};
+  Source source{std::move(*book), std::move(*selection), std::move(*cases), std::move(*base)};
+  TellLooseCases(source, *world.err);
+  return source;
 }
 
 // What models make of the same evidence, beside what the built-in analysts did.
@@ -270,10 +294,15 @@ int Finish(const Arguments& arguments, const DistillRun& run, const SkillDir& be
   TellFrontMatter(after, run.skill, *world.err);
   if (run.blocked) {
     *world.err << "clawtrace: blocked, nothing is written; the report says what has to be decided\n";
+    bool collides = std::ranges::any_of(run.audit, [](const ReportLine& line) {
+      return line.mark == "blocks" && line.text.starts_with("trigger-collision");
+    });
+    if (collides && before.files.empty())
+      *world.err << "clawtrace: --description TEXT says when this skill is wanted and the other is not\n";
     return kNo;
   }
-  if (arguments.Has("--dry-run")) return kDone;
-  if (after.files.empty() || (after.files == before.files && !arguments.Has("--out"))) return kDone;
+  if (!run.writes || after.files.empty() || (after.files == before.files && !arguments.Has("--out")))
+    return kDone;
   Status saved = skill::ReleaseSkill(before, after,
                                      {.origin = skill::VersionOrigin::kClawtrace,
                                       .patches = distill::WrittenRules(run.merge),
@@ -309,7 +338,8 @@ int Run(const Arguments& arguments, const World& world) {
   run.patches = distill::ProposePatches(source->base);
   ModelHelp help;
   if (*wish) {
-    Status asked = help.Ask(**wish, {source->base, *base, source->selection, source->book}, world, &run);
+    Status asked =
+        help.Ask(**wish, {source->base, *base, source->selection, source->book, source->cases}, world, &run);
     if (!asked) return Report(world, asked.error());
     if (help.words) options->reword = [&](const Patch& rule) { return help.words->For(rule); };
   }
@@ -317,6 +347,8 @@ int Run(const Arguments& arguments, const World& world) {
   for (Patch& patch : run.patches) patch = skill::WithPlainIds(patch);
   // A first version has nothing that many changes at once could spoil.
   constexpr int64_t kFirstEdits = 16, kFirstTokens = 2400;
+  if (base->files.contains("SKILL.md") && arguments.Has("--description"))
+    *world.err << "clawtrace: the skill has a description, which stays: --description is for a new one\n";
   if (!base->files.contains("SKILL.md") && !arguments.Has("--max-edits"))
     options->max_edits = kFirstEdits, options->max_tokens = kFirstTokens;
   auto merged = MergeWithAudit(*base, *options, *std::move(waivers), run);
@@ -326,6 +358,7 @@ int Run(const Arguments& arguments, const World& world) {
     return Report(world, known.error());
   run.merge = merged->merge.report;
   run.blocked = merged->blocked();
+  run.writes = !run.blocked && !arguments.Has("--dry-run");
   run.audit = LinesOf(merged->audit);
   std::vector<ReportLine> refused = LinesOf(merged->refused);
   for (ReportLine& line : refused) line.mark = "left out";
@@ -346,7 +379,8 @@ const Command kDistill = {
     .summary = "turn sessions with outcomes into rules of a skill, with evidence",
     .usage =
         "distill [PATH|SESSION]... --skill DIR [--out DIR] [--dry-run] [--anyway] [--report FILE]\n"
-        "                         [--merge-report FILE] [--patches] [--max-edits N] [--candidates] "
+        "                         [--merge-report FILE] [--patches] [--description TEXT] [--max-edits N] "
+        "[--candidates] "
         "[--transfer]\n"
         "                         [--without LIST] [--again ID,...] [--waive CHECK[:ID] --by NAME --why "
         "TEXT] [--replay "

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "skill/skill.h"
 
 namespace clawtrace::distill {
 namespace {
@@ -18,19 +19,32 @@ constexpr auto kEmpty = std::to_array<std::string_view>(
      "the",  "their",    "them",  "this", "to",  "use",  "used",  "user",  "users", "uses", "using",
      "when", "whenever", "which", "with", "you", "your", "skill", "wants", "asks",  "needs"});
 
-std::vector<std::string> Words(const SkillListing& listing) {
+// Lower-case words; a plural is its singular, since it asks for the same.
+std::vector<std::string> WordsIn(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
-  for (char c : ToLower(listing.name + " " + listing.description) + " ") {
+  for (char c : ToLower(text) + " ") {
     bool part = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
     if (part) {
       word.push_back(c);
       continue;
     }
-    // A plural asks for what its singular asks for.
     if (word.size() > 3 && word.ends_with('s') && !word.ends_with("ss")) word.pop_back();
-    if (!word.empty() && std::find(kEmpty.begin(), kEmpty.end(), word) == kEmpty.end()) words.push_back(word);
+    if (!word.empty()) words.push_back(word);
     word.clear();
+  }
+  return words;
+}
+
+// Those that tell skills apart. In a name every word does: "repo-a" is not "repo-b".
+std::vector<std::string> Words(const SkillListing& listing) {
+  std::string description = listing.description;
+  if (size_t frame = description.find(kOwnFrame); frame != description.npos)
+    description = description.substr(0, frame) + description.substr(frame + kOwnFrame.size());
+  if (description.starts_with(kOwnBegin)) description.erase(0, kOwnBegin.size());
+  std::vector<std::string> words = WordsIn(listing.name);
+  for (std::string& word : WordsIn(description)) {
+    if (std::find(kEmpty.begin(), kEmpty.end(), word) == kEmpty.end()) words.push_back(std::move(word));
   }
   return words;
 }

@@ -281,7 +281,7 @@ class Merge {
 
   SkillPlan PlanOf() {
     SkillPlan plan{.patches = {}, .covered = covered_, .removals = {}, .edit_others = options_.edit_others};
-    plan.work = options_.work;
+    plan.description = options_.description, plan.work = options_.work;
     for (const auto& [unit, former] : returning_) {
       if (units_[unit].fate == MergeFate::kWritten) plan.again.insert(units_[unit].merged.id);
     }

@@ -55,8 +55,8 @@ struct MergeOptions {
   std::set<std::string> pins;
   // Ids of rules, or of patches that say the same, that were taken back and may return all the same.
   std::set<std::string> again;
-  bool edit_others = false;  // edits may change text that we did not write, but for what is pinned
-  std::string work;          // what a new skill says that it is for (SkillPlan::work)
+  bool edit_others = false;       // edits may change text that we did not write, but for what is pinned
+  std::string description, work;  // of a new skill, as in SkillPlan
   // Patches that an audit keeps out: KeyOfPatch -> why.
   std::map<std::string, std::string> refused;
   // Other words for a rule that is about to be written, of a model: taken only when polarity, exclusive

@@ -50,6 +50,10 @@ std::string SupportText(const MergedRule& rule) {
                       : fmt::format("{} task{}", rule.support, rule.support == 1 ? "" : "s");
 }
 
+std::string_view FateText(MergeFate fate, bool writes) {
+  return fate == MergeFate::kWritten && !writes ? "to write" : NameOf(fate);
+}
+
 std::vector<std::string> WrittenRules(const MergeReport& report) {
   std::vector<std::string> ids;
   for (const MergedRule& rule : report.rules) {

@@ -111,6 +111,8 @@ struct MergedRule {
 // For people: "C2 E2", "E1"; "4 of 5 tasks", "1 task".
 std::string GradeText(const MergedRule& rule);
 std::string SupportText(const MergedRule& rule);
+// writes: whether the result of the merge is going to be written; else nothing is "written", only "to write".
+std::string_view FateText(MergeFate fate, bool writes);
 
 struct MergeConflict {
   ConflictType type = ConflictType::kPolarity;

@@ -311,17 +311,52 @@ int Finish(const Arguments& arguments, const DistillRun& run, const SkillDir& be
   return saved ? kDone : Report(world, saved.error());
 }
 
-int Run(const Arguments& arguments, const World& world) {
+// What the flags ask for; all that can be wrong with them is said before anything is read or paid.
+struct Wishes {
+  distill::MergeOptions merge;
+  std::vector<distill::Waiver> waivers;
+  std::optional<ModelWish> models;
+};
+Result<Wishes> WishesOf(const Arguments& arguments) {
   if (!arguments.Has("--skill"))
-    return Report(world, {ErrorCode::kInvalidInput, "distill needs a skill directory",
-                          "--skill DIR; it is created when it does not exist"});
-  auto options = MergeOptionsOf(arguments);
-  if (!options) return Report(world, options.error());
-  if (Status pages = CheckPages(arguments); !pages) return Report(world, pages.error());
+    return Fail(ErrorCode::kInvalidInput, "distill needs a skill directory",
+                "--skill DIR; it is created when it does not exist");
+  auto merge = MergeOptionsOf(arguments);
+  if (!merge) return std::unexpected(std::move(merge.error()));
+  CT_RETURN_IF_ERROR(CheckPages(arguments));
   auto waivers = WaiversFrom(arguments);
-  if (!waivers) return Report(world, waivers.error());
-  auto wish = ModelWishOf(arguments);
-  if (!wish) return Report(world, wish.error());
+  if (!waivers) return std::unexpected(std::move(waivers.error()));
+  auto models = ModelWishOf(arguments);
+  if (!models) return std::unexpected(std::move(models.error()));
+  return Wishes{*std::move(merge), *std::move(waivers), *std::move(models)};
+}
+
+// A first version has nothing that many changes at once could spoil.
+void FitToSkill(const Arguments& arguments, const SkillDir& skill, const World& world,
+                distill::MergeOptions* options) {
+  constexpr int64_t kFirstEdits = 16, kFirstTokens = 2400;
+  bool is_new = !skill.files.contains("SKILL.md");
+  if (is_new && !arguments.Has("--max-edits"))
+    options->max_edits = kFirstEdits, options->max_tokens = kFirstTokens;
+  if (!is_new && arguments.Has("--description"))
+    *world.err << "clawtrace: the skill has a description, which stays: --description is for a new one\n";
+}
+
+void TakeMerge(const Arguments& arguments, const distill::AuditedMerge& merged, const SkillDir& base,
+               DistillRun* run) {
+  run->merge = merged.merge.report;
+  run->blocked = merged.blocked();
+  run->writes = !run->blocked && !arguments.Has("--dry-run");
+  run->audit = LinesOf(merged.audit);
+  std::vector<ReportLine> refused = LinesOf(merged.refused);
+  for (ReportLine& line : refused) line.mark = "left out";
+  run->audit.insert(run->audit.begin(), refused.begin(), refused.end());
+  run->diff = DiffSkills(base, merged.merge.skill);
+}
+
+int Run(const Arguments& arguments, const World& world) {
+  auto wishes = WishesOf(arguments);
+  if (!wishes) return Report(world, wishes.error());
   DistillRun run{.skill = arguments.Has("--out") ? arguments.Value("--out") : arguments.Value("--skill")};
   auto base = BaseOf(arguments, run.skill, &run.standing);
   if (!base) return Report(world, base.error());
@@ -333,37 +368,25 @@ int Run(const Arguments& arguments, const World& world) {
     *world.err << "clawtrace: the sessions say that a skill will not pay; --anyway goes on\n";
     return kNo;
   }
-  options->work = distill::WorkIn(source->base);
+  distill::MergeOptions& options = wishes->merge;
+  options.work = distill::WorkIn(source->base);
   AddNotices(&run);
   run.patches = distill::ProposePatches(source->base);
   ModelHelp help;
-  if (*wish) {
-    Status asked =
-        help.Ask(**wish, {source->base, *base, source->selection, source->book, source->cases}, world, &run);
+  if (wishes->models) {
+    AskedAbout about{source->base, *base, source->selection, source->book, source->cases};
+    Status asked = help.Ask(*wishes->models, about, world, &run);
     if (!asked) return Report(world, asked.error());
-    if (help.words) options->reword = [&](const Patch& rule) { return help.words->For(rule); };
+    if (help.words) options.reword = [&](const Patch& rule) { return help.words->For(rule); };
   }
   // Ids out of logs may hold anything, and patches go to files.
   for (Patch& patch : run.patches) patch = skill::WithPlainIds(patch);
-  // A first version has nothing that many changes at once could spoil.
-  constexpr int64_t kFirstEdits = 16, kFirstTokens = 2400;
-  if (base->files.contains("SKILL.md") && arguments.Has("--description"))
-    *world.err << "clawtrace: the skill has a description, which stays: --description is for a new one\n";
-  if (!base->files.contains("SKILL.md") && !arguments.Has("--max-edits"))
-    options->max_edits = kFirstEdits, options->max_tokens = kFirstTokens;
-  auto merged = MergeWithAudit(*base, *options, *std::move(waivers), run);
+  FitToSkill(arguments, *base, world, &options);
+  auto merged = MergeWithAudit(*base, options, std::move(wishes->waivers), run);
   if (!merged) return Report(world, merged.error());
   help.TellWords(&run);
-  if (Status known = CheckWithout(*options, merged->merge.report); !known)
-    return Report(world, known.error());
-  run.merge = merged->merge.report;
-  run.blocked = merged->blocked();
-  run.writes = !run.blocked && !arguments.Has("--dry-run");
-  run.audit = LinesOf(merged->audit);
-  std::vector<ReportLine> refused = LinesOf(merged->refused);
-  for (ReportLine& line : refused) line.mark = "left out";
-  run.audit.insert(run.audit.begin(), refused.begin(), refused.end());
-  run.diff = DiffSkills(*base, merged->merge.skill);
+  if (Status known = CheckWithout(options, merged->merge.report); !known) return Report(world, known.error());
+  TakeMerge(arguments, *merged, *base, &run);
   int code = Finish(arguments, run, *base, merged->merge.skill, world);
   if (run.models_failed)
     *world.err << "clawtrace: models answered about no session; what there is, is of the built-in analysts\n";

@@ -88,6 +88,51 @@ TEST(MergeTest, SameRulesBecomeOneWithTheSupportOfAll) {
   EXPECT_THAT(records->rules.at(0).tasks, ElementsAre("t1", "t2", "t3"));
 }
 
+TEST(MergeTest, WhatAGradeRestsOnStaysWithIt) {
+  Patch proven = Prune("p-a", "Do not write down a plan that nothing reads."), weaker = proven;
+  proven.evidence_grade = "E1", proven.counterfactual = "Replayed without these steps; the oracle passes.";
+  proven.savings_low_usd = Usd::Parse("0.05"), proven.savings_high_usd = Usd::Parse("0.2");
+  weaker.counterfactual_grade = "C0", weaker.evidence_grade = "E2", weaker.high_cost = false;
+  weaker.counterfactual = "Structural evidence only; not replayed.", weaker.tasks = {"t2", "t3"};
+  weaker.expected_savings_usd = Usd::Parse("0.4"), weaker.savings_low_usd.reset();
+  auto kept = [](const SkillDir& skill) {
+    auto patch = DecodePatch(skill.files.at(".clawtrace/history/p-a.yaml"), "p");
+    EXPECT_TRUE(patch);
+    return patch ? *patch : Patch();
+  };
+  SkillDir first = Do(Base(), {proven}).skill, second = Do(first, {weaker}).skill;
+  Patch after = kept(second);
+  EXPECT_EQ(after.counterfactual_grade + after.evidence_grade, "C1E2");
+  EXPECT_EQ(after.counterfactual, proven.counterfactual);
+  EXPECT_EQ(after.high_cost, true);
+  EXPECT_EQ(after.expected_savings_usd, proven.expected_savings_usd);
+  EXPECT_EQ(after.savings_low_usd, proven.savings_low_usd);
+  EXPECT_EQ(after.savings_high_usd, proven.savings_high_usd);
+  EXPECT_THAT(after.tasks, ElementsAre("t1", "t2", "t3"));
+  auto records = skill::RecordsOf(second);
+  ASSERT_TRUE(records);
+  EXPECT_EQ(records->rules.at(0).expected_savings_usd, proven.expected_savings_usd);
+  EXPECT_EQ(Do(second, {weaker}).skill.files, second.files);
+  // Of one merge as well, and what is proven better speaks from then on.
+  EXPECT_EQ(kept(Do(Base(), {weaker, proven}).skill).counterfactual, proven.counterfactual);
+  Patch better = weaker;
+  better.counterfactual_grade = "C2", better.counterfactual = "Left out in a trial.", better.high_cost = true;
+  after = kept(Do(second, {better}).skill);
+  EXPECT_EQ(after.counterfactual, better.counterfactual);
+  EXPECT_EQ(after.expected_savings_usd, better.expected_savings_usd);
+}
+
+TEST(MergeTest, TheChecksOfAHigherGradeStayWithIt) {
+  Patch proven = Repair("r-a", "Round the totals to cents.", "E3"), weaker = Repair("r-a", proven.rule, "E2");
+  proven.checks = {"totals"}, proven.effect.emplace().q_ppm = 50'000;
+  MergeResult result = Do(Do(Base(), {proven}).skill, {weaker});
+  auto patch = DecodePatch(result.skill.files.at(".clawtrace/history/r-a.yaml"), "p");
+  ASSERT_TRUE(patch);
+  EXPECT_EQ(patch->evidence_grade, "E3");
+  EXPECT_THAT(patch->checks, ElementsAre("totals"));
+  EXPECT_TRUE(patch->effect);
+}
+
 TEST(MergeTest, OnlyEvidenceAdmits) {
   std::vector<Patch> patches = {Prune("p-c0", "Read the schema once."),
                                 Prune("p-one", "List a folder once.", {"t1"}),

@@ -166,6 +166,34 @@ std::optional<MinedEffect> EffectOf(const std::vector<const Patch*>& members) {
   return best;
 }
 
+auto ProofOf(const Patch& patch) { return std::tie(patch.counterfactual_grade, patch.evidence_grade); }
+
+// The member whose grades say most, and whose words say why.
+const Patch& BestProven(const std::vector<const Patch*>& members, const Patch& representative) {
+  const Patch* best = &representative;
+  for (const Patch* patch : members) {
+    if (ProofOf(*patch) > ProofOf(*best)) best = patch;
+  }
+  return *best;
+}
+
+// A grade that stays keeps what it rests on: the words, costs and savings of weaker evidence would deny it.
+void KeepProof(const SkillView& view, const skill::RuleRecord& record, Patch* merged) {
+  Patch before;
+  before.counterfactual_grade = record.counterfactual_grade, before.evidence_grade = record.evidence_grade;
+  before.expected_savings_usd = record.expected_savings_usd;
+  if (auto last = view.LastPatch(record.id)) before = *std::move(last);
+  if (ProofOf(before) > ProofOf(*merged)) {
+    merged->counterfactual = before.counterfactual, merged->high_cost = before.high_cost;
+    merged->expected_savings_usd = before.expected_savings_usd;
+    merged->savings_low_usd = before.savings_low_usd, merged->savings_high_usd = before.savings_high_usd;
+  }
+  if (before.evidence_grade > merged->evidence_grade) {
+    Unite(&merged->checks, before.checks), SortUnique(&merged->checks);
+    if (before.effect) merged->effect = before.effect;
+  }
+}
+
 Patch MergedOf(const std::vector<Entry>& entries, const Unit& unit) {
   std::vector<const Patch*> members;
   for (size_t i : unit.members) members.push_back(&entries[i].patch);
@@ -195,6 +223,7 @@ Patch MergedOf(const std::vector<Entry>& entries, const Unit& unit) {
   MergeSavings(members, &merged);
   LiftGrade(members, &merged);
   merged.effect = EffectOf(members);
+  merged.counterfactual = BestProven(members, entries[unit.representative].patch).counterfactual;
   return merged;
 }
 
@@ -227,6 +256,7 @@ void JoinRecord(const std::vector<Entry>& entries, const SkillView& view, Unit* 
   for (const skill::Evidence& e : record.evidence)
     merged.target_steps.push_back({e.session_id, e.call_id, e.step, e.card_hash});
   KeepSteps(&merged.target_steps);
+  KeepProof(view, record, &merged);
   merged.counterfactual_grade = std::max(merged.counterfactual_grade, record.counterfactual_grade);
   merged.evidence_grade = std::max(merged.evidence_grade, record.evidence_grade);
   bool stands = unit->is_edit() || view.FindText(record.text_hash) != nullptr;

@@ -103,6 +103,7 @@ void FindSpoken(const std::vector<Party>& parties, std::vector<Clash>* clashes) 
     // A rule with a condition is alike another one in what it says, too.
     if (meaning.body.terms != meaning.all.terms)
       list.indexes.push_back(i), list.vectors.push_back(&meaning.body);
+    if (meaning.choice) list.indexes.push_back(i), list.vectors.push_back(&meaning.choice->both);
   }
   std::set<std::pair<size_t, size_t>> compared;
   auto compare = [&](size_t one, size_t other) {

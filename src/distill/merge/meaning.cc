@@ -331,18 +331,127 @@ Pairs OrdersOf(std::string_view body) {
   return order ? Pairs{{WordVector(order->first), WordVector(order->then)}} : Pairs();
 }
 
-// "X instead of Y", "X, not Y", "prefer X over Y": what is taken, and what is not.
-Pairs ChoicesOf(std::string_view body) {
-  std::string_view sentence = body.substr(0, body.find(". "));
-  for (std::string_view word : {" instead of ", " rather than ", ", not ", " and not ", " over "}) {
-    size_t at = sentence.find(word);
-    if (at == std::string_view::npos || at == 0) continue;
-    if (word == " over " && !sentence.starts_with("prefer") && !sentence.starts_with("favo") &&
-        !sentence.starts_with("choose"))
-      continue;
-    return {{WordVector(sentence.substr(0, at)), WordVector(sentence.substr(at + word.size()))}};
+// Runs of text inside and outside of code spans, in order.
+struct Piece {
+  std::string_view text;  // of a span without its marks
+  bool code = false;
+};
+std::vector<Piece> PiecesOf(std::string_view text) {
+  std::vector<Piece> pieces;
+  while (!text.empty()) {
+    size_t open = text.find('`');
+    size_t close = open == std::string_view::npos ? open : text.find('`', open + 1);
+    if (close == std::string_view::npos) return pieces.push_back({text}), pieces;
+    pieces.push_back({text.substr(0, open)});
+    pieces.push_back({text.substr(open + 1, close - open - 1), true});
+    text.remove_prefix(close + 1);
   }
-  return {};
+  return pieces;
+}
+
+// The same length, with nothing inside of code spans that a sentence could be split at.
+std::string WithBlindSpans(std::string_view text) {
+  std::string blind;
+  for (const Piece& piece : PiecesOf(text)) {
+    if (piece.code)
+      blind.append(piece.text.size() + 2, '`');
+    else
+      blind.append(piece.text);
+  }
+  return blind;
+}
+
+bool HasCode(std::string_view text) {
+  std::vector<Piece> pieces = PiecesOf(text);
+  return std::any_of(pieces.begin(), pieces.end(),
+                     [](const Piece& piece) { return piece.code && !WordsOf(piece.text).empty(); });
+}
+
+void DropChoosing(std::vector<std::string>* keys) {
+  constexpr auto kChoosing =
+      std::to_array<std::string_view>({"use", "prefer", "choos", "favor", "favour", "pick", "instead"});
+  std::erase_if(*keys, [&](const std::string& key) { return IsOneOf(kChoosing, key); });
+}
+
+// What a half of a choice names: its words, with each code span as one; of code alone only that.
+std::vector<std::string> ThingsOf(std::string_view half, bool code_alone) {
+  std::vector<std::string> things;
+  std::set<std::string> values;
+  for (const Piece& piece : PiecesOf(half)) {
+    if (piece.code && WordsOf(piece.text).size() > 1)
+      things.push_back(skill::CollapseSpace(piece.text));
+    else if (piece.code || !code_alone)
+      TakeWords(piece.text, &things, &values);
+  }
+  DropChoosing(&things);
+  things.insert(things.end(), values.begin(), values.end());
+  return things;
+}
+
+// Where the halves of a choice stand: [begin, taken_end) and [left, end) of a sentence.
+struct ChoicePlace {
+  size_t begin = 0, taken_end = 0, left = 0, end = 0;
+};
+
+// What is not taken ends before the reason, and before whatever else follows.
+size_t EndOfHalf(std::string_view blind, size_t from) {
+  size_t end = blind.size();
+  for (std::string_view mark : {", ", "; ", ": ", ")", " which ", " because ", " since ", " as ", " that ",
+                                " so ", " - ", " \xe2\x80\x94 ", " \xe2\x80\x93 "})
+    end = std::min(end, blind.find(mark, from));
+  return end;
+}
+
+// The beginning of the clause that ends at `at`.
+size_t BeginOfHalf(std::string_view blind, size_t at) {
+  size_t begin = 0;
+  for (std::string_view mark : {", ", "; ", ": ", " - ", " \xe2\x80\x94 ", " \xe2\x80\x93 "}) {
+    size_t found = blind.substr(0, at).rfind(mark);
+    if (found != std::string_view::npos) begin = std::max(begin, found + mark.size());
+  }
+  return begin;
+}
+
+std::optional<ChoicePlace> ChoiceIn(std::string_view blind) {
+  for (std::string_view lead : {"instead of ", "rather than "}) {
+    size_t comma = blind.find(", ");
+    if (!blind.starts_with(lead) || comma == std::string_view::npos) continue;
+    return ChoicePlace{comma + 2, EndOfHalf(blind, comma + 2), lead.size(), comma};
+  }
+  for (std::string_view word : {" instead of ", " rather than ", ", not ", " and not ", " (not ", " - not ",
+                                " \xe2\x80\x94 not ", " \xe2\x80\x93 not ", " over "}) {
+    size_t at = blind.find(word);
+    if (at == std::string_view::npos || at == 0) continue;
+    size_t begin = BeginOfHalf(blind, at);
+    std::string_view clause = blind.substr(begin, at - begin);
+    if (word == " over " && !clause.starts_with("prefer") && !clause.starts_with("favo") &&
+        !clause.starts_with("choose"))
+      continue;
+    return ChoicePlace{begin, at, at + word.size(), EndOfHalf(blind, at + word.size())};
+  }
+  return std::nullopt;
+}
+
+std::optional<Choice> ChoiceOf(std::string_view body) {
+  std::string blind = WithBlindSpans(body);
+  blind.resize(std::min(blind.find(". "), blind.size()));
+  auto place = ChoiceIn(blind);
+  if (!place || place->left > place->end) return std::nullopt;
+  std::string_view taken = body.substr(place->begin, place->taken_end - place->begin);
+  std::string_view left = body.substr(place->left, place->end - place->left);
+  bool code = HasCode(taken) && HasCode(left);
+  std::vector<std::string> one = ThingsOf(taken, code), other = ThingsOf(left, code);
+  Choice choice{VectorOf(one), VectorOf(other), {}, {}};
+  if (place->begin < place->left) AddContent(body.substr(0, place->begin), &choice.about);
+  for (std::string_view half : {taken, left}) {
+    for (const Piece& piece : PiecesOf(half)) {
+      if (code && !piece.code) AddContent(piece.text, &choice.about);
+    }
+  }
+  DropChoosing(&choice.about);
+  one.insert(one.end(), other.begin(), other.end());
+  choice.both = VectorOf(one);
+  return choice;
 }
 
 // "X without Y": as an order of which the first is left out.
@@ -433,7 +542,7 @@ Meaning MeaningOf(std::string_view item_text) {
   meaning.content = ContentOf(body);
   if (!meaning.forbids) {
     meaning.orders = OrdersOf(body);
-    meaning.choices = ChoicesOf(body), meaning.omissions = OmissionsOf(body);
+    meaning.choice = ChoiceOf(body), meaning.omissions = OmissionsOf(body);
   }
   meaning.names = NamesOf(item_text);
   return meaning;
@@ -488,6 +597,13 @@ bool SpeakOfOthers(const std::vector<std::string>& mine, const Meaning& a,
     });
   };
   return own(mine, b) && own(theirs, a);
+}
+
+// One takes what the other does not, and neither speaks of a place or purpose that the other does not know.
+bool ChooseOtherwise(const Meaning& a, const Meaning& b) {
+  return a.choice && b.choice &&
+         AreCrossed({{a.choice->taken, a.choice->left}}, {{b.choice->taken, b.choice->left}}) &&
+         !SpeakOfOthers(a.choice->about, a, b.choice->about, b);
 }
 
 // But for values, both have words that the other one does not.
@@ -549,7 +665,9 @@ std::optional<ConflictType> ContradictionOf(const Meaning& a, const Meaning& b) 
   auto alike = [&](int percent) {
     return AlikeAtLeast(a.all, b.all, percent) || AlikeAtLeast(a.body, b.body, percent);
   };
-  if (!alike(kAlike) || !ConditionsMeet(a, b)) return std::nullopt;
+  // Reasons may be longer than what they are given for.
+  bool choose_otherwise = ChooseOtherwise(a, b);
+  if ((!alike(kAlike) && !choose_otherwise) || !ConditionsMeet(a, b)) return std::nullopt;
   bool one_unconditional = a.condition.empty() != b.condition.empty();
   bool same_words = alike(kSameWords);
   bool opposite = a.forbids != b.forbids;
@@ -558,7 +676,7 @@ std::optional<ConflictType> ContradictionOf(const Meaning& a, const Meaning& b) 
     bool meet = IsPartOf(a.leading, b.all, kShared) && IsPartOf(b.leading, a.all, kShared);
     if (!meet || ValuesExclude(a, b) || SpeakOfOthers(a.object, a, b.object, b)) return std::nullopt;
     type = ConflictType::kPolarity;
-  } else if (AreCrossed(a.choices, b.choices) || LeavesOut(a, b) || LeavesOut(b, a)) {
+  } else if (choose_otherwise || LeavesOut(a, b) || LeavesOut(b, a)) {
     type = ConflictType::kPolarity;
   } else if (OrdersOppose(a, b)) {
     type = ConflictType::kOrder;

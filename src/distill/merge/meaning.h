@@ -14,6 +14,12 @@
 
 namespace clawtrace::distill {
 
+// "A instead of B", "A, not B", "prefer A over B": what is taken, what is not, and both.
+struct Choice {
+  TermVector taken, left, both;
+  std::vector<std::string> about;  // words before it that say where, and beside code spans what for
+};
+
 struct Meaning {
   std::string text;       // as in the skill
   std::string condition;  // of "When CONDITION: RULE", "RULE if CONDITION", lower case; "" = always
@@ -26,8 +32,8 @@ struct Meaning {
   // Values that exclude each other, as "KIND:VALUE", sorted: numbers "n:5", paths "p:src/x.py", members of a
   // group of alternatives "ascending/descending:ascending".
   std::vector<std::string> values;
-  std::vector<std::pair<TermVector, TermVector>> orders;     // first, then
-  std::vector<std::pair<TermVector, TermVector>> choices;    // "A instead of B": taken, not taken
+  std::vector<std::pair<TermVector, TermVector>> orders;  // first, then
+  std::optional<Choice> choice;
   std::vector<std::pair<TermVector, TermVector>> omissions;  // "B without A": A, B
   // Every word that decides what is said, in order, in one form (content.h): "!" for a negation, "<" between
   // what comes first and what then.

@@ -89,6 +89,44 @@ TEST(MeaningTest, ContradictionsByType) {
   EXPECT_EQ(type("Never retry the download 3 times.", "Never retry the download 5 times."), std::nullopt);
 }
 
+TEST(MeaningTest, AChoiceAgainstItsReverseWhateverTheReason) {
+  auto type = [](const std::string& a, const std::string& b) {
+    auto found = ContradictionOf(MeaningOf(a), MeaningOf(b));
+    EXPECT_EQ(found, ContradictionOf(MeaningOf(b), MeaningOf(a))) << a << " / " << b;
+    return found;
+  };
+  for (const std::string ours :
+       {"Use `python3` instead of `python`, which is not installed in these workspaces.",
+        "Use `python3` instead of `python` because the machines of this team have no other interpreter."}) {
+    for (const char* theirs :
+         {"Use `python` instead of `python3`.",
+          "Use `python` instead of `python3`, which is not installed here.", "Use `python`, not `python3`.",
+          "Use `python` (not `python3`).", "Prefer `python` over `python3`.", "Prefer python over python3.",
+          "Use `python` rather than `python3` so that every machine runs the same.",
+          "Instead of `python3`, use `python`.", "Use `python` \xe2\x80\x94 not `python3`.",
+          "In these workspaces, use `python` instead of `python3` since the images are old."})
+      EXPECT_EQ(type(ours, theirs), ConflictType::kPolarity) << theirs;
+    for (const char* fits : {"Use `python3`, not `python`.", "Prefer `python3` over `python`.",
+                             "Instead of `python`, use python3.", "Use `python3` instead of `python2`.",
+                             "Use `pip3` instead of `pip`, which is not installed.",
+                             "Use `python -m pytest` instead of `pytest`, which is not installed here."})
+      EXPECT_EQ(type(ours, fits), std::nullopt) << fits;
+  }
+  EXPECT_EQ(type("Search the tree with `rg` instead of `grep`, which is slow.",
+                 "Search with `grep` instead of `rg`, since it is everywhere."),
+            ConflictType::kPolarity);
+  EXPECT_EQ(type("Run `pytest` instead of `python -m pytest`.", "Use `python -m pytest`, not `pytest`."),
+            ConflictType::kPolarity);
+  EXPECT_EQ(
+      type("Use tabs instead of spaces.", "Use spaces instead of tabs, which editors show at any width."),
+      ConflictType::kPolarity);
+  // Elsewhere, or for something else, both can be followed.
+  EXPECT_EQ(type("In `src/`, use tabs instead of spaces.", "In `docs/`, use spaces instead of tabs."),
+            std::nullopt);
+  EXPECT_EQ(type("Search names with `rg` instead of `grep`.", "Search archives with `grep` instead of `rg`."),
+            std::nullopt);
+}
+
 // What counts as a rule in a released skill: items of six words, other lines of ten.
 std::vector<std::string> RulesIn(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;

@@ -121,6 +121,20 @@ TEST(PeopleTest, ADeletedRuleStaysAwayUntilMuchMoreSpeaksForIt) {
   EXPECT_EQ(ReasonOf(Do(edited, {Repair("r-a", kQuote)}), "r-a"), "left_out edited_by_user");
 }
 
+TEST(PeopleTest, AChoiceAgainstTheirsIsHeld) {
+  Patch rule =
+      Repair("r-a", "Use `python3` instead of `python`, which is not installed in these workspaces.", "E4");
+  for (const char* theirs :
+       {"Use `python` instead of `python3`.", "Prefer `python` over `python3`.",
+        "Use `python`, not `python3`, as the machines of the customers have nothing newer."}) {
+    SkillDir base = Base("\n## Rules\n\n- " + std::string(theirs) + "\n");
+    MergeResult result = Do(base, {rule});
+    EXPECT_EQ(ReasonOf(result, "r-a"), "held polarity") << theirs;
+    EXPECT_TRUE(result.report.blocked);
+  }
+  EXPECT_EQ(ReasonOf(Do(Base("\n- " + rule.rule + "\n"), {rule}), "r-a"), "covered said_by_skill");
+}
+
 TEST(PeopleTest, ARuleThatWasRolledBackStaysAway) {
   SkillDir base = Base();
   auto released = skill::WithVersion(base, Do(base, {Repair("r-a", kQuote)}).skill,

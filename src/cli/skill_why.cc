@@ -108,7 +108,7 @@ std::vector<ShownRule> RulesOf(const SkillDir& skill, skill::Provenance provenan
       auto patch = DecodePatch(file->second, path);
       if (patch) rule.counterfactual = patch->counterfactual;
       // A rule that a person took out is known by what we wrote.
-      if (patch && rule.text.empty()) rule.text = patch->rule;
+      if (patch && rule.text.empty()) rule.text = skill::WrittenText(*patch, record);
     }
     for (const distill::Waiver& waiver : waivers) {
       if (waiver.rule == record.id) rule.waivers.push_back(waiver);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/archive.h"
+#include "skill/blocks.h"
 #include "skill/paths.h"
 #include "skill/rules.h"
 
@@ -127,14 +128,17 @@ std::string WhatBringsItBack(const TakenBack& then) {
 std::vector<std::string> TakenBackLines(const SkillDir& skill) {
   std::vector<std::string> lines;
   auto decisions = DecisionsOf(skill);
-  if (!decisions) return lines;
+  auto records = RecordsOf(skill);
+  if (!decisions || !records) return lines;
   for (const TakenBack& entry : decisions->taken_back) {
     auto file = skill.files.find(fmt::format("{}{}.yaml", kHistoryFolder, entry.id));
     if (file == skill.files.end()) continue;
     auto patch = DecodePatch(file->second, file->first);
-    if (patch && !patch->rule.empty())
-      lines.push_back(
-          fmt::format("{}, {}: {}", NameOf(entry.patch_kind), NameOf(entry.how), RuleText(*patch)));
+    if (!patch) continue;
+    const RuleRecord* record = records->Find(entry.id);
+    std::string text = CollapseSpace(WrittenText(*patch, record ? *record : RuleRecord()));
+    if (!text.empty())
+      lines.push_back(fmt::format("{}, {}: {}", NameOf(entry.patch_kind), NameOf(entry.how), text));
   }
   return lines;
 }

@@ -7,8 +7,10 @@
 #include "base/hash.h"
 #include "base/secrets.h"
 #include "model/archive.h"
+#include "skill/blocks.h"
 #include "skill/injection.h"
 #include "skill/paths.h"
+#include "skill/rules.h"
 
 namespace clawtrace::skill {
 
@@ -127,6 +129,18 @@ RuleRecord RecordOf(const Patch& patch) {
     record.evidence.push_back({step.session_id, step.call_id, step.step, step.card_hash});
   }
   return record;
+}
+
+std::string WrittenText(const Patch& patch, const RuleRecord& record) {
+  if (patch.edits.empty()) return RuleText(patch);
+  std::string text;
+  for (const PatchEdit& edit : patch.edits) {
+    for (const Block& block : ParseBlocks(edit.new_text)) {
+      bool written = std::find(record.blocks.begin(), record.blocks.end(), block.hash) != record.blocks.end();
+      if (written) text.append(text.empty() ? "" : "\n").append(block.text);
+    }
+  }
+  return text;
 }
 
 }  // namespace clawtrace::skill

@@ -71,4 +71,8 @@ Patch WithPlainIds(const Patch& patch);
 // The patch's part of a record; text_hash, status and base_skill_hash are the caller's.
 RuleRecord RecordOf(const Patch& patch);
 
+// What we wrote into the skill for a patch: its rule, or of its edits the blocks that the record knows. The
+// rule of a patch with edits is written nowhere and audited by nobody.
+std::string WrittenText(const Patch& patch, const RuleRecord& record);
+
 }  // namespace clawtrace::skill

@@ -76,6 +76,9 @@ class Merge {
     for (size_t i = 0; i < units_.size(); ++i) {
       Unit& unit = units_[i];
       const FormerRule* former = unit.in_skill ? nullptr : FormerOf(former_, unit, entries_);
+      // What edits put in and is not there, though nobody took it back, reads otherwise now.
+      bool changed = unit.is_edit() && !unit.in_skill && unit.record && !unit.record->blocks.empty();
+      if (!former && changed) unit.Decide(MergeFate::kLeftOut, "edited_by_user");
       if (!former) continue;
       bool same_id = former->entry.id == unit.merged.id;
       if (!same_id && CoveringText(unit)) continue;
@@ -459,7 +462,8 @@ class Merge {
     auto found = ledger_.find({unit.merged.id, *input->edit});
     if (found == ledger_.end()) return;
     const EditEntry& entry = *found->second;
-    input->reason = entry.reason, input->detail = entry.detail;
+    bool returns = entry.fate == EditFate::kApplied && entry.detail.empty();
+    input->reason = entry.reason, input->detail = returns ? unit.detail : entry.detail;
     input->fate = entry.fate == EditFate::kApplied        ? MergeFate::kWritten
                   : entry.fate == EditFate::kAlreadyThere ? MergeFate::kInSkill
                                                           : MergeFate::kRefused;

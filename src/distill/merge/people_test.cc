@@ -135,6 +135,45 @@ TEST(PeopleTest, AChoiceAgainstTheirsIsHeld) {
   EXPECT_EQ(ReasonOf(Do(Base("\n- " + rule.rule + "\n"), {rule}), "r-a"), "covered said_by_skill");
 }
 
+TEST(PeopleTest, AnEditThatWasDeletedStaysAwayUntilAPersonAsks) {
+  const std::string kAdded = "Look at the log first when a build fails.";
+  Patch edit = Repair("r-e", "A rule that is never written.");
+  edit.edits = {{EditOp::kAppendToSection, "SKILL.md", "Rules", "", "", "- " + kAdded}};
+  SkillDir first = Do(Base(), {edit}).skill;
+  EXPECT_EQ(ReasonOf(Do(first, {edit}), "r-e"), "in_skill already_applied");
+  SkillDir deleted = Without(first, kAdded);
+  MergeResult again = Do(deleted, {edit});
+  EXPECT_EQ(ReasonOf(again, "r-e"), "left_out removed_by_user");
+  EXPECT_EQ(Text(again.skill), Text(deleted));
+  EXPECT_EQ(Do(again.skill, {edit}).skill.files, again.skill.files);
+  for (const SkillDir& skill : {deleted, again.skill}) {
+    MergeResult asked = Do(skill, {edit}, {.again = {"r-e"}});
+    EXPECT_EQ(ReasonOf(asked, "r-e"), "written added");
+    EXPECT_EQ(Text(asked.skill), Text(first));
+    EXPECT_TRUE(skill::DecisionsOf(asked.skill)->taken_back.empty());
+    EXPECT_EQ(Do(asked.skill, {edit}).skill.files, asked.skill.files);
+  }
+  // Put back by hand it is there, and not away any more.
+  SkillDir back = again.skill;
+  back.files["SKILL.md"] = Text(first);
+  MergeResult there = Do(back, {edit});
+  EXPECT_EQ(ReasonOf(there, "r-e"), "in_skill already_applied");
+  EXPECT_TRUE(skill::DecisionsOf(there.skill)->taken_back.empty());
+  SkillDir edited = deleted;
+  edited.files["SKILL.md"] += "- Look at the log first when a build fails twice.\n";
+  EXPECT_EQ(ReasonOf(Do(edited, {edit}), "r-e"), "left_out edited_by_user");
+}
+
+TEST(PeopleTest, AnEditThatAnotherPatchReplacedWasNotTakenBack) {
+  Patch edit = Repair("r-e", "x"), later = Repair("r-f", "y", "E3");
+  edit.edits = {{EditOp::kAppendToSection, "SKILL.md", "Rules", "", "", "- Look at the log first."}};
+  later.edits = {{EditOp::kReplace, "SKILL.md", "Rules", "", "Look at the log first.", "- Ask the owner."}};
+  SkillDir both = Do(Do(Base(), {edit}).skill, {later}).skill;
+  EXPECT_THAT(Text(both), HasSubstr("- Ask the owner.\n"));
+  EXPECT_EQ(ReasonOf(Do(both, {edit}), "r-e"), "in_skill already_applied");
+  EXPECT_EQ(Do(both, {edit, later}).skill.files, both.files);
+}
+
 TEST(PeopleTest, ARuleThatWasRolledBackStaysAway) {
   SkillDir base = Base();
   auto released = skill::WithVersion(base, Do(base, {Repair("r-a", kQuote)}).skill,

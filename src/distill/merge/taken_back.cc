@@ -9,9 +9,8 @@ namespace {
 
 constexpr int kSame = 75;
 
-// Somebody's item looks like what became of the rule: it was edited, not taken back.
-bool IsEdited(const SkillView& view, const Patch& patch) {
-  std::string words = skill::RuleText(patch);
+// Somebody's item looks like what became of the words: they were edited, not taken back.
+bool IsEdited(const SkillView& view, const std::string& words) {
   return std::any_of(view.texts.begin(), view.texts.end(), [&](const SkillText& text) {
     return !text.record && skill::AreAlike(text.text, words);
   });
@@ -22,18 +21,23 @@ bool IsMissing(const SkillView& view, const skill::RuleRecord& record) {
   if (record.status != skill::RuleStatus::kInSkill || view.FindText(record.text_hash)) return false;
   auto patch = view.LastPatch(record.id);
   if (!patch) return false;
-  if (patch->edits.empty()) return !IsEdited(view, *patch);
-  bool stands = std::any_of(record.blocks.begin(), record.blocks.end(),
-                            [&](const std::string& hash) { return view.blocks.contains(hash); });
-  return !record.blocks.empty() && !stands;
+  if (patch->edits.empty()) return !IsEdited(view, skill::RuleText(*patch));
+  std::string words = AddedSentence(*patch);
+  return !view.EditStands(record) && (words.empty() || !IsEdited(view, words));
+}
+
+// Somebody put it back by hand.
+bool IsThereAgain(const SkillView& view, const skill::TakenBack& entry) {
+  const skill::RuleRecord* record = view.Find(entry.id);
+  bool edits = record && !record->blocks.empty();
+  return edits ? view.EditStands(*record) : view.FindText(entry.text_hash) != nullptr;
 }
 
 }  // namespace
 
 std::vector<FormerRule> FormerRules(const SkillView& view) {
   skill::Decisions all = view.decisions;
-  std::erase_if(all.taken_back,
-                [&](const skill::TakenBack& entry) { return view.FindText(entry.text_hash) != nullptr; });
+  std::erase_if(all.taken_back, [&](const skill::TakenBack& entry) { return IsThereAgain(view, entry); });
   for (const skill::RuleRecord& record : view.provenance.rules) {
     if (!all.Find(record.id) && IsMissing(view, record))
       all.taken_back.push_back(skill::TakenBackOf(record, skill::HowTakenBack::kRemovedByUser, ""));

@@ -259,7 +259,7 @@ void JoinRecord(const std::vector<Entry>& entries, const SkillView& view, Unit* 
   KeepProof(view, record, &merged);
   merged.counterfactual_grade = std::max(merged.counterfactual_grade, record.counterfactual_grade);
   merged.evidence_grade = std::max(merged.evidence_grade, record.evidence_grade);
-  bool stands = unit->is_edit() || view.FindText(record.text_hash) != nullptr;
+  bool stands = unit->is_edit() ? view.EditStands(record) : view.FindText(record.text_hash) != nullptr;
   unit->in_skill = record.status == skill::RuleStatus::kInSkill && stands;
   const SkillText* text = unit->in_skill && !unit->is_edit() ? view.FindText(record.text_hash) : nullptr;
   if (!text || !text->pinned) return;
@@ -302,7 +302,9 @@ UnionFind Clusters(const std::vector<Entry>& entries) {
 // Why no edit of the patch is done: a part of it cannot be, and half of a change is another change.
 std::string EditsRefusal(const Entry& entry, const SkillView& view, const MergeOptions& options) {
   if (!skill::IsFileNameSafe(entry.patch.id)) return "not_a_rule: the patch has no usable id";
-  bool known = view.Find(entry.patch.id) != nullptr;
+  const skill::RuleRecord* record = view.Find(entry.patch.id);
+  bool returns = record && options.again.contains(entry.patch.id) && !view.EditStands(*record);
+  bool known = record && !returns;
   for (size_t i = 0; i < entry.patch.edits.size(); ++i) {
     const PatchEdit& edit = entry.patch.edits[i];
     std::string problem = skill::TextProblem(edit);
@@ -377,6 +379,27 @@ const skill::RuleRecord* SkillView::Find(std::string_view id) const {
 const SkillText* SkillView::FindText(std::string_view text_hash) const {
   auto found = by_hash_.find(text_hash);
   return found == by_hash_.end() ? nullptr : &texts[found->second];
+}
+
+bool SkillView::EditStands(const skill::RuleRecord& record) const {
+  auto there = [&](const std::string& block) { return blocks.contains(block); };
+  return record.blocks.empty() || std::any_of(record.blocks.begin(), record.blocks.end(), there) ||
+         IsReplacedByOurs(record);
+}
+
+bool SkillView::IsReplacedByOurs(const skill::RuleRecord& record) const {
+  auto means = [&](const PatchEdit& edit) {
+    if (edit.op != EditOp::kReplace && edit.op != EditOp::kRemove) return false;
+    std::string words = skill::CollapseSpace(edit.old_text);
+    return std::any_of(record.blocks.begin(), record.blocks.end(), [&](const std::string& block) {
+      return block == edit.block_hash || block == skill::HashOfBlock(skill::BlockKind::kItem, words) ||
+             block == skill::HashOfBlock(skill::BlockKind::kParagraph, words);
+    });
+  };
+  return std::any_of(provenance.rules.begin(), provenance.rules.end(), [&](const skill::RuleRecord& other) {
+    auto patch = other.id == record.id ? std::nullopt : LastPatch(other.id);
+    return patch && std::any_of(patch->edits.begin(), patch->edits.end(), means);
+  });
 }
 
 std::optional<Patch> SkillView::LastPatch(std::string_view id) const {

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/again.h"
 #include "cli/flag_values.h"
 #include "cli/skill_actions.h"
 #include "cli/skill_audit.h"
@@ -99,6 +100,8 @@ int SkillApply(const Arguments& arguments, const World& world) {
   context.waivers = *waivers;
   auto merged = distill::MergeAudited(*before, distill::Reduce(patches), options, context);
   if (!merged) return Report(world, merged.error());
+  if (Status known = CheckAgain(options.again, *before, merged->merge.report); !known)
+    return Report(world, known.error());
   std::string diff = DiffSkills(*before, merged->merge.skill);
   bool held = merged->merge.report.blocked && !arguments.Has("--anyway");
   bool refused = !merged->refused_patches.empty();

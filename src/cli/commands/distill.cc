@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/again.h"
 #include "cli/distill_report.h"
 #include "cli/distill_text.h"
 #include "cli/evidence.h"
@@ -100,6 +101,12 @@ Status CheckWithout(const distill::MergeOptions& options, const distill::MergeRe
                   "the lines of a run without it name them");
   }
   return {};
+}
+
+Status CheckNamed(const distill::MergeOptions& options, const SkillDir& base,
+                  const distill::MergeReport& report) {
+  CT_RETURN_IF_ERROR(CheckWithout(options, report));
+  return CheckAgain(options.again, base, report);
 }
 
 // What the skill is made of: the directory itself, or with --out an earlier result there. standing: what
@@ -385,7 +392,8 @@ int Run(const Arguments& arguments, const World& world) {
   auto merged = MergeWithAudit(*base, options, std::move(wishes->waivers), run);
   if (!merged) return Report(world, merged.error());
   help.TellWords(&run);
-  if (Status known = CheckWithout(options, merged->merge.report); !known) return Report(world, known.error());
+  if (Status known = CheckNamed(options, *base, merged->merge.report); !known)
+    return Report(world, known.error());
   TakeMerge(arguments, *merged, *base, &run);
   int code = Finish(arguments, run, *base, merged->merge.skill, world);
   if (run.models_failed)

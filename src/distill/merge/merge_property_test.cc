@@ -101,6 +101,25 @@ TEST(MergePropertyTest, MergingAgainChangesNothing) {
   }
 }
 
+// Also of what comes later: the grades that it meets there are of other patches.
+TEST(MergePropertyTest, MergingLaterPatchesAgainChangesNothing) {
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<Patch> first = GeneratedPatches(seed, 30), later = first;
+    for (Patch& patch : later) {
+      patch.counterfactual_grade = "C" + std::to_string(random() % 3);
+      patch.evidence_grade = "E" + std::to_string(random() % 4);
+      patch.counterfactual = "Said of " + patch.counterfactual_grade + patch.evidence_grade + ".";
+      patch.high_cost = random() % 2 == 0;
+    }
+    SkillDir base = Do(GeneratedSkill(), Reduce(first), Wide()).skill;
+    Merged once = Do(base, Reduce(later), Wide());
+    ASSERT_EQ(Difference(once.skill, Do(once.skill, Reduce(later), Wide()).skill), "") << seed;
+    std::shuffle(later.begin(), later.end(), random);
+    ASSERT_EQ(Difference(once.skill, Do(base, Reduce(later), Wide()).skill), "") << seed;
+  }
+}
+
 // An entry for every edit given, and the support of a rule is the set of tasks of those who say it.
 TEST(MergePropertyTest, EveryEditIsReportedAndSupportIsTheUnionOfTasks) {
   for (unsigned seed = 0; seed < 40; ++seed) {

@@ -118,6 +118,19 @@ size_t DecodeUtf8(std::string_view text, uint32_t* code) {
   return valid ? length : 1;
 }
 
+void AppendUtf8(uint32_t code, std::string* out) {
+  auto put = [&](uint32_t byte) { out->push_back(static_cast<char>(byte)); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) {
+    put(0xc0 | code >> 6);
+  } else if (code < 0x10000) {
+    put(0xe0 | code >> 12), put(0x80 | (code >> 6 & 0x3f));
+  } else {
+    put(0xf0 | code >> 18), put(0x80 | (code >> 12 & 0x3f)), put(0x80 | (code >> 6 & 0x3f));
+  }
+  put(0x80 | (code & 0x3f));
+}
+
 std::vector<TextPlace> FindHidden(std::string_view text) {
   std::vector<TextPlace> places;
   uint32_t before = 0;

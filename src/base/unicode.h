@@ -13,6 +13,9 @@ namespace clawtrace {
 // empty.
 size_t DecodeUtf8(std::string_view text, uint32_t* code);
 
+// code is a code point, and no half of a pair.
+void AppendUtf8(uint32_t code, std::string* out);
+
 // A place in a text: bytes [begin, end).
 struct TextPlace {
   size_t begin = 0, end = 0;

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
 namespace clawtrace::capture {
 namespace {
@@ -24,19 +25,6 @@ std::optional<uint32_t> HexAt(std::string_view text, size_t at) {
     value = value * 16 + static_cast<uint32_t>(digit);
   }
   return value;
-}
-
-void AppendUtf8(uint32_t code, std::string* out) {
-  auto put = [&](uint32_t byte) { out->push_back(static_cast<char>(byte)); };
-  if (code < 0x80) return put(code);
-  if (code < 0x800) {
-    put(0xc0 | code >> 6);
-  } else if (code < 0x10000) {
-    put(0xe0 | code >> 12), put(0x80 | (code >> 6 & 0x3f));
-  } else {
-    put(0xf0 | code >> 18), put(0x80 | (code >> 12 & 0x3f)), put(0x80 | (code >> 6 & 0x3f));
-  }
-  put(0x80 | (code & 0x3f));
 }
 
 // Behind "\u" at at. False: no such escape.

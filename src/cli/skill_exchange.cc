@@ -41,8 +41,9 @@ Result<std::string> PlaceOf(const Arguments& arguments, const World& world, cons
 }
 
 // What must not be installed unseen.
-constexpr auto kUnsafe = std::to_array<std::string_view>(
-    {"binary", "executable", "hidden-unicode", "injection", "mixed-script", "path", "secret", "skill-file"});
+constexpr auto kUnsafe =
+    std::to_array<std::string_view>({"binary", "encoding", "executable", "hidden-unicode", "injection",
+                                     "mixed-script", "path", "secret", "skill-file"});
 
 bool LooksSafe(const SkillDir& skill, const World& world) {
   bool safe = true;

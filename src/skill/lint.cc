@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/unicode.h"
+#include "skill/encoding.h"
 #include "skill/lint_rules.h"
 #include "skill/paths.h"
 
@@ -17,10 +18,6 @@ namespace {
 bool IsMarkdownName(std::string_view name) {
   std::string lower = ToLower(name);
   return lower.ends_with(".md") || lower.ends_with(".markdown");
-}
-
-bool IsText(std::string_view bytes) {
-  return bytes.find('\0') == std::string_view::npos && IsValidUtf8(bytes);
 }
 
 }  // namespace
@@ -111,17 +108,24 @@ int64_t EstimateTokens(std::string_view text) {
 std::vector<LintFinding> Lint(const SkillDir& skill) {
   LintFiles files;
   LintReport report;
+  std::map<std::string_view, std::string> odd;  // as a reader takes what is no clean text
   for (const auto& [path, bytes] : skill.files) {
     if (!IsConfinedPath(path)) {
       report.Add({"path", Severity::kError, path, 0, "the path leads out of the skill", {}}, path);
       continue;
     }
     if (path.starts_with(kRecordsFolder)) continue;
-    if (IsText(bytes))
-      files.emplace(std::piecewise_construct, std::forward_as_tuple(path),
-                    std::forward_as_tuple(path, bytes));
-    else if (IsMarkdownName(path))
-      report.Add({"encoding", Severity::kError, path, 0, "the file is no UTF-8 text", {}}, {});
+    std::string problem = EncodingProblem(bytes);
+    if (!problem.empty() && !MayBeText(path, bytes)) {
+      LintBinary(LintFile(path, ReadLeniently(bytes)), &report);
+      continue;
+    }
+    std::string_view text = bytes;
+    if (!problem.empty()) {
+      text = odd.emplace(path, ReadLeniently(bytes)).first->second;
+      report.Add({"encoding", Severity::kError, path, 0, "the file " + problem, {}}, {});
+    }
+    files.emplace(std::piecewise_construct, std::forward_as_tuple(path), std::forward_as_tuple(path, text));
   }
   LintFormat(skill, files, &report);
   LintSize(skill, files, &report);

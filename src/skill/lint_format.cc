@@ -142,8 +142,8 @@ void LintFormat(const SkillDir& skill, const LintFiles& files, LintReport* repor
   for (const auto& [path, text] : skill.files) {
     if (ToLower(path) == ToLower(kSkillFile)) other = path;
   }
-  std::string message = other.empty() || other == kSkillFile ? "there is no SKILL.md that can be read"
-                                                             : "SKILL.md must be spelled in upper case";
+  std::string message =
+      other.empty() ? "there is no SKILL.md that can be read" : "SKILL.md must be spelled in upper case";
   report->Add({"skill-file", Severity::kError, "", 0, message, {}}, other);
 }
 

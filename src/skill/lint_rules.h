@@ -72,6 +72,8 @@ void LintStructure(const LintFile& file, LintReport* report);
 // Links between files: orphans, dangling ones, depth.
 void LintLinks(const SkillDir& skill, const LintFiles& files, LintReport* report);
 void LintSafety(const LintFile& file, LintReport* report);
+// What is no text, and may hold some.
+void LintBinary(const LintFile& file, LintReport* report);
 void LintModes(const SkillDir& skill, LintReport* report);
 
 }  // namespace clawtrace::skill

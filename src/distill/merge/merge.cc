@@ -14,11 +14,22 @@
 #include "distill/merge/units.h"
 #include "model/archive.h"
 #include "skill/blocks.h"
+#include "skill/edits.h"
+#include "skill/encoding.h"
 #include "skill/paths.h"
 #include "skill/rules.h"
 
 namespace clawtrace::distill {
 namespace {
+
+// What cannot be read as it stands is not written to: a reader would take it for another text than the
+// checks.
+Status ExpectCleanText(const std::string& skill, const std::string& path, std::string_view bytes) {
+  std::string problem = skill::EncodingProblem(bytes);
+  if (problem.empty()) return {};
+  return Fail(ErrorCode::kInvalidInput, fmt::format("{}/{} {}", skill, path, problem),
+              "nothing is written into it: convert it to UTF-8 without NUL bytes first");
+}
 
 constexpr int kCoveredAt = 75;
 
@@ -51,6 +62,11 @@ class Merge {
     Reword();
     auto applied = ApplyPlan(view_.base, PlanOf());
     if (!applied) return std::unexpected(std::move(applied.error()));
+    for (const auto& [path, bytes] : applied->skill.files) {
+      auto old = view_.base.files.find(path);
+      bool changed = old != view_.base.files.end() && skill::IsEditable(path) && old->second != bytes;
+      if (changed) CT_RETURN_IF_ERROR(ExpectCleanText(view_.base.name, path, old->second));
+    }
     TakeLedger(applied->ledger);
     KeepDecisions(&applied->skill);
     Report(*applied);
@@ -510,9 +526,7 @@ Result<MergeResult> MergePatches(const SkillDir& base, const std::vector<Patch>&
 
 Result<MergeResult> MergePatches(const SkillDir& base, const Reduced& reduced, const MergeOptions& options) {
   auto body = base.files.find(std::string(skill::kSkillFile));
-  if (body != base.files.end() && !IsValidUtf8(body->second))
-    return Fail(ErrorCode::kInvalidInput, base.name + "/SKILL.md is no UTF-8 text",
-                "agents cannot read it either; convert it first");
+  if (body != base.files.end()) CT_RETURN_IF_ERROR(ExpectCleanText(base.name, body->first, body->second));
   auto provenance = skill::RecordsOf(base);
   if (!provenance) return std::unexpected(std::move(provenance.error()));
   auto decisions = skill::DecisionsOf(base);

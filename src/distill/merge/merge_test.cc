@@ -225,6 +225,9 @@ Patch When(Patch patch, const std::string& condition) {
   patch.condition = condition;
   return patch;
 }
+PatchEdit AppendTo(const std::string& file, const std::string& text) {
+  return {EditOp::kAppendToSection, file, "More", "", "", text};
+}
 Patch Signed(Patch patch, const std::string& counterfactual_grade = "") {
   patch.signature = "exec:ls|-|ok";
   if (!counterfactual_grade.empty()) patch.counterfactual_grade = counterfactual_grade;
@@ -531,6 +534,27 @@ TEST(MergeTest, ReportsReadBack) {
     EXPECT_EQ(*read, result.report);
   }
   EXPECT_FALSE(DecodeMergeReport("schema: merge-report/9\n", "report"));
+}
+
+TEST(MergeTest, NothingIsWrittenIntoWhatIsNoCleanText) {
+  const std::vector<Patch> rule = {Repair("r-a", "Sort by key.")};
+  auto said = [](const SkillDir& base, const std::vector<Patch>& patches) {
+    auto result = MergePatches(base, patches, MergeOptions{});
+    return result ? std::string() : result.error().message;
+  };
+  EXPECT_EQ(said(Base(std::string("text") + '\0'), rule),
+            "demo/SKILL.md holds a NUL byte, which no text does");
+  EXPECT_EQ(said(Base("caf\xE9\n"), rule), "demo/SKILL.md is no UTF-8 text");
+  SkillDir with = Base("\nSee references/x.md.\n");
+  with.files["references/x.md"] = std::string("# More\n\nText.\n") + '\0';
+  const std::vector<Patch> edit = {Edits("r-e", {AppendTo("references/x.md", "More text.")})};
+  EXPECT_EQ(said(with, edit), "demo/references/x.md holds a NUL byte, which no text does");
+  // A file that nothing goes into is left as it is.
+  EXPECT_EQ(said(with, rule), "");
+  with.files["references/x.md"] = "# More\n\nCaf\xE9.\n";
+  EXPECT_EQ(said(with, edit), "demo/references/x.md is no UTF-8 text");
+  with.files["references/x.md"] = "# More\n\nText.\n";
+  EXPECT_EQ(said(with, edit), "");
 }
 
 }  // namespace

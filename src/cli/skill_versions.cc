@@ -73,7 +73,7 @@ int SkillDiff(const Arguments& arguments, const World& world) {
   bool folder = words.size() == 2 && std::filesystem::is_directory(words[1], ignored);
   // With a second folder: from the first to the second; else from a version to what is there.
   auto other =
-      folder ? LoadExistingSkill(words[1]) : skill::Rollback(*now, words.size() == 2 ? words[1] : "");
+      folder ? LoadExistingSkill(words[1]) : skill::VersionAt(*now, words.size() == 2 ? words[1] : "");
   if (!other) return Report(world, other.error());
   const SkillDir& before = folder ? *now : *other;
   const SkillDir& after = folder ? *other : *now;

@@ -105,10 +105,11 @@ Result<std::string> VersionMeant(const std::vector<SkillVersion>& versions, cons
   return fitting.front();
 }
 
-// Rules of ours that stand in the skill; none when the records cannot be read.
-std::vector<RuleRecord> RulesIn(const SkillDir& skill) {
+// Rules of ours that stand in the skill. Without them it cannot be said which ones are taken back, and the
+// next merge would write those again.
+Result<std::vector<RuleRecord>> RulesIn(const SkillDir& skill, std::string hint) {
   auto read = RecordsOf(skill);
-  if (!read) return {};
+  if (!read) return Fail(read.error().code, read.error().message, std::move(hint));
   std::erase_if(read->rules, [](const RuleRecord& rule) { return rule.status != RuleStatus::kInSkill; });
   return std::move(read->rules);
 }
@@ -117,10 +118,15 @@ std::vector<RuleRecord> RulesIn(const SkillDir& skill) {
 Status Decide(const SkillDir& from, SkillDir* to) {
   auto decisions = DecisionsOf(from);
   if (!decisions) return std::unexpected(std::move(decisions.error()));
+  std::string moved = fmt::format("move {} away to go back all the same: ", kProvenanceFile);
+  auto now = RulesIn(from, moved + "rules that go along are then not remembered as taken back");
+  if (!now) return std::unexpected(std::move(now.error()));
+  auto then = RulesIn(*to, "these are the records of the version to go back to; name another version");
+  if (!then) return std::unexpected(std::move(then.error()));
   std::set<std::string> back;
-  for (const RuleRecord& rule : RulesIn(*to)) back.insert(rule.id);
+  for (const RuleRecord& rule : *then) back.insert(rule.id);
   std::string version = SkillHash(from);
-  for (const RuleRecord& rule : RulesIn(from)) {
+  for (const RuleRecord& rule : *now) {
     if (!back.contains(rule.id))
       AddTakenBack(TakenBackOf(rule, HowTakenBack::kRolledBack, version), &*decisions);
   }
@@ -161,7 +167,7 @@ Result<SkillDir> WithVersion(const SkillDir& before, SkillDir after, VersionOrig
   return after;
 }
 
-Result<SkillDir> Rollback(const SkillDir& current, std::string_view asked) {
+Result<SkillDir> VersionAt(const SkillDir& current, std::string_view asked) {
   auto versions = VersionsOf(current);
   if (!versions) return std::unexpected(std::move(versions.error()));
   std::string hash = SkillHash(current);
@@ -182,8 +188,13 @@ Result<SkillDir> Rollback(const SkillDir& current, std::string_view asked) {
     out.files[file.path] = object->second;
     if (file.executable) out.executable.insert(file.path);
   }
-  CT_RETURN_IF_ERROR(Decide(current, &out));
   return out;
+}
+
+Result<SkillDir> Rollback(const SkillDir& current, std::string_view asked) {
+  auto back = VersionAt(current, asked);
+  if (back) CT_RETURN_IF_ERROR(Decide(current, &*back));
+  return back;
 }
 
 Status ReleaseSkill(const SkillDir& before, SkillDir after, Release release, const std::string& path) {

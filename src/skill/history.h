@@ -50,7 +50,11 @@ Result<SkillDir> WithVersion(const SkillDir& before, SkillDir after, VersionOrig
 
 // The skill as it was: version is at least 6 digits that only one version begins with, or "" for the one
 // before the current state (the last one that was kept, when a person edited since). The current state is
-// kept as a version first; waivers stay as they are. kNotFound when there is no such version.
+// kept as a version first; waivers and decisions stay as they are. kNotFound when there is no such version.
+Result<SkillDir> VersionAt(const SkillDir& current, std::string_view version);
+
+// VersionAt, with the decision that rules which go along are wanted no more. Records that cannot be read are
+// an error.
 Result<SkillDir> Rollback(const SkillDir& current, std::string_view version);
 
 struct Release {

@@ -10,6 +10,7 @@
 #include "model/archive.h"
 #include "skill/decisions.h"
 #include "skill/paths.h"
+#include "skill/provenance.h"
 
 namespace clawtrace::skill {
 namespace {
@@ -64,7 +65,7 @@ TEST(HistoryTest, RollbackBringsBackEveryFile) {
   SkillDir changed = Changed(base, "two\n");
   changed.files.erase("references/a.md");
   changed.files["references/b.md"] = "b\n";
-  changed.files[std::string(kProvenanceFile)] = "records";
+  changed.files[std::string(kProvenanceFile)] = EncodeProvenance({});
   SkillDir second = Released(base, changed);
   auto back = Rollback(second, "");
   ASSERT_TRUE(back);
@@ -135,6 +136,26 @@ TEST(HistoryTest, RulesThatAreRolledBackAreRemembered) {
   back->files[std::string(kDecisionsFile)] = "{\"schema\":\"skill-decisions/9\"}";
   EXPECT_EQ(DecisionsOf(*back).error().code, ErrorCode::kUnsupported);
   EXPECT_FALSE(ApplyPatches(*back, {rule}));
+}
+
+TEST(HistoryTest, RecordsThatCannotBeReadAreNoneThatForget) {
+  SkillDir base = Text("one\n");
+  SkillDir second = Released(base, Changed(base, "two\n"));
+  second.files[std::string(kProvenanceFile)] = "garbage";
+  auto back = Rollback(second, "");
+  ASSERT_FALSE(back);
+  EXPECT_NE(back.error().message.find("provenance.json"), std::string::npos) << back.error().message;
+  EXPECT_NE(back.error().hint.find("provenance.json"), std::string::npos) << back.error().hint;
+  // What it was can be seen all the same.
+  auto was = VersionAt(second, "");
+  ASSERT_TRUE(was);
+  EXPECT_EQ(SkillHash(*was), SkillHash(base));
+  // So can records of the version that one goes back to.
+  SkillDir damaged = base;
+  damaged.files[std::string(kProvenanceFile)] = "garbage";
+  SkillDir good = Changed(damaged, "two\n");
+  good.files.erase(std::string(kProvenanceFile));
+  EXPECT_FALSE(Rollback(Released(damaged, good), ""));
 }
 
 TEST(HistoryTest, WhatAPersonEditedIsKept) {

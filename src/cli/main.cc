@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 
 #include "base/text.h"
 #include "cli/command.h"
@@ -166,6 +168,16 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
   return arguments;
 }
 
+// A skill is replaced as a whole, and whoever stands in it stays in what is deleted by then.
+int RunFrom(const std::filesystem::path& folder, const Command& command, const Arguments& arguments,
+            const World& world) {
+  int code = command.run(arguments, world);
+  std::error_code error;
+  bool same = folder.empty() || std::filesystem::equivalent(folder, ".", error);
+  if (!same && !error) *world.err << "the folder you are in was replaced: cd \"$PWD\" enters the new one\n";
+  return code;
+}
+
 }  // namespace
 
 int Main(int argc, const char* const* argv, const World& world) {
@@ -197,7 +209,8 @@ int Main(int argc, const char* const* argv, const World& world) {
   }
   auto arguments = Parse(*command, std::move(words));
   if (!arguments) return Report(world, arguments.error());
-  return command->run(*arguments, world);
+  std::error_code unknown;
+  return RunFrom(std::filesystem::current_path(unknown), *command, *arguments, world);
 }
 
 }  // namespace clawtrace::cli

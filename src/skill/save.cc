@@ -140,7 +140,14 @@ namespace skill {
 Result<fs::path> DirectoryPath(const std::string& given) {
   std::error_code error;
   fs::path path = fs::absolute(given, error).lexically_normal();
-  if (given.empty() || error) return Fail(ErrorCode::kInvalidInput, "the skill directory has no name");
+  if (given.empty()) return Fail(ErrorCode::kInvalidInput, "the skill directory has no name");
+  if (error == std::errc::no_such_file_or_directory)
+    return Fail(ErrorCode::kInvalidInput,
+                "the current folder is gone: it was deleted, or replaced by a new one",
+                "cd \"$PWD\" enters the new one");
+  if (error)
+    return Fail(ErrorCode::kIo, fmt::format("cannot tell where {} is: {}", given, error.message()),
+                "give a path that begins with /");
   if (!path.has_filename()) path = path.parent_path();
   if (!path.has_filename()) {
     return Fail(ErrorCode::kInvalidInput, fmt::format("{} cannot be a skill directory", given));

@@ -5,6 +5,7 @@
 #include <string>
 #include <tuple>
 
+#include "base/entities.h"
 #include "base/text.h"
 #include "base/unicode.h"
 
@@ -202,20 +203,32 @@ void FindRemoteCode(std::string_view text, std::vector<InjectionPlace>* out) {
   }
 }
 
-}  // namespace
-
-std::vector<InjectionPlace> FindInjections(std::string_view text) {
-  std::vector<InjectionPlace> out;
-  FindPhrases(text, &out);
-  FindRemoteCode(text, &out);
+void FindAll(std::string_view text, std::vector<InjectionPlace>* out) {
+  FindPhrases(text, out);
+  FindRemoteCode(text, out);
   std::string lower = ToLower(text);
   for (std::string_view mark : kMarks) {
     for (size_t at = lower.find(mark); at != std::string::npos; at = lower.find(mark, at + mark.size()))
-      out.push_back({at, at + mark.size(), "template"});
+      out->push_back({at, at + mark.size(), "template"});
   }
-  std::sort(out.begin(), out.end(), [](const InjectionPlace& a, const InjectionPlace& b) {
-    return std::tie(a.begin, a.end, a.kind) < std::tie(b.begin, b.end, b.kind);
-  });
+}
+
+}  // namespace
+
+std::vector<InjectionPlace> FindInjections(std::string_view text) {
+  std::vector<InjectionPlace> out, behind;
+  FindAll(text, &out);
+  // Agents read the source, people the page: a phrase may be in either.
+  DecodedText decoded(text);
+  if (decoded.is_changed()) FindAll(decoded.text(), &behind);
+  for (InjectionPlace place : behind)
+    out.push_back({decoded.Given(place.begin), decoded.Given(place.end), place.kind});
+  auto key = [](const InjectionPlace& place) { return std::tie(place.begin, place.end, place.kind); };
+  std::sort(out.begin(), out.end(),
+            [&](const InjectionPlace& a, const InjectionPlace& b) { return key(a) < key(b); });
+  out.erase(std::unique(out.begin(), out.end(),
+                        [&](const InjectionPlace& a, const InjectionPlace& b) { return key(a) == key(b); }),
+            out.end());
   return out;
 }
 

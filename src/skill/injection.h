@@ -13,8 +13,9 @@ struct InjectionPlace {
   std::string_view kind;      // "override", "secrecy", "exfiltration", "persona", "template", "remote-code"
 };
 
-// In order of place. Look-alike letters, hidden characters, case, punctuation and emphasis do not hide a
-// phrase; a phrase does not reach across a blank line. Time grows linearly with the text.
+// In order of place. Look-alike letters, hidden characters, entities (base/entities.h), case, punctuation and
+// emphasis do not hide a phrase; a phrase does not reach across a blank line. Time grows linearly with the
+// text.
 std::vector<InjectionPlace> FindInjections(std::string_view text);
 
 }  // namespace clawtrace::skill

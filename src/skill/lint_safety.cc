@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/entities.h"
 #include "base/secrets.h"
 #include "base/text.h"
 #include "base/unicode.h"
@@ -101,11 +102,14 @@ void Urls(const LintFile& file, LintReport* report) {
       report->Warn("url", file, file.LineOf(begin),
                    "an address: whoever owns it can change what is read there", url);
   }
-  std::string lower = ToLower(text);
+  // Where a link leads is read with its entities decoded.
+  DecodedText decoded(text);
+  std::string lower = ToLower(decoded.text());
   for (std::string_view scheme : {"](javascript:", "](data:", "](vbscript:", "](file:"}) {
     for (size_t at = lower.find(scheme); at != std::string::npos; at = lower.find(scheme, at + 1))
-      report->Error("url", file, file.LineOf(at), "a link that carries code or leads to local files",
-                    text.substr(at + 2, 40));
+      report->Error("url", file, file.LineOf(decoded.Given(at)),
+                    "a link that carries code or leads to local files",
+                    text.substr(decoded.Given(at + 2), 40));
   }
 }
 

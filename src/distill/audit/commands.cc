@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "base/entities.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "distill/audit/checks.h"
@@ -248,7 +249,8 @@ void CheckCommands(const AuditInput& input, Findings* out) {
         out->push_back(
             FindingAbout(text, "destructive-command", "a command that destroys or overrides", command));
     }
-    if (text.kind != skill::BlockKind::kCode && skill::HasMarkup(text.text))
+    bool markup = skill::HasMarkup(text.text) || skill::HasMarkup(DecodedText(text.text).text());
+    if (text.kind != skill::BlockKind::kCode && markup)
       out->push_back(FindingAbout(text, "raw-html", "markup that a page would act on", ""));
     for (const std::string& path : ForeignPaths(text.text))
       out->push_back(FindingAbout(text, "copied-path", "a place of one machine", path));

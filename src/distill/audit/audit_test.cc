@@ -351,6 +351,15 @@ TEST(AuditTest, WaiversSayWhoAndWhyAndStay) {
     EXPECT_FALSE(MakeWaiver(what, "Ann", "x")) << what;
   EXPECT_FALSE(MakeWaiver("leakage", "", "x"));
   EXPECT_FALSE(MakeWaiver("leakage", "Ann", " "));
+  auto message = [](std::string_view by, std::string_view why) {
+    auto made = MakeWaiver("leakage", by, why);
+    return made ? std::string() : made.error().message;
+  };
+  EXPECT_EQ(message("Ann", " "), "a waiver needs a reason");
+  EXPECT_EQ(message("", "x"), "a waiver needs the name of a person");
+  EXPECT_EQ(message("Ann", "a public\ncompany"), "the reason of a waiver has to be one line of visible text");
+  EXPECT_EQ(message("Ann\nB", "x"), "the name of a person has to be one line of visible text");
+  EXPECT_EQ(message("Ann", std::string(401, 'x')), "the reason of a waiver is longer than 400 bytes");
   EXPECT_FALSE(MakeWaiver("leakage", "Ann\xE2\x80\xAE", "x"));
   other.files[std::string(kWaiversFile)] = "{";
   EXPECT_FALSE(WaiversOf(other));

@@ -29,10 +29,19 @@ bool IsCheck(std::string_view name) {
          std::find(own.begin(), own.end(), name) != own.end();
 }
 
-bool IsOneLine(std::string_view text) {
+// What is said of who waives, or why. missing: what to say when nothing is.
+Status ExpectOneLine(std::string_view text, std::string_view what, std::string_view missing,
+                     std::string_view flag) {
   constexpr size_t kMaxBytes = 400;
-  return !Trim(text).empty() && text.size() <= kMaxBytes && IsValidUtf8(text) && FindHidden(text).empty() &&
-         text.find_first_of("\r\n") == std::string_view::npos;
+  auto fail = [&](std::string message) {
+    return Fail(ErrorCode::kInvalidInput, std::move(message), std::string(flag));
+  };
+  if (text.empty()) return fail(std::string(missing));
+  if (text.size() > kMaxBytes) return fail(fmt::format("{} is longer than {} bytes", what, kMaxBytes));
+  bool plain =
+      IsValidUtf8(text) && FindHidden(text).empty() && text.find_first_of("\r\n") == std::string_view::npos;
+  if (!plain) return fail(fmt::format("{} has to be one line of visible text", what));
+  return {};
 }
 
 }  // namespace
@@ -48,9 +57,10 @@ Result<Waiver> MakeWaiver(std::string_view what, std::string_view by, std::strin
   if (!id || (colon < what.size() && waiver.id.empty()))
     return Fail(ErrorCode::kInvalidInput, fmt::format("{} names no finding", what),
                 "the audit prints the id of each finding");
-  if (!IsOneLine(waiver.by))
-    return Fail(ErrorCode::kInvalidInput, "a waiver needs the name of a person", "--by NAME");
-  if (!IsOneLine(waiver.why)) return Fail(ErrorCode::kInvalidInput, "a waiver needs a reason", "--why TEXT");
+  CT_RETURN_IF_ERROR(
+      ExpectOneLine(waiver.by, "the name of a person", "a waiver needs the name of a person", "--by NAME"));
+  CT_RETURN_IF_ERROR(
+      ExpectOneLine(waiver.why, "the reason of a waiver", "a waiver needs a reason", "--why TEXT"));
   return waiver;
 }
 

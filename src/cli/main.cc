@@ -116,6 +116,27 @@ std::string WhatIsWrong(const Command& command, const std::vector<std::string>& 
   return dashed == words.end() ? "these arguments do not fit" : fmt::format("unknown flag {}", *dashed);
 }
 
+// remaining: what the parser library made nothing of; given: all words.
+Error RefusalOf(const Command& command, const std::vector<std::string>& remaining,
+                const std::vector<std::string>& given) {
+  std::string hint = fmt::format("clawtrace {} --help lists the flags", command.name);
+  for (const std::string& word : remaining) {
+    std::string near =
+        word.starts_with("-") ? Nearest(word, command.flags, [](const Flag& f) { return f.name; }) : "";
+    if (!near.empty()) hint = fmt::format("did you mean {}?", near);
+  }
+  for (const std::string& word : given) {
+    bool known = std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& f) {
+      return word == f.name || word.starts_with(std::string(f.name) + "=");
+    });
+    if (!word.starts_with("--") || known) continue;
+    std::string near = Nearest(word, command.flags, [](const Flag& f) { return f.name; });
+    return {ErrorCode::kInvalidInput, fmt::format("{}: unknown flag {}", command.name, word),
+            near.empty() ? hint : fmt::format("did you mean {}?", near)};
+  }
+  return {ErrorCode::kInvalidInput, fmt::format("{}: {}", command.name, WhatIsWrong(command, given)), hint};
+}
+
 // The parser library is used for what it is good at, splitting flags from values; words are ours.
 Result<Arguments> Parse(const Command& command, std::vector<std::string> words) {
   Arguments arguments;
@@ -142,24 +163,8 @@ Result<Arguments> Parse(const Command& command, std::vector<std::string> words) 
   std::reverse(words.begin(), words.end());  // the library takes them last first, and uses them up
   try {
     app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    std::string hint = fmt::format("clawtrace {} --help lists the flags", command.name);
-    for (const std::string& word : app.remaining()) {
-      std::string near =
-          word.starts_with("-") ? Nearest(word, command.flags, [](const Flag& f) { return f.name; }) : "";
-      if (!near.empty()) hint = fmt::format("did you mean {}?", near);
-    }
-    for (const std::string& word : given) {
-      bool known = std::any_of(command.flags.begin(), command.flags.end(), [&](const Flag& f) {
-        return word == f.name || word.starts_with(std::string(f.name) + "=");
-      });
-      if (!word.starts_with("--") || known) continue;
-      std::string near = Nearest(word, command.flags, [](const Flag& f) { return f.name; });
-      return Fail(ErrorCode::kInvalidInput, fmt::format("{}: unknown flag {}", command.name, word),
-                  near.empty() ? hint : fmt::format("did you mean {}?", near));
-    }
-    return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {}", command.name, WhatIsWrong(command, given)),
-                hint);
+  } catch (const CLI::ParseError&) {
+    return std::unexpected(RefusalOf(command, app.remaining(), given));
   }
   std::erase_if(arguments.values, [&](const auto& item) { return app.get_option(item.first)->count() == 0; });
   for (auto& [name, on] : switches) {

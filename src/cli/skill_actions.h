@@ -1,5 +1,8 @@
 #pragma once
 // What `clawtrace skill WORD` does, one function a word. arguments.positional is without the word.
+#include <string>
+#include <vector>
+
 #include "cli/command.h"
 #include "skill/skill.h"
 
@@ -23,6 +26,8 @@ int ExportRules(const Arguments& arguments, const World& world);
 
 // "skill WORD needs ...", with the usage of the word.
 Error UsageOf(std::string_view word, std::string_view needs, std::string_view usage);
+// "DIR RULE|WORD...": what says which rule is meant, word by word.
+std::vector<std::string> WordsBehindFolder(const Arguments& arguments);
 // A directory that is there; kNotFound when it is not.
 Result<SkillDir> LoadExistingSkill(const std::string& path);
 

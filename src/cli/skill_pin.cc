@@ -48,18 +48,8 @@ std::vector<Found> Find(const SkillDir& skill, const skill::Provenance& records,
   return found;
 }
 
-std::vector<std::string> WordsOf(const Arguments& arguments) {
-  std::vector<std::string> words;
-  for (size_t i = 1; i < arguments.positional.size(); ++i) {
-    for (std::string_view part : Split(arguments.positional[i], ' ')) {
-      if (!part.empty()) words.emplace_back(part);
-    }
-  }
-  return words;
-}
-
 int Change(const Arguments& arguments, const World& world, bool pin) {
-  std::vector<std::string> words = WordsOf(arguments);
+  std::vector<std::string> words = WordsBehindFolder(arguments);
   if (words.empty())
     return Report(world, UsageOf(pin ? "pin" : "unpin", "a folder and a rule", "DIR RULE|WORD..."));
   const std::string& path = arguments.positional[0];

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/doc_writer.h"
+#include "base/text.h"
 #include "cli/skill_actions.h"
 #include "cli/table.h"
 #include "model/archive.h"
@@ -53,6 +54,16 @@ void Describe(A& a, ShownDiff& d) {
 Error UsageOf(std::string_view word, std::string_view needs, std::string_view usage) {
   return {ErrorCode::kInvalidInput, fmt::format("skill {} needs {}", word, needs),
           fmt::format("clawtrace skill {} {}", word, usage)};
+}
+
+std::vector<std::string> WordsBehindFolder(const Arguments& arguments) {
+  std::vector<std::string> words;
+  for (size_t i = 1; i < arguments.positional.size(); ++i) {
+    for (std::string_view part : Split(arguments.positional[i], ' ')) {
+      if (!part.empty()) words.emplace_back(part);
+    }
+  }
+  return words;
 }
 
 Result<SkillDir> LoadExistingSkill(const std::string& path) {

@@ -102,13 +102,12 @@ std::vector<ShownRule> RulesOf(const SkillDir& skill, skill::Provenance provenan
     // One whose text somebody put back is not away.
     if (const skill::TakenBack* away = decisions.Find(record.id); away && rule.place.empty())
       rule.taken_back = {away->how, away->version, skill::WhatBringsItBack(*away)};
-    std::string path = fmt::format("{}{}.yaml", skill::kHistoryFolder, record.id);
-    if (auto file = skill.files.find(path); file != skill.files.end()) {
-      rule.patch = path;
-      auto patch = DecodePatch(file->second, path);
-      if (patch) rule.counterfactual = patch->counterfactual;
+    std::string path = skill::KeptPatchPath(record.id);
+    if (skill.files.contains(path)) rule.patch = path;
+    if (auto patch = skill::KeptPatch(skill, record.id)) {
+      rule.counterfactual = patch->counterfactual;
       // A rule that a person took out is known by what we wrote.
-      if (patch && rule.text.empty()) rule.text = skill::WrittenText(*patch, record);
+      if (rule.text.empty()) rule.text = skill::WrittenText(*patch, record);
     }
     for (const distill::Waiver& waiver : waivers) {
       if (waiver.rule == record.id) rule.waivers.push_back(waiver);
@@ -170,12 +169,7 @@ int SkillWhy(const Arguments& arguments, const World& world) {
   if (!waivers) return Report(world, waivers.error());
   auto decisions = skill::DecisionsOf(*skill);
   if (!decisions) return Report(world, decisions.error());
-  std::vector<std::string> words;
-  for (auto word = arguments.positional.begin() + 1; word != arguments.positional.end(); ++word) {
-    for (std::string_view part : Split(*word, ' ')) {
-      if (!part.empty()) words.emplace_back(part);
-    }
-  }
+  std::vector<std::string> words = WordsBehindFolder(arguments);
   std::vector<ShownRule> rules = RulesOf(*skill, *provenance, *decisions, *waivers);
   std::erase_if(rules, [&](const ShownRule& rule) { return !IsMeant(rule, words); });
   if (arguments.Has("--json")) {

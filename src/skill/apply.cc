@@ -137,7 +137,7 @@ class Application {
     if (!item) return;
     files_.at(path).Remove(*item);
     std::erase_if(provenance_.rules, [&](const RuleRecord& rule) { return rule.id == id; });
-    removed_history_.insert(HistoryPath(id));
+    removed_history_.insert(skill::KeptPatchPath(id));
     result_.report.push_back(fmt::format("{}: taken out", id));
   }
 
@@ -205,14 +205,8 @@ class Application {
 
   // The rule as we last wrote it; "" when the history does not have it.
   std::string OldText(const std::string& id) const {
-    auto file = base_.files.find(HistoryPath(id));
-    if (file == base_.files.end()) return "";
-    auto patch = DecodePatch(file->second, file->first);
+    auto patch = skill::KeptPatch(base_, id);
     return patch ? skill::RuleText(*patch) : "";
-  }
-
-  static std::string HistoryPath(const std::string& id) {
-    return fmt::format("{}{}.yaml", skill::kHistoryFolder, id);
   }
 
   struct Said {
@@ -249,8 +243,8 @@ class Application {
       provenance_.rules.push_back(record);
     Patch kept = patch;
     kept.base_skill_hash = record.base_skill_hash;
-    if (not_ours && base_.files.contains(HistoryPath(patch.id))) return;
-    history_[HistoryPath(patch.id)] = EncodePatch(kept, false);
+    if (not_ours && base_.files.contains(skill::KeptPatchPath(patch.id))) return;
+    history_[skill::KeptPatchPath(patch.id)] = EncodePatch(kept, false);
   }
 
   // Files come before what links to them and go after it.

@@ -131,9 +131,7 @@ std::vector<std::string> TakenBackLines(const SkillDir& skill) {
   auto records = RecordsOf(skill);
   if (!decisions || !records) return lines;
   for (const TakenBack& entry : decisions->taken_back) {
-    auto file = skill.files.find(fmt::format("{}{}.yaml", kHistoryFolder, entry.id));
-    if (file == skill.files.end()) continue;
-    auto patch = DecodePatch(file->second, file->first);
+    auto patch = KeptPatch(skill, entry.id);
     if (!patch) continue;
     const RuleRecord* record = records->Find(entry.id);
     std::string text = CollapseSpace(WrittenText(*patch, record ? *record : RuleRecord()));

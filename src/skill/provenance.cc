@@ -75,6 +75,15 @@ Result<Provenance> RecordsOf(const SkillDir& skill) {
   return DecodeProvenance(file->second, fmt::format("{}/{}", skill.name, kProvenanceFile));
 }
 
+std::string KeptPatchPath(std::string_view id) { return fmt::format("{}{}.yaml", kHistoryFolder, id); }
+
+std::optional<Patch> KeptPatch(const SkillDir& skill, std::string_view id) {
+  auto file = skill.files.find(KeptPatchPath(id));
+  if (file == skill.files.end()) return std::nullopt;
+  auto patch = DecodePatch(file->second, file->first);
+  return patch ? std::optional(std::move(*patch)) : std::nullopt;
+}
+
 namespace {
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }

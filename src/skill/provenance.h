@@ -59,6 +59,11 @@ Result<Provenance> DecodeProvenance(std::string_view text, std::string_view name
 // Of a directory; empty when it has none. Errors name the skill and the file.
 Result<Provenance> RecordsOf(const SkillDir& skill);
 
+// The patch of a rule of ours as it was last applied, and its file; nullopt when it is not kept or cannot be
+// read.
+std::string KeptPatchPath(std::string_view id);
+std::optional<Patch> KeptPatch(const SkillDir& skill, std::string_view id);
+
 // An id out of a log may hold anything, and records hold no text of a trace: the id itself when it is a plain
 // identifier - of word characters and a few marks, not too long, no way up through folders, nothing that
 // looks like a secret or speaks to an assistant - else kHashedId and a part of its hash. Twice is as once.

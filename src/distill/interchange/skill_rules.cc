@@ -1,5 +1,3 @@
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -8,7 +6,6 @@
 #include "distill/interchange/interchange.h"
 #include "skill/blocks.h"
 #include "skill/edits.h"
-#include "skill/paths.h"
 #include "skill/provenance.h"
 
 namespace clawtrace::distill {
@@ -20,11 +17,7 @@ struct Text {
 
 // What is kept of the patch, and what the record says, which is newer.
 Patch PatchOf(const skill::RuleRecord& record, const SkillDir& skill) {
-  Patch patch;
-  auto kept = skill.files.find(fmt::format("{}{}.yaml", skill::kHistoryFolder, record.id));
-  if (kept != skill.files.end()) {
-    if (auto read = DecodePatch(kept->second, kept->first)) patch = *std::move(read);
-  }
+  Patch patch = skill::KeptPatch(skill, record.id).value_or(Patch());
   // The text as it stands has its condition in it, and blocks are joined to one text.
   patch.condition.clear(), patch.edits.clear(), patch.target_steps.clear();
   patch.schema = "patch/1", patch.id = record.id, patch.patch_kind = record.patch_kind;

@@ -159,9 +159,7 @@ class Merge {
   void AddSupport(const skill::RuleRecord& record, const Patch& more) {
     auto known = deepened_.find(record.id);
     if (known == deepened_.end()) {
-      auto file = view_.base.files.find(fmt::format("{}{}.yaml", skill::kHistoryFolder, record.id));
-      if (file == view_.base.files.end()) return;
-      auto patch = DecodePatch(file->second, file->first);
+      auto patch = skill::KeptPatch(view_.base, record.id);
       if (!patch) return;
       known = deepened_.emplace(record.id, std::move(*patch)).first;
       for (const std::string& task : record.tasks) known->second.tasks.push_back(task);
@@ -289,9 +287,7 @@ class Merge {
   }
 
   void KeepWords(Unit* unit) const {
-    auto file = view_.base.files.find(fmt::format("{}{}.yaml", skill::kHistoryFolder, unit->merged.id));
-    if (file == view_.base.files.end()) return;
-    auto patch = DecodePatch(file->second, file->first);
+    auto patch = skill::KeptPatch(view_.base, unit->merged.id);
     if (!patch || patch->prompt_hash.empty()) return;
     std::string text = skill::RuleText(*patch);
     if (!RewordingProblem(*unit, *patch, MeaningOf(text)).empty()) return;

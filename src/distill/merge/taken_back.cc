@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "skill/provenance.h"
 #include "skill/rules.h"
 
 namespace clawtrace::distill {
@@ -19,7 +20,7 @@ bool IsEdited(const SkillView& view, const std::string& words) {
 bool IsMissing(const SkillView& view, const skill::RuleRecord& record) {
   if (record.status == skill::RuleStatus::kRemovedByUser) return !view.FindText(record.text_hash);
   if (record.status != skill::RuleStatus::kInSkill || view.FindText(record.text_hash)) return false;
-  auto patch = view.LastPatch(record.id);
+  auto patch = skill::KeptPatch(view.base, record.id);
   if (!patch) return false;
   if (patch->edits.empty()) return !IsEdited(view, skill::RuleText(*patch));
   std::string words = AddedSentence(*patch);
@@ -46,7 +47,7 @@ std::vector<FormerRule> FormerRules(const SkillView& view) {
             [](const skill::TakenBack& a, const skill::TakenBack& b) { return a.id < b.id; });
   std::vector<FormerRule> former;
   for (skill::TakenBack& entry : all.taken_back) {
-    auto patch = view.LastPatch(entry.id);
+    auto patch = skill::KeptPatch(view.base, entry.id);
     std::string words;
     if (patch) words = patch->edits.empty() ? skill::RuleText(*patch) : AddedSentence(*patch);
     former.push_back({std::move(entry), MeaningOf(words)});

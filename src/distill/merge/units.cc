@@ -182,7 +182,7 @@ void KeepProof(const SkillView& view, const skill::RuleRecord& record, Patch* me
   Patch before;
   before.counterfactual_grade = record.counterfactual_grade, before.evidence_grade = record.evidence_grade;
   before.expected_savings_usd = record.expected_savings_usd;
-  if (auto last = view.LastPatch(record.id)) before = *std::move(last);
+  if (auto last = skill::KeptPatch(view.base, record.id)) before = *std::move(last);
   if (ProofOf(before) > ProofOf(*merged)) {
     merged->counterfactual = before.counterfactual, merged->high_cost = before.high_cost;
     merged->expected_savings_usd = before.expected_savings_usd;
@@ -397,16 +397,9 @@ bool SkillView::IsReplacedByOurs(const skill::RuleRecord& record) const {
     });
   };
   return std::any_of(provenance.rules.begin(), provenance.rules.end(), [&](const skill::RuleRecord& other) {
-    auto patch = other.id == record.id ? std::nullopt : LastPatch(other.id);
+    auto patch = other.id == record.id ? std::nullopt : skill::KeptPatch(base, other.id);
     return patch && std::any_of(patch->edits.begin(), patch->edits.end(), means);
   });
-}
-
-std::optional<Patch> SkillView::LastPatch(std::string_view id) const {
-  auto file = base.files.find(std::string(skill::kHistoryFolder).append(id).append(".yaml"));
-  if (file == base.files.end()) return std::nullopt;
-  auto patch = DecodePatch(file->second, file->first);
-  return patch ? std::optional(std::move(*patch)) : std::nullopt;
 }
 
 std::vector<Entry> EntriesOf(const Reduced& reduced, const SkillView& view, const MergeOptions& options) {

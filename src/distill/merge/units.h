@@ -61,8 +61,6 @@ struct SkillView {
   // Of a patch with edits: a block that they put in is there, or went by an edit of another patch of ours.
   // What only took blocks out always stands.
   bool EditStands(const skill::RuleRecord& record) const;
-  // The patch of a rule of ours as it was last applied; nullopt when we do not have it any more.
-  std::optional<Patch> LastPatch(std::string_view id) const;
 
  private:
   bool IsReplacedByOurs(const skill::RuleRecord& record) const;

@@ -9,10 +9,14 @@
 namespace clawtrace::llm {
 namespace {
 
-std::string Without(std::string text, std::string_view key) {
-  if (key.empty()) return text;
-  for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at))
-    text.replace(at, key.size(), "[key]");
+// Servers of one's own take words such as "key" or "none". Nobody's secret, and replies are full of them.
+constexpr size_t kShortestSecret = 8;
+
+std::string Without(std::string_view key, std::string text) {
+  constexpr std::string_view kInstead = "[key]";
+  if (key.size() < kShortestSecret) return text;
+  for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + kInstead.size()))
+    text.replace(at, key.size(), kInstead);
   return text;
 }
 
@@ -45,7 +49,7 @@ class HttpTransport final : public Transport {
     };
     auto reply = client_.Send(call);
     if (!reply)
-      return std::unexpected(ErrorOf(CallErrorKind::kTransport, Without(reply.error().message, site_.key)));
+      return std::unexpected(ErrorOf(CallErrorKind::kTransport, Without(site_.key, reply.error().message)));
     WireReply whole{.status = reply->status, .body = std::move(body)};
     if (reader) {
       auto streamed = reader->Whole();
@@ -54,7 +58,7 @@ class HttpTransport final : public Transport {
             ErrorOf(CallErrorKind::kTransport, "the reply broke off before the end of its stream"));
       whole = std::move(*streamed);
     }
-    whole.body = Without(std::move(whole.body), site_.key);
+    whole.body = Without(site_.key, std::move(whole.body));
     whole.retry_after_s = reply->retry_after_s;
     return whole;
   }

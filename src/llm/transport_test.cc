@@ -17,10 +17,11 @@ using testing::Not;
 const WireRequest kRequest = {.path = "/v1/messages", .headers = {{"X-Other", "y"}}, .body = R"({"a":1})"};
 constexpr std::string_view kKey = "sk-very-secret";
 
-std::unique_ptr<Transport> To(const ScriptedServer& server, int64_t timeout_ms = 10'000) {
+std::unique_ptr<Transport> To(const ScriptedServer& server, int64_t timeout_ms = 10'000,
+                              std::string_view key = kKey) {
   auto made =
       OverHttp(*FindProvider("anthropic"),
-               {.address = server.address() + "/", .key = std::string(kKey), .timeout_ms = timeout_ms});
+               {.address = server.address() + "/", .key = std::string(key), .timeout_ms = timeout_ms});
   EXPECT_TRUE(made.has_value());
   return std::move(*made);
 }
@@ -42,6 +43,24 @@ TEST(HttpTransport, SendsTheKeyAndTakesItOutOfReplies) {
   EXPECT_THAT(asked[0], HasSubstr("x-api-key: sk-very-secret"));
   EXPECT_THAT(asked[0], HasSubstr("X-Other: y"));
   EXPECT_THAT(asked[0], HasSubstr(R"({"a":1})"));
+}
+
+TEST(HttpTransport, AWordInPlaceOfAKeyLeavesRepliesAsTheyAre) {
+  constexpr std::string_view kReply = R"({"error":{"message":"the key of the keyboard"}})";
+  for (std::string_view key : {"key", "k", "none"}) {
+    ScriptedServer server({ScriptedServer::Reply(401, "", std::string(kReply))});
+    Sent sent = To(server, 10'000, key)->Send(kRequest);
+    ASSERT_TRUE(sent.has_value()) << key;
+    EXPECT_EQ(sent->body, kReply) << key;
+  }
+}
+
+TEST(HttpTransport, AKeyThatIsInItsOwnPlaceholderIsTakenOutOnce) {
+  constexpr std::string_view kLongest = "[key][key]";
+  ScriptedServer server({ScriptedServer::Reply(200, "", "[key][key][key][key]!")});
+  Sent sent = To(server, 10'000, kLongest)->Send(kRequest);
+  ASSERT_TRUE(sent.has_value());
+  EXPECT_EQ(sent->body, "[key][key]!");
 }
 
 TEST(HttpTransport, FollowsNoRedirectWithAKey) {

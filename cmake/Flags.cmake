@@ -1,7 +1,8 @@
 # Warnings are errors for our own code; third-party headers come in as SYSTEM.
 function(clawtrace_flags target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-    -Wno-sign-conversion -Wno-missing-field-initializers -Wswitch-enum -Wunused-const-variable -Werror)
+    -Wno-sign-conversion -Wno-missing-field-initializers -Wswitch-enum -Wunused-const-variable
+    $<$<CXX_COMPILER_ID:Clang>:-Wreserved-identifier> -Werror)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_definitions(${target} PRIVATE CLAWTRACE_VERSION="${PROJECT_VERSION}")
   # A release names its sources by their path in the project, not by where it was built.

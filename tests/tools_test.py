@@ -1,7 +1,9 @@
 """Tests of the checks under tools/: each finds a planted fault and is silent on a clean tree."""
+import os
 import pathlib
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -192,6 +194,28 @@ class Tidy(Tree):
         self.write("a.h", "three")
         self.assertNotEqual(first, tidy.key_of(inputs, "options"))
         self.assertNotEqual(tidy.key_of(inputs, "options"), tidy.key_of(inputs, "other options"))
+
+    def test_key_is_the_same_in_every_clone(self):
+        keys = set()
+        for clone in ("one", "another/two"):
+            self.write(f"{clone}/src/a.cc", "same")
+            self.write(f"{clone}/build/x", "")
+            root = self.root / clone
+            keys.add(tidy.key_of([root / "build" / "../src/a.cc"], f"c++ -I{root}/src -c {root}/src/a.cc", root))
+        self.assertEqual(len(keys), 1)
+
+    def test_commands_without_precompiled_headers(self):
+        self.assertEqual(
+            tidy.own_headers("c++ -O3 -Winvalid-pch -Xclang -include-pch -Xclang /b/x.pch -Xclang -include -Xclang /b/x.hxx -o a.o -c a.cc"),
+            "c++ -O3 -o a.o -c a.cc")
+
+    def test_what_was_not_used_for_long_is_forgotten(self):
+        for name, days in (("old", 31), ("new", 29)):
+            self.write(name, "")
+            then = time.time() - days * 86400
+            os.utime(self.root / name, (then, then))
+        tidy.forget(self.root)
+        self.assertEqual([path.name for path in self.root.iterdir()], ["new"])
 
     def test_dependencies_as_ninja_prints_them(self):
         text = "x/a.cc.o: #deps 2, deps mtime 1 (VALID)\n    ../a.cc\n    ../a.h\n\nx/b.cc.o: #deps 1, deps mtime 1 (VALID)\n    ../b.cc\n\n"

@@ -4,6 +4,7 @@
 tools/tidy_exceptions.txt names functions that may be larger and findings that stand for now. Tests are left out: their
 tables of cases are long by right. The inputs of a source are the files that its
 object was compiled from (asked of ninja), its compile command and the settings: tools/tidy.py BUILD_DIR [--jobs N] [PATH_PREFIX...].
+What passed is kept in ~/.cache/clawtrace-tidy for all clones and work trees, for thirty days after its last use.
 """
 import argparse
 import collections
@@ -39,12 +40,37 @@ def digest_of(path, _size, _mtime_ns):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).digest()
 
 
-def key_of(inputs, options):
-    digest = hashlib.sha256(options.encode())
+def key_of(inputs, options, root=ROOT):
+    """The same in every clone: paths count from its root."""
+    digest = hashlib.sha256(options.replace(str(root), "").encode())
     for path in inputs:
+        path = pathlib.Path(os.path.normpath(path))
         state = os.stat(path)
-        digest.update(str(path).encode() + b"\0" + digest_of(path, state.st_size, state.st_mtime_ns))
+        name = path.relative_to(root) if path.is_relative_to(root) else path
+        digest.update(str(name).encode() + b"\0" + digest_of(path, state.st_size, state.st_mtime_ns))
     return digest.hexdigest()
+
+
+def own_headers(command):
+    """The command without precompiled headers: clang-tidy would look through all that is in them, for each source."""
+    return re.sub(r" -Winvalid-pch| -Xclang -include(?:-pch)? -Xclang \S+", "", command)
+
+
+def write_commands(build):
+    """The commands that clang-tidy is to read, in a folder of their own."""
+    entries = json.loads((build / "compile_commands.json").read_text())
+    for entry in entries:
+        entry["command"] = own_headers(entry["command"])
+    folder = build / "tidy"
+    folder.mkdir(exist_ok=True)
+    (folder / "compile_commands.json").write_text(json.dumps(entries))
+    return entries, folder
+
+
+def forget(folder, days=30):
+    for stamp in folder.iterdir():
+        if time.time() - stamp.stat().st_mtime > days * 86400:
+            stamp.unlink(missing_ok=True)
 
 
 def read_exceptions(text):
@@ -78,9 +104,9 @@ def findings(output, name, allowed):
     return kept + [f"{EXCEPTIONS}: {name} {word} is not needed: take the line out" for word in sorted(unused)]
 
 
-def units(build, prefixes):
+def units(entries, prefixes):
     """(source, object, compile command) of our own sources."""
-    for entry in json.loads((build / "compile_commands.json").read_text()):
+    for entry in entries:
         source = pathlib.Path(entry["file"])
         name = source.relative_to(ROOT).as_posix() if source.is_relative_to(ROOT) else ""
         if name.startswith(tuple(prefixes)) and not name.endswith("_test.cc"):
@@ -95,15 +121,16 @@ def main():
     parser.add_argument("--built", action="store_true", help="leave out what is not built instead of failing")
     options = parser.parse_args()
     build = options.build.resolve()
-    passed = build / "tidy"
-    passed.mkdir(exist_ok=True)
+    passed = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "clawtrace-tidy"
+    passed.mkdir(parents=True, exist_ok=True)
+    entries, commands = write_commands(build)
     version = subprocess.run([TIDY, "--version"], capture_output=True, text=True, check=True).stdout
     settings = version + (ROOT / ".clang-tidy").read_text()
     allowed = read_exceptions((ROOT / EXCEPTIONS).read_text())
     deps = parse_deps(subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=True).stdout)
 
     work = []
-    for name, target, command in units(build, options.prefixes):
+    for name, target, command in units(entries, options.prefixes):
         # Exceptions name functions of sources, so only the source's own are among its inputs.
         own = " ".join(sorted(allowed.get(name, ())))
         if target not in deps:
@@ -113,11 +140,10 @@ def main():
         stamp = passed / key_of([build / path for path in deps[target]], settings + command + own)
         work.append((name, stamp))
     todo = [(name, stamp) for name, stamp in work if not stamp.exists()]
-    keep = {stamp.name for _, stamp in work}
 
     def run(item):
         name, stamp = item
-        done = subprocess.run([TIDY, "-p", build, "--quiet", ROOT / name], capture_output=True, text=True)
+        done = subprocess.run([TIDY, "-p", commands, "--quiet", ROOT / name], capture_output=True, text=True)
         found = findings(done.stdout, name, allowed)
         if done.returncode and not done.stdout:
             found = [done.stderr]
@@ -130,9 +156,10 @@ def main():
         for found in pool.map(run, todo):
             failed += bool(found)
             print("\n".join(found), end="\n" if found else "")
-    for old in passed.iterdir():
-        if old.name not in keep:
-            old.unlink()
+    for _, stamp in work:
+        if stamp.exists():
+            stamp.touch()
+    forget(passed)
     print(f"clang-tidy: {len(work)} sources, {len(todo)} of them new or changed, {failed} with findings, {time.monotonic() - start:.0f} s")
     return 1 if failed else 0
 

@@ -62,7 +62,7 @@ void Describe(A& a, ShownRule& r) {
 // Text and place of the blocks that a record is about.
 void Locate(const SkillDir& skill, const skill::Decisions& decisions, ShownRule* rule) {
   for (const auto& [path, text] : skill.files) {
-    if (!path.ends_with(".md") || path.starts_with(skill::kRecordsFolder)) continue;
+    if (!skill::IsMarkdown(path)) continue;
     for (const skill::Block& block : skill::ParseBlocks(text)) {
       bool item = block.kind == skill::BlockKind::kItem && Sha256Hex(block.text) == rule->record.text_hash;
       const auto& blocks = rule->record.blocks;

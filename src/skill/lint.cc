@@ -13,17 +13,8 @@
 #include "skill/paths.h"
 
 namespace clawtrace::skill {
-namespace {
-
-bool IsMarkdownName(std::string_view name) {
-  std::string lower = ToLower(name);
-  return lower.ends_with(".md") || lower.ends_with(".markdown");
-}
-
-}  // namespace
-
 LintFile::LintFile(std::string_view name, std::string_view text)
-    : name_(name), text_(text), is_markdown_(IsMarkdownName(name)), starts_{0} {
+    : name_(name), text_(text), is_markdown_(IsMarkdown(name)), starts_{0} {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\n' && i + 1 < text.size()) starts_.push_back(i + 1);
   }

@@ -28,6 +28,11 @@ bool IsConfinedPath(std::string_view path) {
   return true;
 }
 
+bool IsMarkdown(std::string_view path) {
+  std::string lower = ToLower(path);
+  return (lower.ends_with(".md") || lower.ends_with(".markdown")) && !path.starts_with(kRecordsFolder);
+}
+
 bool IsFileNameSafe(std::string_view name) {
   constexpr size_t kMaxName = 64;
   if (name.empty() || name.size() > kMaxName || name.front() == '.') return false;

@@ -17,6 +17,9 @@ inline constexpr size_t kMaxFiles = 10000;
 // Relative, below the skill, spelled in one way: no empty, "." or ".." part, no control characters.
 bool IsConfinedPath(std::string_view path);
 
+// Text that a reader of the skill sees as Markdown: .md or .markdown in any case, and not of our records.
+bool IsMarkdown(std::string_view path);
+
 // A name made of letters, digits, '.', '_', '-' that cannot leave its folder: patch ids become file names.
 bool IsFileNameSafe(std::string_view name);
 // Lower-case letters and digits with single hyphens between them: what the specification asks of a skill's

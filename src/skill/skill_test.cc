@@ -517,6 +517,13 @@ TEST(SaveTest, RefusesWhatLeavesTheSkill) {
   EXPECT_EQ(*ReadFile(folder / "file"), "x");
 }
 
+TEST(SkillPathsTest, WhatIsReadAsMarkdown) {
+  for (std::string_view path : {"SKILL.md", "references/x.md", "references/X.MD", "notes.markdown"})
+    EXPECT_TRUE(skill::IsMarkdown(path)) << path;
+  for (std::string_view path : {"scripts/x.py", "md", "x.mdx", ".clawtrace/history/1/SKILL.md"})
+    EXPECT_FALSE(skill::IsMarkdown(path)) << path;
+}
+
 TEST(SaveTest, AFailedSaveChangesNothing) {
   test::TempFolder folder;
   Put(folder / "demo/SKILL.md", "# T\n");

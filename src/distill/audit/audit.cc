@@ -29,10 +29,6 @@ class LineCounter {
   int64_t line_ = 1;
 };
 
-bool IsMarkdown(std::string_view path) {
-  return path.ends_with(".md") && !path.starts_with(skill::kRecordsFolder);
-}
-
 // What an id is made of: nothing that changes when lines move.
 std::string IdOf(const AuditFinding& finding, std::string_view text) {
   constexpr size_t kDigits = 12;
@@ -123,7 +119,7 @@ class RecordIndex {
 std::map<std::string, int64_t> BlocksOf(const SkillDir& skill) {
   std::map<std::string, int64_t> counts;
   for (const auto& [path, text] : skill.files) {
-    if (!IsMarkdown(path)) continue;
+    if (!skill::IsMarkdown(path)) continue;
     for (const skill::Block& block : skill::ParseBlocks(text)) ++counts[block.hash];
   }
   return counts;
@@ -138,7 +134,7 @@ AuditInput ReadInput(const SkillDir& before, const SkillDir& after, const AuditC
   RecordIndex records(input.provenance);
   std::map<std::string, int64_t> known = BlocksOf(before);
   for (const auto& [path, text] : after.files) {
-    if (!IsMarkdown(path)) continue;
+    if (!skill::IsMarkdown(path)) continue;
     LineCounter lines(text);
     for (skill::Block& block : skill::ParseBlocks(text)) {
       OwnText own{.file = path, .line = lines.At(block.begin), .kind = block.kind};

@@ -114,8 +114,46 @@ std::optional<Effect> Candidates::Broken(const Trial& trial, const std::vector<b
   return std::nullopt;
 }
 
+// Whatever differs at the end is not their doing.
+bool Candidates::OnlyLookedAt(const std::set<size_t>& dropped) const {
+  const auto& runs = baseline_.execution.runs;
+  return std::ranges::all_of(dropped,
+                             [&](size_t i) { return channels_.OnlyLooks(i) && runs[i].changed.empty(); });
+}
+
+// Dates, random names and archives are other each time: that such a file differs says nothing about a step.
+const std::set<std::string>& Candidates::Restless() {
+  std::call_once(executed_again_, [&] {
+    auto again = trials_.Run(std::vector<bool>(timeline_.size(), true), false);
+    if (!again || again->execution.out_of_budget) return;
+    const Tree& base = baseline_.execution.final_tree;
+    for (std::string& path : FilesThatDiffer(again->execution.final_tree)) {
+      if (base.contains(path) && again->execution.final_tree.contains(path))
+        restless_.insert(std::move(path));
+    }
+  });
+  return restless_;
+}
+
+void Candidates::CompareFiles(const Trial& trial, Effect* effect) {
+  const Tree& end = trial.execution.final_tree;
+  effect->same = true;
+  for (const std::string& path : FilesThatDiffer(end)) {
+    bool counts = !trial.judgement || channels_.task().Name(path);
+    if (counts && trial.judgement && end.contains(path)) counts = !Restless().contains(path);
+    if (counts) {
+      effect->same = false, effect->channel = "state";
+      effect->reason = fmt::format("without it {} is other at the end{}", path,
+                                   trial.judgement ? ", which the task names" : "");
+      effect->files_differ = {path};
+      return;
+    }
+    effect->files_differ.push_back(path);
+  }
+}
+
 Effect Candidates::Compare(const Trial& trial, const std::vector<bool>& kept,
-                           const std::set<size_t>& dropped) const {
+                           const std::set<size_t>& dropped) {
   if (trial.execution.out_of_budget)
     return {.tried = false, .channel = "state", .reason = "the time allowed was over"};
   if (auto broken = Broken(trial, kept)) return *broken;
@@ -138,15 +176,9 @@ Effect Candidates::Compare(const Trial& trial, const std::vector<bool>& kept,
       return effect;
     }
   }
-  for (const std::string& path : FilesThatDiffer(trial.execution.final_tree)) {
-    if (!trial.judgement || channels_.task().Name(path)) {
-      effect.channel = "state";
-      effect.reason = fmt::format("without it {} is other at the end{}", path,
-                                  trial.judgement ? ", which the task names" : "");
-      effect.files_differ = {path};
-      return effect;
-    }
-    effect.files_differ.push_back(path);
+  if (!OnlyLookedAt(dropped)) {
+    CompareFiles(trial, &effect);
+    if (!effect.same) return effect;
   }
   if (auto unseen = Unseen(dropped)) return *unseen;
   effect.same = true;
@@ -191,12 +223,13 @@ void Candidates::Try(const std::set<size_t>& chunk, Split* split) {
   std::set<size_t> together = split->dropped;
   together.insert(chunk.begin(), chunk.end());
   ++tried_;
-  if (Without(together).same) {
+  Effect effect = Without(together);
+  if (effect.same) {
     split->dropped = std::move(together);
     return;
   }
   if (chunk.size() == 1) {
-    split->stays.insert(*chunk.begin());
+    split->stays.emplace(*chunk.begin(), std::move(effect));
     return;
   }
   // Later steps first: of two equal sources the earlier stays.

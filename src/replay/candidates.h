@@ -1,6 +1,8 @@
 #pragma once
 // Executes a session without sets of its steps and says what came of each: the state channel (DESIGN 6.2).
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -44,7 +46,8 @@ class Candidates {
   std::vector<Effect> EachWithout(const std::vector<std::set<size_t>>& sets);
   // Of sets that may go one by one, the steps of `all` that can go together, and those that then cannot.
   struct Split {
-    std::set<size_t> dropped, stays;
+    std::set<size_t> dropped;
+    std::map<size_t, Effect> stays;  // what came of leaving it out with what is dropped
   };
   Split MostWithout(const std::set<size_t>& all);
 
@@ -53,10 +56,13 @@ class Candidates {
 
  private:
   Result<Trial> Run(const std::set<size_t>& dropped);
-  Effect Compare(const Trial& trial, const std::vector<bool>& kept, const std::set<size_t>& dropped) const;
+  Effect Compare(const Trial& trial, const std::vector<bool>& kept, const std::set<size_t>& dropped);
+  void CompareFiles(const Trial& trial, Effect* effect);
   std::optional<Effect> Broken(const Trial& trial, const std::vector<bool>& kept) const;
   std::optional<Effect> Unseen(const std::set<size_t>& dropped) const;
   std::vector<std::string> FilesThatDiffer(const Tree& tree) const;
+  bool OnlyLookedAt(const std::set<size_t>& dropped) const;
+  const std::set<std::string>& Restless();
   void Try(const std::set<size_t>& chunk, Split* split);
 
   std::span<const Moment> timeline_;
@@ -67,6 +73,8 @@ class Candidates {
   std::optional<Judgement> start_;
   Tree start_tree_;
   int64_t tried_ = 0;
+  std::once_flag executed_again_;
+  std::set<std::string> restless_;  // files that two equal executions leave with other content
 };
 
 }  // namespace clawtrace::replay

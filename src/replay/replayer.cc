@@ -64,6 +64,7 @@ class Replayer {
   std::set<size_t> Sweep();
   std::vector<bool> KeptWithout(const std::set<size_t>& dropped) const;
   bool NeedsExecution(size_t step) const;
+  Objection WhyItStays(size_t step, const Effect& effect, const std::set<size_t>& dropped);
   void Decide();
   bool TrySingles(const std::set<size_t>& proposed);
   std::set<size_t> Grown(std::set<size_t> set, Effect* effect);
@@ -247,6 +248,23 @@ bool Replayer::TrySingles(const std::set<size_t>& proposed) {
   return changed;
 }
 
+// Of a step that may go by itself, but not together with these.
+Objection Replayer::WhyItStays(size_t step, const Effect& effect, const std::set<size_t>& dropped) {
+  Objection stays{
+      .verdict = effect.verdict, .channel = "replay", .reason = {}, .content = {}, .evidence = {}};
+  if (report_.out_of_budget || (options_.out_of_budget && options_.out_of_budget())) {
+    stays.verdict = Contribution::kUnknown, stays.reason = "the time allowed was over";
+  } else {
+    stays.reason = effects_[step] ? "it could go alone, but not together with others that go"
+                                  : "it seems only to look, but without it the outcome is another";
+    if (effect.verdict != Contribution::kNeeded) stays.reason += ": " + effect.reason;
+  }
+  for (size_t other : dropped) {
+    if (NeedsExecution(other) && stays.evidence.size() < 4) stays.evidence.push_back(other);
+  }
+  return stays;
+}
+
 void Replayer::Decide() {
   dropped_ = Sweep();
   if (!candidates_) return;
@@ -259,21 +277,7 @@ void Replayer::Decide() {
     Candidates::Split split = candidates_->MostWithout(dropped_);
     together_ = !split.dropped.empty() || dropped_.empty();
     if (split.stays.empty()) return;
-    for (size_t step : split.stays) {
-      Objection stays{.verdict = Contribution::kNeeded,
-                      .channel = "replay",
-                      .reason = effects_[step]
-                                    ? "it could go alone, but not together with others that go"
-                                    : "it seems only to look, but without it the outcome is another",
-                      .content = {},
-                      .evidence = {}};
-      for (size_t other : split.dropped) {
-        if (NeedsExecution(other) && stays.evidence.size() < 4) stays.evidence.push_back(other);
-      }
-      if (report_.out_of_budget || (options_.out_of_budget && options_.out_of_budget()))
-        stays.verdict = Contribution::kUnknown, stays.reason = "the time allowed was over";
-      forced_[step] = std::move(stays);
-    }
+    for (const auto& [step, effect] : split.stays) forced_[step] = WhyItStays(step, effect, split.dropped);
     dropped_ = Sweep();
   }
 }

@@ -30,7 +30,8 @@ class SaidTrials final : public Trials {
       run.match = mismatched.contains(i + 1) ? Match::kDiffers : Match::kMatched;
       run.changed = changed.contains(i + 1) ? changed.at(i + 1) : std::vector<std::string>();
       if (breaks && breaks(i + 1, kept)) run.ok = false, run.output = "No such file";
-      for (const std::string& path : run.changed) trial.execution.final_tree[path].hash = i;
+      for (const std::string& path : run.changed)
+        trial.execution.final_tree[path].hash = restless.contains(path) ? 1'000U + unsigned(runs) : i;
       ++trial.execution.comparable, trial.execution.matched += run.match == Match::kMatched;
     }
     if (with_oracle)
@@ -50,6 +51,7 @@ class SaidTrials final : public Trials {
   int64_t known() const override { return 0; }
 
   std::map<size_t, std::vector<std::string>> changed;  // by step number
+  std::set<std::string> restless;                      // other in each execution
   std::set<size_t> mismatched;
   std::function<bool(size_t step, const std::set<size_t>& kept)> breaks;
   bool with_oracle = true;
@@ -62,8 +64,7 @@ class SaidTrials final : public Trials {
 
 struct Replayed {
   explicit Replayed(Session of) : session(std::move(of)), priced(PriceSession(session, PriceBook())) {}
-  ReplayReport With(Trials* trials) {
-    ReplayOptions options;
+  ReplayReport With(Trials* trials, ReplayOptions options = {}) {
     options.threads = 2;
     auto report = Replay(priced, trials, options);
     EXPECT_TRUE(report) << (report ? "" : report.error().message);
@@ -136,6 +137,35 @@ TEST(Replayer, AFileThatTheTaskNamesMustBeAsBefore) {
   SaidTrials trials(replayed.session, [](const std::set<size_t>& kept) { return kept.contains(6); });
   trials.changed = {{4, {"tmp.txt"}}, {6, {"out.txt"}}};
   EXPECT_EQ(VerdictOf(replayed.With(&trials), "4"), Contribution::kUnknown);
+}
+
+TEST(Replayer, AFileThatIsOtherEachTimeSaysNothingAboutAStep) {
+  Session session = Wasteful();
+  session.prompt = "Write out.txt.";
+  Replayed replayed(std::move(session));
+  SaidTrials trials(replayed.session, [](const std::set<size_t>& kept) { return kept.contains(6); });
+  trials.changed = {{4, {"tmp.txt"}}, {6, {"out.txt"}}};
+  trials.restless = {"out.txt"};
+  ReplayReport report = replayed.With(&trials);
+  EXPECT_EQ(VerdictOf(report, "4"), Contribution::kNotNeeded);
+  EXPECT_EQ(VerdictOf(report, "6"), Contribution::kNeeded);
+  EXPECT_EQ(VerdictOf(report, "8"), Contribution::kNotNeeded);
+  trials.with_oracle = false;
+  report = replayed.With(&trials);
+  EXPECT_EQ(VerdictOf(report, "4"), Contribution::kUnknown) << "nothing says that out.txt is still right";
+  EXPECT_EQ(VerdictOf(report, "8"), Contribution::kNotNeeded) << "it changed nothing";
+}
+
+// A look that said something else when it was executed: what it told then is not known.
+TEST(Replayer, ALookThatCannotBeJudgedIsNotNeededForThat) {
+  Session session = Wasteful();
+  Replayed replayed(std::move(session));
+  SaidTrials trials(replayed.session, [](const std::set<size_t>& kept) { return kept.contains(6); });
+  trials.changed = {{4, {"tmp.txt"}}, {6, {"out.txt"}}};
+  trials.mismatched = {8};
+  ReplayReport report = replayed.With(&trials, {.least_fidelity_ppm = 700'000});
+  EXPECT_EQ(VerdictOf(report, "8"), Contribution::kUnknown);
+  EXPECT_THAT(Of(report, "8").reason, testing::HasSubstr("came out otherwise than recorded"));
 }
 
 TEST(Replayer, WhatThePersonSaysLaterIsTheTaskToo) {

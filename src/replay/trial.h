@@ -19,8 +19,8 @@ struct Trial {
 class Trials {
  public:
   virtual ~Trials() = default;
-  // keep: one per Moment of the timeline it was made for. effects: fill StepRun::changed. An error means that
-  // nothing can be executed at all.
+  // keep: one per Moment of the timeline it was made for. effects: fill StepRun::changed; an execution of its
+  // own. An error means that nothing can be executed at all.
   virtual Result<Trial> Run(const std::vector<bool>& keep, bool effects) = 0;
   // Of the workspace before anything was done. nullopt: there is no oracle.
   virtual Result<std::optional<Judgement>> JudgeStart() = 0;

@@ -99,6 +99,17 @@ TEST(EvidenceTest, LeanRunsHoldNoWasteAndWastefulOnesDo) {
   }
 }
 
+TEST(EvidenceTest, AnOutputThatNothingTakesUpIsWasteOnlyWhereReplaySaysSo) {
+  for (std::string_view client : {"codex", "claude-code", "pi"}) {
+    fs::path recording = test::SourceDir() / "examples/recordings/rename-function/wasteful" / client;
+    auto proven = EvidenceOf(recording, true), suspected = EvidenceOf(recording, false);
+    ASSERT_EQ(proven.size(), 1u);
+    ASSERT_EQ(suspected.size(), 1u);
+    EXPECT_THAT(WasteOf(proven[0]), Contains(testing::Pair("unused_output", 1u))) << client;
+    EXPECT_THAT(WasteOf(suspected[0]), Not(Contains(testing::Key("unused_output")))) << client;
+  }
+}
+
 TEST(EvidenceTest, SavingsAreOfTheSessionAndOfProvenSteps) {
   for (const fs::path& path : Recordings("wasteful", "claude-code")) {
     auto proven = EvidenceOf(path, true), suspected = EvidenceOf(path, false);

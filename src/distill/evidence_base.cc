@@ -99,7 +99,7 @@ class Extraction {
     std::map<std::string_view, Waste> found;
     for (size_t place = 0; place < out->steps.size(); ++place) {
       const WasteLesson* lesson = shapes[index_of_[place]];
-      if (!lesson) continue;
+      if (!lesson || (lesson->needs_replay && !replay_)) continue;
       const EvidenceStep& step = out->steps[place];
       Waste& waste = found[lesson->key];
       waste.lesson = lesson->key;

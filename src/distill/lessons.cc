@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "compile/text_uses.h"
 #include "distill/lexicon.h"
 #include "replay/task_words.h"
 
@@ -56,9 +57,10 @@ constexpr auto kLessons = std::to_array<WasteLesson>({
      "Do not spend a call on writing down a plan or a note that nothing reads later: say it in the answer "
      "that acts on it.",
      "", true},
-    {"unused_output", "Do not run a command for information that no later step uses.", ""},
-    {"unused_read", "Do not read files that no later step uses.", ""},
-    {"unused_search", "Do not search for what no later step uses.", ""},
+    {"unused_output",
+     "Read a file, search or run a command for information only when a step that follows will use what it "
+     "tells.",
+     "", true, true},
     {"unused_subagent", "Do not start a sub-agent for a result that nothing uses.", ""},
 });
 
@@ -105,7 +107,7 @@ bool IsNote(const ToolMeaning& meaning) {
 // What the detectors flag, by step; of several the first in this order.
 constexpr auto kFlags = std::to_array<std::string_view>(
     {"exact_repeat", "superset_read", "overwritten_before_read", "rederived_after_compaction",
-     "unused_subagent_result", "plan_only_turn", "unused_output"});
+     "unused_subagent_result", "plan_only_turn"});
 
 class Shapes {
  public:
@@ -119,6 +121,7 @@ class Shapes {
       }
     }
     FindUses();
+    FindUnused();
   }
 
   const WasteLesson* Of(size_t step) {
@@ -128,8 +131,7 @@ class Shapes {
     if (at.result.status != ToolStatus::kOk) return nullptr;
     size_t first_time = FirstTime(step);
     std::string_view flag = flags_[step] ? kFlags[*flags_[step]] : std::string_view();
-    // What is looked at for the first time after something was done is a result.
-    if (first_time != step && first_time > first_act_ && OnlyLooks(meaning))
+    if (first_time != step && OnlyLooks(meaning) && IsResult(first_time))
       return FindWasteLesson("repeated_look");
     if (flag == "exact_repeat" || flag == "superset_read" || first_time != step) return Repeat(meaning);
     if (flag == "overwritten_before_read" || IsReplacedUnread(step, meaning))
@@ -139,7 +141,7 @@ class Shapes {
     if (IsNote(meaning) || flag == "plan_only_turn") return FindWasteLesson("unread_plan");
     if (IsListing(meaning)) return FindWasteLesson(names_files_ ? "listing/named" : "listing/any");
     if (IsStray(step, meaning)) return FindWasteLesson("stray_output");
-    if (flag == "unused_output") return Unused(meaning);
+    if (unused_.contains(step)) return FindWasteLesson("unused_output");
     return nullptr;
   }
 
@@ -149,13 +151,14 @@ class Shapes {
   static const WasteLesson* Repeat(const ToolMeaning& meaning) {
     return FindWasteLesson("exact_repeat/" + std::string(KindOfRepeat(meaning)));
   }
-  static const WasteLesson* Unused(const ToolMeaning& meaning) {
-    std::string_view kind = KindOfRepeat(meaning);
-    if (kind == "read") return FindWasteLesson("unused_read");
-    return FindWasteLesson(kind == "search" ? "unused_search" : "unused_output");
-  }
-
   static bool OnlyLooks(const ToolMeaning& meaning) { return meaning.read_only || meaning.shell.check; }
+
+  // A check, or a look at what an earlier step wrote or may have.
+  bool IsResult(size_t look) const {
+    if (look < first_act_) return false;
+    return scene_.meanings[look].shell.check || MayHaveChanged(scene_, 0, look) ||
+           scene_.writes.Unnamed(0, look);
+  }
 
   // The first step that made the same call and got the same answer, whatever happened in between.
   size_t FirstTime(size_t step) {
@@ -194,6 +197,21 @@ class Shapes {
     }
   }
 
+  // Looked, and nothing that was new in what it said is in any later argument, answer or output.
+  void FindUnused() {
+    std::vector<size_t> looks;
+    for (size_t i = 0; i < scene_.meanings.size(); ++i) {
+      const Step& step = scene_.session.steps[i];
+      const ToolMeaning& meaning = scene_.meanings[i];
+      bool told = step.kind == StepKind::kToolUse && !step.abandoned && step.result.status == ToolStatus::kOk;
+      if (told && meaning.read_only && !meaning.shell.check && !IsNote(meaning)) looks.push_back(i);
+    }
+    std::vector<compile::OutputUse> uses = compile::UsesOfOutputs(scene_.session, looks);
+    for (size_t c = 0; c < looks.size(); ++c) {
+      if (uses[c].known && uses[c].used == 0 && uses[c].words_used == 0) unused_.insert(looks[c]);
+    }
+  }
+
   using Places = std::map<std::string, std::vector<size_t>>;
   static size_t NextAfter(const Places& places, const std::string& path, size_t step) {
     auto found = places.find(path);
@@ -225,6 +243,7 @@ class Shapes {
   bool names_files_;
   std::vector<std::optional<size_t>> flags_;  // by step: the least of kFlags
   Places reads_, whole_writes_;
+  std::set<size_t> unused_;
   size_t first_act_ = SIZE_MAX;  // the first step that did more than look
   std::map<std::tuple<std::string, uint64_t, uint64_t>, size_t> calls_;
 };

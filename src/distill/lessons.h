@@ -16,6 +16,8 @@ struct WasteLesson {
   // What such steps are good for need not show in any text (plans steer their author): only replays that an
   // oracle passed count as proof.
   bool needs_oracle = false;
+  // What is read steers its reader without being said again: the log alone raises no suspicion.
+  bool needs_replay = false;
 };
 
 std::span<const WasteLesson> WasteLessons();

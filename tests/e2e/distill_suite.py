@@ -35,7 +35,7 @@ CLIENTS = ("pi", "claude-code", "codex")
 PRUNE = {"exploratory_listing": {"waste:listing/named", "waste:listing/any"}, "repeat_read": {"waste:exact_repeat/read"},
          "verification_repeat": {"waste:repeated_look"}, "plan_only": {"waste:unread_plan"},
          "overwritten_write": {"waste:overwritten_write"},
-         "unread_output": {"waste:unused_read", "waste:unused_output", "waste:unused_search"}}
+         "unread_output": {"waste:unused_output"}}
 REPAIR = {"missing_interpreter": {"episode:missing_command:python>python3"},
           "missing_directory": {"episode:missing_directory>mkdir"}, "retry_unchanged": {"episode:retry_unchanged"}}
 CAUSE = {"skipped_rule_in_docs": {"failure:skipped_named_file"}, "ignored_failed_command": {"failure:ignored_failure"}}

@@ -144,7 +144,7 @@ class Application {
   void Meet(const Patch& patch) {
     std::string text = skill::RuleText(patch), hash = HashOfRule(text);
     RuleRecord fresh = skill::RecordOf(patch);
-    fresh.section = skill::SectionName(patch.section), fresh.text_hash = hash;
+    fresh.section = SectionOf(patch), fresh.text_hash = hash;
     fresh.base_skill_hash = patch.base_skill_hash.empty() ? base_hash_ : patch.base_skill_hash;
     RuleRecord* known = provenance_.Find(patch.id);
     if (!known) return MeetNew(patch, std::move(fresh), text);
@@ -365,12 +365,14 @@ class Application {
     bool Fits(const Room& need) const { return need.lines <= lines && need.tokens <= tokens; }
     void Take(const Room& need) { lines -= need.lines, tokens -= need.tokens; }
   };
-  bool HasSection(const std::string& section) { return HasHeading(Main(), section); }
-  static bool HasHeading(const Editor& file, const std::string& section) {
-    const std::vector<Block>& blocks = file.blocks();
-    return std::any_of(blocks.begin(), blocks.end(), [&](const Block& block) {
-      return block.kind == BlockKind::kHeading && block.text == section;
-    });
+  bool HasSection(const std::string& section) { return Main().FindHeading(section); }
+  // As the skill spells it, or the patch that comes first.
+  std::string SectionOf(const Patch& patch) {
+    std::string section = skill::SectionName(patch.section);
+    if (const Block* heading = Main().FindHeading(section)) return heading->text;
+    auto same = [&](const Pending& rule) { return skill::IsSameTitle(rule.record.section, section); };
+    auto before = std::ranges::find_if(pending_, same);
+    return before == pending_.end() ? section : before->record.section;
   }
   static Room NeedOf(std::string_view item, const std::string& section, bool opens) {
     constexpr int64_t kFrame = 4;  // blank lines and heading of a section
@@ -423,7 +425,7 @@ class Application {
   void AddItems(const std::string& path, const std::string& section, const std::vector<std::string>& texts,
                 const std::set<std::string>& own) {
     Editor& file = files_.at(path);
-    if (!HasHeading(file, section)) provenance_.headings.push_back({path, section});
+    if (!file.FindHeading(section)) provenance_.headings.push_back({path, section});
     file.AddItems(section, texts, own);
   }
 

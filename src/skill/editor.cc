@@ -1,7 +1,6 @@
 #include "skill/editor.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -55,6 +54,10 @@ std::vector<std::string_view> PlainLines(std::string_view text) {
 
 std::string HashOfRule(std::string_view item_text) { return Sha256Hex(item_text); }
 
+bool IsSameTitle(std::string_view one, std::string_view other) {
+  return ToLower(CollapseSpace(one)) == ToLower(CollapseSpace(other));
+}
+
 Editor::Editor(std::string text) : text_(std::move(text)), eol_(LineEndOf(text_)) { Parse(); }
 
 void Editor::Parse() {
@@ -99,20 +102,28 @@ void Editor::Remove(const Block& block) {
   Parse();
 }
 
+const Block* Editor::FindHeading(std::string_view title) const {
+  auto headed = [&](auto same) {
+    auto found = std::ranges::find_if(blocks_, [&](const Block& b) { return IsHeading(b) && same(b.text); });
+    return found == blocks_.end() ? nullptr : &*found;
+  };
+  const Block* found = headed([&](const std::string& text) { return text == title; });
+  return found ? found : headed([&](const std::string& text) { return IsSameTitle(text, title); });
+}
+
 void Editor::AddItems(const std::string& section, const std::vector<std::string>& item_texts,
                       const std::set<std::string>& own_hashes) {
   std::string block;
   for (const std::string& item : item_texts) block.append("- ").append(item).append(eol_);
-  auto heading = std::find_if(blocks_.begin(), blocks_.end(),
-                              [&](const Block& b) { return IsHeading(b) && b.text == section; });
-  if (heading == blocks_.end()) {
+  const Block* heading = FindHeading(section);
+  if (!heading) {
     std::string lead = EndLine(text_.size());
     bool blank = lead.empty() && BlankBefore(text_.size());
     if (has_body_ && !blank) lead += eol_;
     text_ += lead + "## " + section + eol_ + eol_ + block;
   } else {
     // Only the text between this heading and the next one, of whatever level, is the section's own.
-    auto next = std::find_if(std::next(heading), blocks_.end(), IsHeading);
+    auto next = std::find_if(blocks_.begin() + (heading - blocks_.data()) + 1, blocks_.end(), IsHeading);
     size_t limit = next == blocks_.end() ? text_.size() : next->begin;
     text_.insert(PlaceIn(heading->end, limit, own_hashes, &block), block);
   }

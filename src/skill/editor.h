@@ -16,6 +16,9 @@ namespace clawtrace::skill {
 // SHA-256 of an item's text: how records find rules again.
 std::string HashOfRule(std::string_view item_text);
 
+// Readers and lint take "Cost control" and "Cost  Control" for one title.
+bool IsSameTitle(std::string_view one, std::string_view other);
+
 class Editor {
  public:
   explicit Editor(std::string text);
@@ -25,6 +28,9 @@ class Editor {
   const std::string& line_end() const { return eol_; }
 
   const Block* FindItem(std::string_view rule_hash) const;  // nullptr: no item has that text
+
+  // The heading with that title, spelled alike if there is one; nullptr: none.
+  const Block* FindHeading(std::string_view title) const;
 
   // Keeps the bullet and its indentation as they are.
   void ReplaceItem(const Block& item, std::string_view new_text);

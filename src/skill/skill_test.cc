@@ -220,6 +220,22 @@ TEST(ApplyTest, GoesWhereTheSectionIs) {
               HasSubstr("- " + kReadOnce + "\n- " + kMakeFolder + "\n- " + kUsePython3 + "\n\nA note.\n"));
 }
 
+TEST(ApplyTest, ATitleIsTheSameInAnyLetterCase) {
+  const std::string text = "# T\n\n## CANDIDATES  (Unproven)\n\n- mine\n";
+  ApplyResult result = Apply(WithText(text), {Three()[0]});
+  EXPECT_EQ(Text(result.skill), text + "- " + kReadOnce + "\n");
+  ApplyResult again = Apply(result.skill, {Three()[0]});
+  EXPECT_EQ(again.skill.files, result.skill.files);
+  // One that is spelled alike goes before.
+  EXPECT_EQ(Text(Apply(WithText(text + "\n## Candidates (unproven)\n"), {Three()[0]}).skill),
+            text + "\n## Candidates (unproven)\n\n- " + kReadOnce + "\n");
+  // Of two spellings for a section that is not there yet the first is taken.
+  std::vector<Patch> two = {Three()[0], Three()[1]};
+  two[0].section = "Pit falls", two[1].section = "PIT FALLS";
+  EXPECT_EQ(Text(Apply(WithText("# T\n"), two).skill),
+            "# T\n\n## Pit falls\n\n- " + kReadOnce + "\n- " + kMakeFolder + "\n");
+}
+
 TEST(ApplyTest, RefusesToHideRulesInAnOpenBlock) {
   for (const char* text : {"# T\n\n```\nnever closed\n", "# T\n\n<!-- never closed\n",
                            "# T\n\n## Candidates (unproven)\n\n~~~\nopen"}) {

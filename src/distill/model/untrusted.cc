@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <unordered_set>
 
 #include "base/hash.h"
@@ -40,6 +41,17 @@ bool LooksLikeSession(std::string_view id) {
   return digits >= kLeast && digits + dashes == id.size() && (dashes == 0 || dashes == 4);
 }
 
+// Numbers behind a name are issues, anchors and colours, unless the line speaks of evidence.
+bool SpeaksOfEvidence(std::string_view text, size_t at) {
+  size_t begin = text.rfind('\n', at), end = text.find('\n', at);
+  begin = begin == text.npos ? 0 : begin + 1;
+  constexpr size_t kNear = 200;
+  begin = std::max(begin, at < kNear ? 0 : at - kNear);
+  std::string line = ToLower(text.substr(begin, std::min(end, at + kNear) - begin));
+  return std::ranges::any_of(std::array{"evidence", "proves", "proven", "counterfactual"},
+                             [&](const char* word) { return line.contains(word); });
+}
+
 bool CitesStep(std::string_view text, std::string_view session_id) {
   constexpr size_t kMostId = 160, kLeastOwn = 4;
   for (size_t at = text.find('#'); at != text.npos; at = text.find('#', at + 1)) {
@@ -48,6 +60,7 @@ bool CitesStep(std::string_view text, std::string_view session_id) {
     size_t begin = at;
     while (begin > 0 && at - begin < kMostId && IsIdByte(text[begin - 1])) --begin;
     if (LooksLikeSession(text.substr(begin, at - begin))) return true;
+    if (at - begin >= kLeastOwn && SpeaksOfEvidence(text, at)) return true;
   }
   return false;
 }
@@ -64,13 +77,21 @@ bool NamesPatch(std::string_view text) {
   return false;
 }
 
-// A bare fence and in the next line one with a language: the first is meant to close what stands around.
+// "## Rules": code has comments of one sign, and text behind a closed fence a blank line first.
+bool IsSectionLine(std::string_view line) {
+  size_t level = std::min(line.find_first_not_of('#'), line.size());
+  return level >= 2 && level <= 6 && line.substr(level).starts_with(' ');
+}
+
+// A bare fence and in the next line a heading, or a fence with a language: the first is meant to close what
+// stands around.
 bool BreaksFence(std::string_view text) {
   constexpr std::string_view kFence = "```";
   bool open = false, just_opened_bare = false;
   for (std::string_view line : Split(text, '\n')) {
     std::string_view rest = Trim(line);
     if (!rest.starts_with(kFence)) {
+      if (just_opened_bare && IsSectionLine(rest)) return true;
       just_opened_bare = false;
       continue;
     }
@@ -165,7 +186,10 @@ std::set<Attempt> AttemptsIn(std::string_view text, std::string_view session_id)
   std::string valid = ReplaceInvalidUtf8(text);
   std::string folded = Folded(valid);
   if (!skill::FindInjections(valid).empty()) found.insert(Attempt::kInstruction);
-  if (folded.contains("\"lessons\"") || folded.contains("\"evidence\":")) found.insert(Attempt::kAnswer);
+  for (std::string_view field :
+       {"\"lessons\"", "\"evidence\":", "patch_kind", "evidence_grade", "counterfactual_grade"}) {
+    if (folded.contains(field)) found.insert(Attempt::kAnswer);
+  }
   if (CitesStep(valid, session_id) || NamesPatch(valid)) found.insert(Attempt::kEvidenceId);
   if (valid.contains(kFenceStart) || valid.contains("\nDATA-") || BreaksFence(valid))
     found.insert(Attempt::kFence);

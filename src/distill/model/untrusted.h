@@ -15,7 +15,7 @@ namespace clawtrace::distill {
 // instructions" in all innocence.
 enum class Attempt {
   kInstruction,   // speaks to the analyst: "ignore previous instructions"
-  kAnswer,        // looks like an analyst's answer
+  kAnswer,        // looks like an analyst's answer, or names what a patch says of its evidence
   kEvidenceId,    // looks like a cited step ("SESSION#12") or the id of a patch
   kFence,         // looks like the end of fenced data, of ours or in Markdown
   kFrontMatter,   // YAML front matter of a skill

@@ -78,6 +78,22 @@ std::string Steps(const Patch& patch) {
   return text;
 }
 
+std::string RuleAndWhy(const Patch& patch) {
+  return RuleText(patch) + (patch.counterfactual.empty() ? "" : " - " + patch.counterfactual);
+}
+
+// What came to no rule has no grade of its own.
+void AddLeftOver(const DistillRun& run, Section* section) {
+  for (const distill::MergeInput* input : LeftOver(run.merge)) {
+    const Patch* patch = FindPatch(run, input->patch_id);
+    if (!patch) continue;
+    std::string fate = fmt::format("{}: {}", NameOf(input->fate), input->reason);
+    if (!input->detail.empty()) fate += ", " + input->detail;
+    section->rows.push_back({RuleAndWhy(*patch), std::string(NameOf(input->patch_kind)), "", "",
+                             Savings(*patch), Steps(*patch), std::move(fate)});
+  }
+}
+
 Section Rules(const DistillRun& run, std::string title, bool in_skill) {
   Section section{.title = std::move(title)};
   section.head = {"rule", "kind", "grade", "support", "saves a session", "evidence", "fate"};
@@ -88,10 +104,11 @@ Section Rules(const DistillRun& run, std::string title, bool in_skill) {
     if (is_in != in_skill || !patch) continue;
     std::string fate(NameOf(rule.fate));
     if (!in_skill || rule.reason != "added") fate += rule.reason.empty() ? "" : ": " + rule.reason;
-    section.rows.push_back({RuleText(*patch) + " - " + patch->counterfactual,
-                            std::string(NameOf(rule.patch_kind)), distill::GradeText(rule),
-                            distill::SupportText(rule), Savings(*patch), Steps(*patch), fate});
+    section.rows.push_back({RuleAndWhy(*patch), std::string(NameOf(rule.patch_kind)),
+                            distill::GradeText(rule), distill::SupportText(rule), Savings(*patch),
+                            Steps(*patch), fate});
   }
+  if (!in_skill) AddLeftOver(run, &section);
   if (section.rows.empty()) section.paragraphs.push_back("None."), section.head.clear();
   return section;
 }

@@ -38,6 +38,12 @@ void TellFates(const DistillRun& run, std::ostream& err) {
                        NameOf(rule.patch_kind), rule.id, distill::GradeText(rule), SupportWithRate(run, rule),
                        rule.reason);
   }
+  std::vector<const distill::MergeInput*> left = LeftOver(run.merge);
+  for (const distill::MergeInput* input : left) {
+    std::string detail = input->detail.empty() ? "" : ": " + Printable(input->detail);
+    err << fmt::format("{:<14}{:<10}{:<22}{}{}\n", FateText(input->fate, run.writes),
+                       NameOf(input->patch_kind), input->patch_id, input->reason, detail);
+  }
   for (const ReportLine& line : run.audit)
     err << fmt::format("audit         {}: {}\n", Printable(line.mark), Printable(line.text));
   if (!run.noticed.empty())
@@ -52,10 +58,11 @@ void TellFates(const DistillRun& run, std::ostream& err) {
     err << fmt::format("conflict      {} of {}: {}{}\n", NameOf(conflict.type), Printable(rules),
                        Printable(conflict.rationale), Printable(stays));
   }
-  err << fmt::format("{} sessions, {} patches: {} {}, {} there before, {} candidates; skill {}\n",
+  std::string refused = left.empty() ? "" : fmt::format(", {} refused", left.size());
+  err << fmt::format("{} sessions, {} patches: {} {}, {} there before, {} candidates{}; skill {}\n",
                      run.base->sessions.size(), run.patches.size(), run.merge.written,
                      FateText(distill::MergeFate::kWritten, run.writes), run.merge.in_skill,
-                     run.merge.candidates, run.skill);
+                     run.merge.candidates, refused, run.skill);
 }
 
 // What a script asks for.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "base/growth_test_util.h"
 #include "distill/merge/generated_patches.h"
@@ -107,6 +108,10 @@ TEST(AuditedTest, AHostilePatchKeepsNobodyElseOut) {
   EXPECT_FALSE(merged.blocked()) << AuditText(merged.audit);
   EXPECT_EQ(merged.merge.skill.files, alone.merge.skill.files);
   EXPECT_THAT(merged.refused_patches, ElementsAre("r-a", "r-b", "r-c", "r-d", "r-e", "r-f", "r-g", "r-h"));
+  std::set<std::string> left;
+  for (const MergeInput* input : LeftOver(merged.merge.report)) left.insert(input->patch_id);
+  EXPECT_EQ(left, merged.refused_patches) << "all that is in no rule";
+  EXPECT_THAT(LeftOver(alone.merge.report), testing::IsEmpty());
   for (const Patch& patch : Hostile()) {
     const MergeInput* input = InputOf(merged, patch.id);
     ASSERT_NE(input, nullptr) << patch.id;

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <set>
+
 #include "model/archive.h"
 
 namespace clawtrace::distill {
@@ -52,6 +54,20 @@ std::string SupportText(const MergedRule& rule) {
 
 std::string_view FateText(MergeFate fate, bool writes) {
   return fate == MergeFate::kWritten && !writes ? "to write" : NameOf(fate);
+}
+
+std::vector<const MergeInput*> LeftOver(const MergeReport& report) {
+  std::set<std::string_view> told;
+  for (const MergedRule& rule : report.rules) {
+    told.insert(rule.id);
+    told.insert(rule.members.begin(), rule.members.end());
+  }
+  std::vector<const MergeInput*> left;
+  for (const MergeInput& input : report.inputs) {
+    bool done = input.fate == MergeFate::kWritten || input.fate == MergeFate::kInSkill;
+    if (!done && !told.contains(input.patch_id)) left.push_back(&input);
+  }
+  return left;
 }
 
 std::vector<std::string> WrittenRules(const MergeReport& report) {

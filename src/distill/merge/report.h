@@ -139,6 +139,9 @@ struct MergeReport {
   bool operator==(const MergeReport&) const = default;
 };
 
+// What was given and is in no rule of the report, not even as a candidate. Points into it.
+std::vector<const MergeInput*> LeftOver(const MergeReport& report);
+
 // Ids of the rules that are new in the skill, in order of rank.
 std::vector<std::string> WrittenRules(const MergeReport& report);
 

@@ -35,7 +35,7 @@ std::optional<ReadRange> RangeOfTool(const Step& step, const ToolMeaning& meanin
   if (!known) return std::nullopt;
   ReadRange range{.path = meaning.path};
   if (Json lines = (*parsed)["view_range"]; lines.is_array()) {
-    range.first = lines.at(0).integer().value_or(1);
+    range.first = std::max<int64_t>(1, lines.at(0).integer().value_or(1));
     int64_t last = lines.at(1).integer().value_or(-1);
     range.last = last < 0 ? INT64_MAX : last;
     return range;
@@ -50,33 +50,170 @@ std::optional<ReadRange> RangeOfTool(const Step& step, const ToolMeaning& meanin
   return range;
 }
 
-// "12" of "12", "-n12", "-12", "-n 12".
-std::optional<int64_t> CountOf(const std::vector<std::string>& arguments) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    std::string_view word = arguments[i];
-    if (!word.starts_with('-')) continue;
-    if (word == "-n" && i + 1 < arguments.size()) return ParseInt(arguments[i + 1]);
-    word.remove_prefix(word.starts_with("-n") ? 2 : 1);
-    return ParseInt(word);
+// What one command of those that show lines asks for, of as many files as it names.
+struct Asked {
+  ReadRange lines;
+  size_t files = 0;
+};
+using Words = std::vector<std::string>;
+
+// cat -n; nl, nl -ba
+std::optional<Asked> AskedOfCat(const SimpleCommand& command) {
+  Asked asked;
+  const bool is_nl = command.program == "nl";
+  asked.lines.numbered = is_nl;
+  const Words& words = command.arguments;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (is_nl && words[i] == "-b" && i + 1 < words.size() && words[i + 1] == "a")
+      ++i;
+    else if (!is_nl && (words[i] == "-n" || words[i] == "--number"))
+      asked.lines.numbered = true;
+    else if (!words[i].starts_with('-'))
+      ++asked.files;
+    else if (!is_nl || (words[i] != "-ba" && words[i] != "--body-numbering=a"))
+      return std::nullopt;
   }
-  return 10;
+  return asked;
+}
+
+// "12" of "-n 12", "-n12", "-12", "--lines=12"; moves over the words that it takes.
+std::optional<std::string_view> CountAt(const Words& words, size_t* at) {
+  std::string_view word = words[*at];
+  constexpr std::string_view kLong = "--lines=";
+  if (word.starts_with(kLong)) return word.substr(kLong.size());
+  if (word == "-n") {
+    if (*at + 1 >= words.size()) return std::nullopt;
+    return words[++*at];
+  }
+  if (word.starts_with("-n")) return word.substr(2);
+  return word.substr(1);
+}
+
+// head and tail
+std::optional<Asked> AskedOfEnd(const SimpleCommand& command) {
+  Asked asked;
+  std::string_view count = "10";
+  for (size_t i = 0; i < command.arguments.size(); ++i) {
+    if (!command.arguments[i].starts_with('-')) {
+      ++asked.files;
+      continue;
+    }
+    auto said = CountAt(command.arguments, &i);
+    if (!said) return std::nullopt;
+    count = *said;
+  }
+  const bool from_line = command.program == "tail" && count.starts_with('+');
+  if (from_line) count.remove_prefix(1);
+  auto number = ParseInt(count);
+  // "head -n -5" leaves out lines: which ones the file alone knows.
+  if (!number || count.empty() || count[0] < '0' || count[0] > '9') return std::nullopt;
+  if (command.program == "head")
+    asked.lines.last = *number;
+  else if (from_line)
+    asked.lines.first = std::max<int64_t>(1, *number);
+  else
+    asked.lines.from_end = *number;
+  // Nothing is asked for, which says nothing of the file.
+  if (command.program == "tail" && !from_line && *number == 0) return std::nullopt;
+  return asked;
+}
+
+std::optional<int64_t> TakeNumber(std::string_view* text) {
+  size_t end = std::min(text->find_first_not_of("0123456789"), text->size());
+  auto number = ParseInt(text->substr(0, end));
+  text->remove_prefix(end);
+  return end > 0 ? number : std::nullopt;
+}
+
+// A script for sed -n: "12p", "$p", "3,12p", "3,$p", "3,+9p"; "3,12p;12q" stops there.
+std::optional<ReadRange> LinesOfScript(std::string_view script) {
+  script = Trim(script);
+  ReadRange lines;
+  if (script == "$p") {
+    lines.from_end = 1;
+    return lines;
+  }
+  auto first = TakeNumber(&script);
+  if (!first || *first < 1) return std::nullopt;
+  lines.first = lines.last = *first;
+  if (script.starts_with(",$")) {
+    script.remove_prefix(2), lines.last = INT64_MAX;
+  } else if (script.starts_with(',')) {
+    script.remove_prefix(1);
+    const bool more = script.starts_with('+');
+    if (more) script.remove_prefix(1);
+    auto last = TakeNumber(&script);
+    if (!last) return std::nullopt;
+    if (more && *last >= INT64_MAX - *first) return std::nullopt;
+    // An end before the beginning shows the line where it begins.
+    lines.last = std::max(*first, more ? *first + *last : *last);
+  }
+  if (!script.starts_with('p')) return std::nullopt;
+  script.remove_prefix(1);
+  if (script.starts_with(';')) {
+    script = Trim(script.substr(1));
+    auto stop = TakeNumber(&script);
+    if (!stop || *stop < lines.last || script != "q") return std::nullopt;
+    script.remove_prefix(1);
+  }
+  if (!script.empty()) return std::nullopt;
+  return lines;
+}
+
+std::optional<Asked> AskedOfSed(const SimpleCommand& command) {
+  bool quiet = false;
+  Words scripts, operands;
+  const Words& words = command.arguments;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const bool script_next = word == "-e" || word == "-ne";
+    quiet = quiet || word == "-n" || word == "-ne" || word == "--quiet" || word == "--silent";
+    if (script_next && i + 1 < words.size())
+      scripts.push_back(words[++i]);
+    else if (!word.starts_with('-'))
+      operands.push_back(word);
+    else if (script_next || (word != "-n" && word != "--quiet" && word != "--silent"))
+      return std::nullopt;
+  }
+  if (scripts.empty() && !operands.empty()) {
+    scripts.push_back(operands.front());
+    operands.erase(operands.begin());
+  }
+  if (!quiet || scripts.size() != 1) return std::nullopt;
+  auto lines = LinesOfScript(scripts.front());
+  if (!lines) return std::nullopt;
+  return Asked{*lines, operands.size()};
+}
+
+std::optional<Asked> AskedOf(const SimpleCommand& command) {
+  if (command.program == "cat" || command.program == "nl") return AskedOfCat(command);
+  if (command.program == "head" || command.program == "tail") return AskedOfEnd(command);
+  if (command.program == "sed") return AskedOfSed(command);
+  return std::nullopt;
+}
+
+// "nl -ba file | sed -n '3,12p'": all of the file, and of that the lines of a second command. Its parts do
+// not say what stood between them.
+bool IsOnePipe(std::string_view command) {
+  return std::ranges::count(command, '|') == 1 && command.find_first_of(";&\n<(") == std::string_view::npos;
 }
 
 std::optional<ReadRange> RangeOfCommand(const ToolMeaning& meaning) {
-  const ShellCommand& shell = meaning.shell;
-  if (!meaning.read_only || shell.parts.size() != 1 || meaning.reads.size() != 1) return std::nullopt;
-  const SimpleCommand& command = shell.parts.front();
+  const std::vector<SimpleCommand>& parts = meaning.shell.parts;
+  const bool piped = parts.size() == 2 && IsOnePipe(meaning.command);
+  if (!meaning.read_only || (parts.size() != 1 && !piped) || meaning.reads.size() != 1) return std::nullopt;
   if (meaning.reads[0].find_first_of("*?[{$~") != std::string::npos) return std::nullopt;
-  ReadRange range{.path = meaning.reads[0]};
-  if (command.program == "cat" && command.arguments.size() == 1) return range;
-  if (command.program == "head") {
-    // The file must be the last word: "head -n 5 file" names it there, "head -n 5" reads nothing.
-    auto count = CountOf(command.arguments);
-    if (!count || *count < 0) return std::nullopt;
-    range.last = *count;
-    return range;
+  auto asked = AskedOf(parts.front());
+  if (!asked || asked->files != 1) return std::nullopt;
+  ReadRange range = asked->lines;
+  if (piped) {
+    auto of_that = AskedOf(parts.back());
+    if (!range.whole() || !of_that || of_that->files != 0 || of_that->lines.numbered) return std::nullopt;
+    const bool numbered = range.numbered;
+    range = of_that->lines, range.numbered = numbered;
   }
-  return std::nullopt;
+  range.path = meaning.reads[0];
+  return range;
 }
 
 }  // namespace

@@ -323,6 +323,7 @@ std::string_view OptionsWithValue(std::string_view program) {
   if (program == "cut") return "dfcb";
   if (program == "sort") return "kt";
   if (program == "sed") return "ef";
+  if (program == "nl") return "bdfhilnsvw";
   return {};
 }
 

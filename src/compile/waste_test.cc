@@ -54,6 +54,102 @@ TEST(SupersetReadTest, AHeadOfAFileTooLongToBeShownWhole) {
   EXPECT_THAT(Flags(session), IsEmpty());
 }
 
+Session By(const std::string& agent, const std::vector<Line>& lines) {
+  Session session = Make(lines);
+  session.source = agent;
+  for (Step& step : session.steps)
+    step.result.output.resize(std::min<size_t>(step.result.output.size(), kMaxText));
+  return session;
+}
+
+TEST(SupersetReadTest, WhicheverClientsToolShowedTheLines) {
+  Line again{"bash", R"({"command":"cat a"})", "alpha\nbeta gamma\n\n  delta epsilon 42"};
+  Line claude{"Read", R"({"file_path":"/w/a"})", "1\talpha\n2\tbeta gamma\n3\t\n4\t  delta epsilon 42\n5\t"};
+  Line older{"Read", R"({"file_path":"/w/a"})",
+             "     1\u2192alpha\n     2\u2192beta gamma\n     3\u2192\n     4\u2192  delta epsilon 42\n\n"
+             "<system-reminder>\nLook out.\n</system-reminder>\n"};
+  Line opencode{"read", R"({"filePath":"/w/a"})",
+                "<file>\n00001| alpha\n00002| beta gamma\n00003| \n00004|   delta epsilon 42\n\n"
+                "(End of file - total 4 lines)\n</file>"};
+  Line openhands{"str_replace_editor", R"({"command":"view","path":"/w/a"})",
+                 "Here's the result of running `cat -n` on /w/a:\n     1\talpha\n     2\tbeta gamma\n"
+                 "     3\t\n     4\t  delta epsilon 42\n"};
+  Line codex{"read_file", R"({"file_path":"/w/a"})",
+             "L1: alpha\nL2: beta gamma\nL3: \nL4:   delta epsilon 42"};
+  Line cline{"read_file", R"({"path":"a"})", "1 | alpha\n2 | beta gamma\n3 |\n4 |   delta epsilon 42"};
+  Line plain{"read", R"({"path":"a"})", "alpha\nbeta gamma\n\n  delta epsilon 42\n"};
+  const std::vector<std::pair<std::string, Line>> clients = {
+      {"claude-code", claude}, {"claude-code", older}, {"opencode", opencode}, {"openhands", openhands},
+      {"codex", codex},        {"cline", cline},       {"pi", plain},          {"somebodys-own", claude}};
+  for (const auto& [agent, line] : clients) {
+    EXPECT_THAT(Flags(By(agent, {line, again})), ElementsAre("superset_read:2")) << agent;
+    EXPECT_THAT(Flags(By(agent, {again, line})), ElementsAre("superset_read:2")) << agent;
+    Line other = again;
+    other.output = "alpha\nbeta gamma\n\n  delta epsilon 43";
+    EXPECT_THAT(Flags(By(agent, {line, other})), IsEmpty()) << agent;
+  }
+}
+
+TEST(SupersetReadTest, AReadingThatTheClientDemandsBeforeAChange) {
+  Line cat{"Bash", R"({"command":"cat a"})", kText};
+  Line read{"Read", R"({"file_path":"/w/a"})", "1\talpha\n2\tbeta gamma\n3\tdelta epsilon 42\n4\tzeta"};
+  Line edit{"Edit", R"({"file_path":"/w/a","old_string":"zeta","new_string":"eta"})", "ok"};
+  EXPECT_THAT(Flags(By("claude-code", {cat, read, edit})), IsEmpty());
+  EXPECT_THAT(Flags(By("claude-code", {cat, read})), ElementsAre("superset_read:2"));
+}
+
+TEST(SupersetReadTest, PartsByCommands) {
+  auto part = [](const std::string& command) {
+    return Line{"bash", R"({"command":")" + command + R"("})", "beta gamma\ndelta epsilon 42\n"};
+  };
+  Line whole{"bash", R"({"command":"sed -n '1,200p' a"})", kText};
+  for (const char* command : {"sed -n '2,3p' a", "sed -n 2,3p ./a", "cat a | sed -n '2,3p'"}) {
+    EXPECT_THAT(Flags(Make({whole, part(command)})), ElementsAre("superset_read:2")) << command;
+    EXPECT_THAT(Flags(Make({part(command), whole})), IsEmpty()) << command;
+  }
+  Line end{"bash", R"({"command":"tail -n 2 a"})", "delta epsilon 42\nzeta\n"};
+  EXPECT_THAT(Flags(Make({whole, end})), ElementsAre("superset_read:2"));
+  // Just as many lines as were asked for: nobody knows whether the file ends there.
+  Line head{"bash", R"({"command":"head -n 4 a"})", kText};
+  EXPECT_THAT(Flags(Make({head, end})), IsEmpty());
+  EXPECT_THAT(Flags(Make({part("sed -n '2,3p' a"), part("sed -n '12,13p' a")})), IsEmpty())
+      << "the same words on other lines";
+}
+
+TEST(SupersetReadTest, LineNumbersThatACommandIsAskedForAreSomethingNew) {
+  Line cat{"bash", R"({"command":"cat a"})", kText};
+  Line numbered{"bash", R"({"command":"nl -ba a"})",
+                "     1\talpha\n     2\tbeta gamma\n     3\tdelta epsilon 42\n     4\tzeta\n"};
+  Line part{"bash", R"({"command":"cat -n a | sed -n '2,3p'"})",
+            "     2\tbeta gamma\n     3\tdelta epsilon 42\n"};
+  EXPECT_THAT(Flags(Make({cat, numbered})), IsEmpty());
+  EXPECT_THAT(Flags(Make({numbered, part, cat})), ElementsAre("superset_read:2", "superset_read:3"));
+}
+
+TEST(SupersetReadTest, WhatWasNotKeptIsToldByLinesWhereNothingWasLeftOut) {
+  std::string text;
+  for (int line = 1; line <= 200; ++line) text += "a line of text " + std::to_string(line % 10) + "\n";
+  std::string numbered;
+  for (int line = 1; line <= 200; ++line)
+    numbered += std::to_string(line) + "\ta line of text " + std::to_string(line % 10) + "\n";
+  std::string part(60 * 17, 'x');
+  Line cat{"bash", R"({"command":"cat a"})", text};
+  Line sed{"bash", R"({"command":"sed -n '120,180p' a"})", part};
+  EXPECT_THAT(Flags(By("pi", {cat, sed})), ElementsAre("superset_read:2"));
+  Line limited{"bash", R"({"command":"cat a","max_output_tokens":500})", text};
+  EXPECT_THAT(Flags(By("pi", {limited, sed})), IsEmpty()) << "its middle may be missing";
+  Line longer = cat;
+  longer.output = text + text + text;
+  EXPECT_THAT(Flags(By("pi", {longer, sed})), IsEmpty()) << "its middle may be missing";
+  Line cd{"bash", R"({"command":"cd b"})", ""};
+  EXPECT_THAT(Flags(By("pi", {cat, cd, sed})), IsEmpty()) << "another file";
+
+  Line read{"Read", R"({"file_path":"/w/a"})", numbered};
+  EXPECT_THAT(Flags(By("claude-code", {read, cat})), ElementsAre("superset_read:2"));
+  for (int line = 201; line <= 2000; ++line) read.output += std::to_string(line) + "\ta line\n";
+  EXPECT_THAT(Flags(By("claude-code", {read, cat})), IsEmpty()) << "the tool may have stopped there";
+}
+
 TEST(NearRepeatTest, AlikeOnTheSameFileWithTheSameResult) {
   EXPECT_THAT(
       Flags(Make({{"bash", R"({"command":"grep -n total report.csv | head -n 5"})", "17:total,4100,units"},

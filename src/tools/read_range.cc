@@ -1,6 +1,7 @@
 #include "tools/read_range.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/json.h"
@@ -185,10 +186,55 @@ std::optional<Asked> AskedOfSed(const SimpleCommand& command) {
   return Asked{*lines, operands.size()};
 }
 
+// "12", "3:12", "3:", ":12"
+std::optional<ReadRange> LinesOfBat(std::string_view range) {
+  ReadRange lines;
+  const bool from_start = range.starts_with(':');
+  auto first = from_start ? 1 : TakeNumber(&range);
+  if (!first || *first < 1) return std::nullopt;
+  lines.first = lines.last = *first;
+  if (range.empty()) return lines;
+  if (!range.starts_with(':')) return std::nullopt;
+  range.remove_prefix(1);
+  lines.last = INT64_MAX;
+  if (range.empty() && !from_start) return lines;
+  auto last = TakeNumber(&range);
+  if (!last || *last < lines.first || !range.empty()) return std::nullopt;
+  lines.last = *last;
+  return lines;
+}
+
+// Where nobody looks on, bat shows the lines and nothing else.
+std::optional<Asked> AskedOfBat(const SimpleCommand& command) {
+  constexpr std::string_view kRange = "--line-range=";
+  constexpr auto kPlain = std::to_array<std::string_view>(
+      {"-p", "-pp", "--plain", "-P", "--paging=never", "--color=never", "--style=plain"});
+  Asked asked;
+  bool limited = false;
+  const Words& words = command.arguments;
+  for (size_t i = 0; i < words.size(); ++i) {
+    std::string_view word = words[i], range;
+    if (word.starts_with(kRange))
+      range = word.substr(kRange.size());
+    else if (word == "-r" && i + 1 < words.size())
+      range = words[++i];
+    else if (!word.starts_with('-'))
+      ++asked.files;
+    else if (std::ranges::find(kPlain, word) == kPlain.end())
+      return std::nullopt;
+    if (range.empty()) continue;
+    auto lines = LinesOfBat(range);
+    if (!lines || limited) return std::nullopt;
+    asked.lines = *lines, limited = true;
+  }
+  return asked;
+}
+
 std::optional<Asked> AskedOf(const SimpleCommand& command) {
   if (command.program == "cat" || command.program == "nl") return AskedOfCat(command);
   if (command.program == "head" || command.program == "tail") return AskedOfEnd(command);
   if (command.program == "sed") return AskedOfSed(command);
+  if (command.program == "bat" || command.program == "batcat") return AskedOfBat(command);
   return std::nullopt;
 }
 

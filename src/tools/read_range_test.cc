@@ -50,6 +50,19 @@ TEST(ReadRangeTest, ScriptsOfSed) {
   EXPECT_EQ(RangeOfLine("/usr/bin/sed -n '3,9p' a 2>/dev/null"), "a 3-9");
 }
 
+TEST(ReadRangeTest, RangesOfBat) {
+  EXPECT_EQ(RangeOfLine("bat a"), "a 1-");
+  EXPECT_EQ(RangeOfLine("batcat -p --color=never --paging=never a"), "a 1-");
+  EXPECT_EQ(RangeOfLine("bat -r 3:9 a"), "a 3-9");
+  EXPECT_EQ(RangeOfLine("bat --line-range=3: a"), "a 3-");
+  EXPECT_EQ(RangeOfLine("bat -r :9 a"), "a 1-9");
+  EXPECT_EQ(RangeOfLine("bat -r 7 a"), "a 7-7");
+  for (std::string_view line : {"bat -n a", "bat -A a", "bat -r -9: a", "bat -r 3:+9 a", "bat -r 9:3 a",
+                                "bat -r : a", "bat -r x a", "bat -r 1:2 -r 5:6 a", "bat a b",
+                                "bat --pager=rm a", "bat cache --clear", "bat --decorations=always a"})
+    EXPECT_EQ(RangeOfLine(line), "") << line;
+}
+
 TEST(ReadRangeTest, OfAllThatAnotherShows) {
   EXPECT_EQ(RangeOfLine("nl -ba a | sed -n '3,9p'"), "a 3-9 #");
   EXPECT_EQ(RangeOfLine("cat a | head -n 20"), "a 1-20");

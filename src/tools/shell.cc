@@ -21,10 +21,11 @@ constexpr auto kReaders = std::to_array<std::string_view>(
      "sha256sum", "cksum",    "jq",    "yq",   "column", "rev",     "tac",     "paste",    "join",
      "fold",      "seq",      "expr",  "cd",   "whoami", "id",      "uname",   "hostname", "git",
      "sed",       "du",       "sleep", "date", "uptime", "ps",      "env",     "printenv", "locale",
-     "set",       "export",   "exit",  ":"});
+     "set",       "export",   "exit",  ":",    "bat",    "batcat"});
 constexpr auto kPathReaders = std::to_array<std::string_view>(
-    {"cat",       "head", "tail", "less", "more", "wc",   "nl",  "od", "xxd",  "hexdump", "strings", "md5sum",
-     "sha256sum", "stat", "file", "sed",  "ls",   "diff", "cmp", "jq", "sort", "uniq",    "cut",     "grep"});
+    {"cat",     "head",    "tail",   "less",      "more", "wc",   "nl",  "od",    "xxd",
+     "hexdump", "strings", "md5sum", "sha256sum", "stat", "file", "sed", "ls",    "diff",
+     "cmp",     "jq",      "sort",   "uniq",      "cut",  "grep", "bat", "batcat"});
 constexpr auto kVolatile = std::to_array<std::string_view>(
     {"date",   "uptime", "ps",     "top",      "free",      "curl",    "wget",       "ping", "ssh",
      "scp",    "nc",     "dig",    "nslookup", "netstat",   "ss",      "lsof",       "kill", "pgrep",
@@ -263,6 +264,10 @@ bool SedWrites(const SimpleCommand& c) {
   });
 }
 
+bool BatRuns(const SimpleCommand& c) {
+  return HasFlag(c, "--pager") || (!c.arguments.empty() && c.arguments[0] == "cache");
+}
+
 // Programs that read, but for some of their options or operands.
 bool WritesByFlag(const SimpleCommand& c) {
   const std::string& p = c.program;
@@ -279,6 +284,7 @@ bool WritesByFlag(const SimpleCommand& c) {
     return HasShortFlag(c, 'x') || HasShortFlag(c, 'X') || HasAnyFlag(c, {"--exec", "--exec-batch"});
   if (p == "rg") return HasFlag(c, "--pre");
   if (p == "tree" || p == "less" || p == "more") return HasShortFlag(c, 'o') || HasShortFlag(c, 'O');
+  if (p == "bat" || p == "batcat") return BatRuns(c);
   if (p == "yq") return HasShortFlag(c, 'i') || HasAnyFlag(c, {"--inplace", "--in-place"});
   if (p == "uniq" || p == "xxd") return Operands(c) > 1;
   if (p == "date") return HasShortFlag(c, 's') || HasFlag(c, "--set");
@@ -324,6 +330,7 @@ std::string_view OptionsWithValue(std::string_view program) {
   if (program == "sort") return "kt";
   if (program == "sed") return "ef";
   if (program == "nl") return "bdfhilnsvw";
+  if (program == "bat" || program == "batcat") return "lrmH";
   return {};
 }
 

@@ -10,13 +10,13 @@ TEST(ShellTest, ReadOnlyNeedsEveryPartOnTheList) {
   for (std::string_view line :
        {"cat a.txt", "ls -la .", "grep -rn x . | head -5", "cat a && wc -l b", "git status",
         "git log --oneline | head", "find . -name '*.py'", "sed -n '1,5p' f", "cat f 2>/dev/null",
-        "cat f 2>&1 | tail -3", "FOO=1 cat f", "echo 'rm -rf /'", "cat <<'EOF'\nrm x\nEOF"}) {
+        "cat f 2>&1 | tail -3", "bat -p f", "FOO=1 cat f", "echo 'rm -rf /'", "cat <<'EOF'\nrm x\nEOF"}) {
     EXPECT_TRUE(ParseShell(line).read_only) << line;
   }
   for (std::string_view line :
        {"python3 x.py", "cat a > b", "ls; rm b", "find . -delete", "find . -exec rm {} +", "sed -i s/a/b/ f",
         "cat $(make list)", "echo `date > x`", "sort -o f f", "git commit -m x", "make", "",
-        "echo \"$(rm x)\"", "cat a | tee b"}) {
+        "echo \"$(rm x)\"", "cat a | tee b", "bat --pager=rm f", "bat cache --clear"}) {
     EXPECT_FALSE(ParseShell(line).read_only) << line;
   }
 }

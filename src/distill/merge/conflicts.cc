@@ -3,12 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
 #include "distill/merge/join.h"
 #include "model/archive.h"
 #include "skill/edits.h"
@@ -118,22 +120,65 @@ void FindSpoken(const std::vector<Party>& parties, std::vector<Clash>* clashes) 
                  [&](size_t i, size_t k) { compare(units.indexes[i], texts.indexes[k]); });
 }
 
-void FindSignatures(const std::vector<Party>& parties, std::vector<Clash>* clashes) {
-  std::map<std::string_view, std::vector<size_t>> by_signature;
-  for (size_t i = 0; i < parties.size(); ++i) {
-    const Unit* unit = parties[i].unit;
-    if (unit && !unit->merged.signature.empty()) by_signature[unit->merged.signature].push_back(i);
+// What a rule with this signature wants done again or not done again, in the words of waste lessons: of the
+// repeat that mining found in "exec:make|ok x2" a command. Empty: it is about no repeat.
+std::vector<std::string_view> RepeatsOf(std::string_view signature) {
+  constexpr std::string_view kRepeats = "waste:exact_repeat/";
+  constexpr auto kAlike =
+      std::to_array<std::string_view>({"read", "list", "search", "check", "state", "fetch"});
+  if (signature.starts_with(kRepeats)) return {signature.substr(kRepeats.size())};
+  if (signature == "waste:repeated_look") return {"read", "list", "search", "check", "state"};
+  size_t times = signature.rfind(" x");
+  if (times == std::string_view::npos || !ParseInt(signature.substr(times + 2))) return {};
+  std::string_view deed = signature.substr(0, std::min(times, signature.find('|')));
+  if (deed.starts_with("tool:")) return {"tool"};
+  for (std::string_view program : {"exec:git-status", "exec:git-log", "exec:git-diff"}) {
+    if (deed == program) return {"state"};
   }
-  for (const auto& [signature, list] : by_signature) {
+  std::string_view what = deed.substr(0, deed.find(':'));
+  if (what == "exec") return {"command"};
+  return std::ranges::find(kAlike, what) == kAlike.end() ? std::vector<std::string_view>()
+                                                         : std::vector<std::string_view>{what};
+}
+
+// A prune rule and a preserve rule about one thing, each pair once.
+void AddOpposed(const std::map<std::string_view, std::vector<size_t>>& by_thing,
+                const std::vector<Party>& parties, std::set<std::pair<size_t, size_t>>* told,
+                std::vector<Clash>* clashes) {
+  for (const auto& [thing, list] : by_thing) {
     for (size_t i = 0; i < list.size(); ++i) {
       for (size_t k = 0; k < i; ++k) {
         std::set<PatchKind> kinds = {parties[list[i]].unit->merged.patch_kind,
                                      parties[list[k]].unit->merged.patch_kind};
-        if (kinds == std::set<PatchKind>{PatchKind::kPrune, PatchKind::kPreserve})
+        bool opposed = kinds == std::set<PatchKind>{PatchKind::kPrune, PatchKind::kPreserve};
+        if (opposed && told->emplace(list[k], list[i]).second)
           clashes->push_back({ConflictType::kPruneVsPreserve, list[k], list[i]});
       }
     }
   }
+}
+
+// The same steps: of one signature, or repeats of one kind, which mining and replay call by other names. Such
+// rules need no word in common ("run it once", "call it again"). Where words oppose them that is told alone,
+// but a condition is no way out: all repeats are made while nothing has changed.
+void FindSignatures(const std::vector<Party>& parties, std::vector<Clash>* clashes) {
+  std::map<std::string_view, std::vector<size_t>> by_signature, by_repeat;
+  for (size_t i = 0; i < parties.size(); ++i) {
+    const Unit* unit = parties[i].unit;
+    if (!unit || unit->merged.signature.empty()) continue;
+    by_signature[unit->merged.signature].push_back(i);
+    for (std::string_view what : RepeatsOf(unit->merged.signature)) by_repeat[what].push_back(i);
+  }
+  std::set<std::pair<size_t, size_t>> told, repeats;
+  AddOpposed(by_signature, parties, &told, clashes);
+  for (const Clash& clash : *clashes) {
+    if (clash.type != ConflictType::kConditionOverlap) told.emplace(clash.a, clash.b);
+  }
+  std::vector<Clash> opposed;
+  AddOpposed(by_repeat, parties, &told, &opposed);
+  for (const Clash& clash : opposed) repeats.emplace(clash.a, clash.b);
+  std::erase_if(*clashes, [&](const Clash& clash) { return repeats.contains({clash.a, clash.b}); });
+  clashes->insert(clashes->end(), opposed.begin(), opposed.end());
 }
 
 // Blocks of one file that an edit means, and whether they go.

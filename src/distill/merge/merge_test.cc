@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 Patch Make(PatchKind kind, const std::string& id, const std::string& rule, std::vector<std::string> tasks) {
@@ -228,8 +229,9 @@ Patch When(Patch patch, const std::string& condition) {
 PatchEdit AppendTo(const std::string& file, const std::string& text) {
   return {EditOp::kAppendToSection, file, "More", "", "", text};
 }
-Patch Signed(Patch patch, const std::string& counterfactual_grade = "") {
-  patch.signature = "exec:ls|-|ok";
+Patch Signed(Patch patch, const std::string& counterfactual_grade = "",
+             const std::string& signature = "exec:ls|-|ok") {
+  patch.signature = signature;
   if (!counterfactual_grade.empty()) patch.counterfactual_grade = counterfactual_grade;
   return patch;
 }
@@ -291,6 +293,35 @@ std::vector<Case> Cases() {
        Resolution::kException,
        "",
        2},
+      {"repeat, in words",
+       {Signed(Prune("p-a",
+                     "Do not read a file again while nothing has changed it: its text is already "
+                     "in the conversation."),
+               "", "waste:exact_repeat/read"),
+        Signed(Preserve("k-b", "Read a file again, 2 times in a row or more, while nothing has changed it."),
+               "", "read x2")},
+       ConflictType::kPolarity,
+       Resolution::kPrecedence,
+       "k-b",
+       1},
+      {"repeat, in other words",
+       {Signed(Prune("p-a", "Do not run a command again when nothing was written since it last succeeded."),
+               "", "waste:exact_repeat/command"),
+        Signed(Preserve("k-b", "Run `make` again, 2 times in a row or more, with the same arguments."), "",
+               "exec:make|ok x2")},
+       ConflictType::kPruneVsPreserve,
+       Resolution::kPrecedence,
+       "k-b",
+       1},
+      {"repeat, proven",
+       {Signed(Prune("p-a", "Look at a result or run a check once after the last change that it covers."),
+               "C2", "waste:repeated_look"),
+        Signed(Preserve("k-b", "Run `pytest` again, 3 times in a row or more, with the same arguments."), "",
+               "check:pytest|-|word|ok x3")},
+       ConflictType::kPruneVsPreserve,
+       Resolution::kPrecedence,
+       "p-a",
+       1},
       {"condition",
        {Repair("r-a", kDo), When(Repair("r-b", kAvoid), "the log is huge")},
        ConflictType::kConditionOverlap,
@@ -338,6 +369,15 @@ std::vector<Case> Cases() {
        0,
        rules},
   };
+}
+
+TEST(MergeTest, ARepeatOfOneKindIsNoneOfAnother) {
+  Patch again = Signed(Preserve("k-b", "Call `poll` twice."), "", "tool:poll|ok x2");
+  for (const char* signature : {"waste:exact_repeat/read", "waste:exact_repeat/command",
+                                "waste:repeated_look", "waste:unused_output", "tool:poll|ok"}) {
+    MergeResult result = Do(Base(), {Signed(Prune("p-a", "Leave out listings."), "", signature), again});
+    EXPECT_THAT(result.report.conflicts, IsEmpty()) << signature;
+  }
 }
 
 TEST(MergeTest, ConflictsOfAllTypes) {

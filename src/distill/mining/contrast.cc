@@ -151,9 +151,11 @@ class Differences {
     std::map<std::string, Feature> features;
     for (const Block& block : *one.blocks) {
       if (costly_only && !FailsOrCosts(one, other, block)) continue;
-      for (Feature& feature : OfBlock(*one.runs, block)) {
-        if (Shows(*one.runs, feature) && !Shows(*other.runs, feature))
-          features.emplace(PatternName(feature), std::move(feature));
+      for (Feature& feature : OfBlock(one, block)) {
+        if (!Shows(*one.runs, feature) || Shows(*other.runs, feature)) continue;
+        bool same_again = feature.same_again;
+        Feature& kept = features.try_emplace(PatternName(feature), std::move(feature)).first->second;
+        kept.same_again = kept.same_again && same_again;
       }
     }
     std::vector<Feature> out;
@@ -162,7 +164,8 @@ class Differences {
   }
 
  private:
-  std::vector<Feature> OfBlock(const Runs& runs, const Block& block) const {
+  std::vector<Feature> OfBlock(const Side& side, const Block& block) const {
+    const Runs& runs = *side.runs;
     std::vector<Feature> features;
     auto add = [&](FeatureKind kind, const std::string& first, const std::string& second) {
       if (first != second) features.push_back({kind, Granularity::kMedium, first, second});
@@ -172,7 +175,10 @@ class Differences {
     for (size_t i = block.begin; i < block.end; ++i) {
       const std::string& text = compared_.Text(runs[i]);
       add(FeatureKind::kStep, text, "");
-      if (runs[i].count > 2 || (runs[i].count > 1 && FailedStatus(text))) add(FeatureKind::kLoop, text, "");
+      if (runs[i].count > 2 || (runs[i].count > 1 && FailedStatus(text))) {
+        add(FeatureKind::kLoop, text, "");
+        features.back().same_again = IsSameAgain(FeatureKind::kLoop, *side.session, runs[i]);
+      }
       if (block.end < runs.size() && block.end - i <= kMaxGap)
         add(FeatureKind::kThen, text, compared_.Text(runs[block.end]));
     }
@@ -222,8 +228,8 @@ struct Support {
 void AddAll(const std::vector<Feature>& features, const ContrastPair& pair, const EvidenceSession* session,
             std::map<std::string, Support>* all) {
   for (const Feature& feature : features) {
-    Support& support = (*all)[PatternName(feature)];
-    support.feature = feature;
+    Support& support = all->try_emplace(PatternName(feature), Support{.feature = feature}).first->second;
+    support.feature.same_again = support.feature.same_again && feature.same_again;
     support.tasks.insert(pair.task);
     for (size_t step : StepsThatShow(feature, *session)) support.places.push_back({session, step});
   }

@@ -100,6 +100,31 @@ bool IsLoop(const Run& run, std::string_view signature) {
   return run.count >= 3 || (run.count >= 2 && FailedStatus(signature));
 }
 
+bool IsOneCall(const EvidenceSession& session, const Run& run) {
+  const EvidenceStep* call = nullptr;
+  for (size_t i = run.first; i <= run.last; ++i) {
+    const EvidenceStep& step = session.steps[i];
+    if (step.kind == StepKind::kLlmCall) continue;
+    // Of arguments that were cut nobody knows how they go on.
+    constexpr size_t kLongestCharacter = 4;
+    if (step.args.empty() || step.args.size() + kLongestCharacter > kMaxArgs) return false;
+    if (call && (call->tool != step.tool || call->args != step.args)) return false;
+    call = &step;
+  }
+  return call != nullptr;
+}
+
+bool IsInVain(const EvidenceSession& session, const Run& run) {
+  bool tried = false;
+  for (size_t i = run.first; i <= run.last; ++i) {
+    const EvidenceStep& step = session.steps[i];
+    if (step.kind == StepKind::kLlmCall) continue;
+    if (!FailedStatus(step.signature.medium) && StatusOf(step.signature.medium) != "empty") return false;
+    tried = true;
+  }
+  return tried;
+}
+
 // A feature in one word: kind, count and two tokens.
 constexpr uint64_t KeyOf(FeatureKind kind, uint32_t first, uint32_t second = 0, uint32_t count = 0) {
   constexpr int kTokenBits = 26, kCountBits = 8;
@@ -155,15 +180,22 @@ class Finder {
 
   const std::string& Text(uint32_t token) const { return sequences_.tokens[token].signature; }
 
-  void Add(uint32_t session, uint64_t key, auto&& make) {
+  Feature& Add(uint32_t session, uint64_t key, auto&& make) {
     auto [place, added] = places_.try_emplace(key, found_.size());
     if (added) found_.push_back({make(), {}});
     std::vector<uint32_t>& sessions = found_[place->second].sessions;
     if (sessions.empty() || sessions.back() != session) sessions.push_back(session);
+    return found_[place->second].feature;
   }
-  void AddOf(uint32_t session, FeatureKind kind, uint32_t first, uint32_t count = 0) {
-    Add(session, KeyOf(kind, first, 0, count),
-        [&] { return Feature{kind, sequences_.tokens[first].granularity, Text(first), "", count}; });
+  void AddOf(uint32_t session, FeatureKind kind, uint32_t first) {
+    Add(session, KeyOf(kind, first),
+        [&] { return Feature{kind, sequences_.tokens[first].granularity, Text(first), ""}; });
+  }
+  void AddRun(uint32_t session, FeatureKind kind, const distill::Run& run, uint32_t count = 0) {
+    Feature& feature = Add(session, KeyOf(kind, run.token, 0, count), [&] {
+      return Feature{kind, sequences_.tokens[run.token].granularity, Text(run.token), "", count, true};
+    });
+    feature.same_again = feature.same_again && IsSameAgain(kind, *sessions_[session], run);
   }
   void AddPair(uint32_t session, FeatureKind kind, uint32_t first, uint32_t second) {
     Add(session, KeyOf(kind, first, second),
@@ -200,9 +232,9 @@ class Finder {
       if (frequency_[run.token] == 0) continue;
       AddOf(s, FeatureKind::kStep, run.token);
       for (uint32_t count : kRepeats) {
-        if (run.count >= count) AddOf(s, FeatureKind::kRepeat, run.token, count);
+        if (run.count >= count) AddRun(s, FeatureKind::kRepeat, run, count);
       }
-      if (IsLoop(run, Text(run.token))) AddOf(s, FeatureKind::kLoop, run.token);
+      if (IsLoop(run, Text(run.token))) AddRun(s, FeatureKind::kLoop, run);
       for (size_t j = i + 1; j < runs.size() && j <= i + kMaxGap; ++j) {
         if (frequency_[runs[j].token] == 0 || runs[j].token == run.token) continue;
         if (j == i + 1) AddPair(s, FeatureKind::kNext, run.token, runs[j].token);
@@ -392,6 +424,10 @@ std::vector<size_t> DearSteps(const EvidenceSession& session) {
   std::vector<size_t> dear;
   for (size_t i = 0; i < (costs.size() + 9) / 10; ++i) dear.push_back(costs[i].second);
   return dear;
+}
+
+bool IsSameAgain(FeatureKind kind, const EvidenceSession& session, const Run& run) {
+  return IsOneCall(session, run) || (kind == FeatureKind::kLoop && IsInVain(session, run));
 }
 
 Sequences SequencesOf(const Sessions& sessions) {

@@ -48,8 +48,12 @@ struct Feature {
   Granularity granularity = Granularity::kMedium;
   std::string first, second;  // signatures; of kLast the fact's name
   int64_t count = 0;          // kRepeat; of "redundant" percent
+  // kRepeat, kLoop: no run that shows it has anything but the same again - one call, of a loop also failures
+  // and empty answers. A token alone tells only that steps of one kind followed one another.
+  bool same_again = false;
   bool operator==(const Feature&) const = default;
 };
+bool IsSameAgain(FeatureKind kind, const EvidenceSession& session, const Run& run);
 // "read|ok", "read|ok > edit|ok", "read|ok .. edit|ok", "read|ok x3", "loop exec:make|err", "edit|ok without
 // check|ok", "dear read", "last_change_unchecked", "redundant 25".
 std::string PatternName(const Feature& feature);

@@ -77,9 +77,13 @@ Adjustment AdjustmentFor(const EvidenceBase& base, const std::vector<size_t>& la
 }
 
 // Which of several features of the same sessions gives its name: a loop, because it says what is wrong with
-// repeating; else the coarsest, then the simplest, then the shortest.
+// repeating; else the coarsest, then the simplest, then the shortest. Repeats and loops of unlike steps come
+// last: they say only how many there were.
 auto RankOf(const Feature& feature, const std::string& name) {
-  return std::tuple(feature.kind != FeatureKind::kLoop, feature.granularity, feature.kind, name.size(),
+  bool repeats = feature.kind == FeatureKind::kRepeat || feature.kind == FeatureKind::kLoop;
+  bool says_nothing = repeats && RuleOf(feature, true).empty() && RuleOf(feature, false).empty();
+  bool loop = feature.kind == FeatureKind::kLoop && !says_nothing;
+  return std::tuple(says_nothing, !loop, feature.granularity, feature.kind, name.size(),
                     std::string_view(name));
 }
 

@@ -44,6 +44,12 @@ EvidenceSession Session(const std::string& task, const std::string& id, bool pas
   return session;
 }
 
+// With the arguments of its steps, in their order.
+EvidenceSession Calling(EvidenceSession session, const std::vector<std::string>& args) {
+  for (size_t i = 0; i < args.size(); ++i) session.steps.at(i).args = args[i];
+  return session;
+}
+
 std::vector<std::string> NamesOf(const EvidenceBase& base) {
   std::vector<const EvidenceSession*> sessions;
   for (const EvidenceSession& session : base.sessions) sessions.push_back(&session);
@@ -105,6 +111,23 @@ TEST(FeaturesTest, WhatUsuallyFollowsMayBeMissing) {
   EXPECT_THAT(set.sessions[at], ElementsAre(3, 4, 5));
   EXPECT_THAT(StepsThatShow(set.features[at], base.sessions[3]), ElementsAre(1));
   EXPECT_THAT(StepsThatShow(set.features[at], base.sessions[0]), IsEmpty());
+}
+
+TEST(FeaturesTest, StepsOfOneKindInARowAreTheSameAgainWhenTheCallIs) {
+  auto same = [](FeatureKind kind, std::string_view steps, const std::vector<std::string>& args) {
+    EvidenceSession session = Calling(Session("a", "1", true, steps), args);
+    return IsSameAgain(kind, session, SequencesOf({&session}).runs[0][0][0]);
+  };
+  std::string one = R"({"path":"a"})", other = R"({"path":"b"})";
+  for (FeatureKind kind : {FeatureKind::kRepeat, FeatureKind::kLoop}) {
+    EXPECT_TRUE(same(kind, "read read edit", {one, one, other}));
+    EXPECT_FALSE(same(kind, "read read", {one, other}));
+    EXPECT_FALSE(same(kind, "read read", {})) << "not known";
+    EXPECT_FALSE(same(kind, "read read", {std::string(kMaxArgs, 'x'), std::string(kMaxArgs, 'x')})) << "cut";
+  }
+  EXPECT_TRUE(same(FeatureKind::kLoop, "read! read? read!", {one, other, one})) << "in vain each time";
+  EXPECT_FALSE(same(FeatureKind::kLoop, "read! read read!", {one, other, one}));
+  EXPECT_FALSE(same(FeatureKind::kRepeat, "read! read!", {one, other}));
 }
 
 TEST(FeaturesTest, CostLiesInTheDearestTenth) {
@@ -279,6 +302,52 @@ TEST(MineTest, WhatFailingTasksMayHaveNeededIsNotForbidden) {
   EXPECT_EQ(patches[0].evidence_grade, "E2");
 }
 
+// Those that pass read two files where the others read one, and what comes next is the same.
+EvidenceBase ReadingTwice(const std::string& second) {
+  EvidenceBase base;
+  for (int i = 0; i < 48; ++i) {
+    bool pass = i % 2 == 0;
+    std::string number = std::to_string(100 + i);
+    base.sessions.push_back(
+        Calling(Session("task" + std::to_string(i / 4), "s" + number, pass,
+                        std::string(pass ? "read read" : "read") + (i / 2 % 2 ? " edit list" : " edit")),
+                {R"({"path":"a"})", pass ? second : ""}));
+  }
+  return base;
+}
+
+TEST(MineTest, OtherFilesInARowAreNotOneFileReadAgain) {
+  EvidenceBase two = ReadingTwice(R"({"path":"b"})"), again = ReadingTwice(R"({"path":"a"})");
+  ASSERT_FALSE(Mine(two).patterns.empty());
+  EXPECT_EQ(Mine(two).patterns[0].name, "read x2");
+  EXPECT_THAT(PatchesOf(two, Mine(two)), IsEmpty()) << "how many files there are to read is the task's";
+  std::vector<Patch> patches = PatchesOf(again, Mine(again));
+  ASSERT_THAT(patches, SizeIs(1));
+  EXPECT_EQ(patches[0].signature, "read x2");
+  EXPECT_EQ(patches[0].rule, "Read a file again, 2 times in a row or more, while nothing has changed it.");
+  // One session of many that read another file is enough: what goes with passing is then not known.
+  again.sessions[8].steps[1].args = R"({"path":"b"})";
+  EXPECT_THAT(PatchesOf(again, Mine(again)), IsEmpty());
+}
+
+TEST(MineTest, ManyUnlikeStepsAreNoLoop) {
+  EvidenceBase base = Checked();
+  for (EvidenceSession& session : base.sessions) {
+    if (session.outcome != Verdict::kFailure) continue;
+    session = Calling(Session(session.task, session.card.session_id, false, "read read read edit check"),
+                      {R"({"path":"a"})", R"({"path":"b"})", R"({"path":"c"})"});
+  }
+  for (const Patch& patch : PatchesOf(base, Mine(base))) EXPECT_THAT(patch.rule, Not(HasSubstr("keep")));
+  for (EvidenceSession& session : base.sessions) {
+    if (session.outcome == Verdict::kFailure)
+      session = Calling(std::move(session), {R"({"path":"a"})", R"({"path":"a"})", R"({"path":"a"})"});
+  }
+  std::vector<Patch> patches = PatchesOf(base, Mine(base));
+  ASSERT_FALSE(patches.empty());
+  EXPECT_EQ(patches[0].rule,
+            "Do not keep reading a file: when a second try brings nothing new, change the approach.");
+}
+
 TEST(MineTest, WhatAnyCommandWouldFitStaysACandidate) {
   EvidenceBase base = Checked();
   for (EvidenceSession& session : base.sessions) {
@@ -359,6 +428,11 @@ TEST(RulesTest, SayWhatToDoInPlainWords) {
             "Do not keep searching the files: when a second try brings nothing new, change the approach.");
   EXPECT_EQ(rule(FeatureKind::kRepeat, "reply", "", false, 3),
             "Do not write to the user 3 times in a row or more.");
+  EXPECT_EQ(rule(FeatureKind::kRepeat, "read|md|path|ok", "", false, 3), "") << "three files, or one";
+  EXPECT_EQ(rule(FeatureKind::kLoop, "check|ok", "", false), "");
+  Feature again = {FeatureKind::kRepeat, Granularity::kMedium, "tool:poll|ok", "", 3, true};
+  EXPECT_EQ(RuleOf(again, true), "Call `poll` again, 3 times in a row or more, with the same arguments.");
+  EXPECT_EQ(RuleOf(again, false), "Do not call `poll` 3 times in a row or more.");
   EXPECT_EQ(rule(FeatureKind::kLast, "last_change_unchecked", "", false),
             "After the last change, run a check (tests, build or linter) before finishing.");
   EXPECT_EQ(rule(FeatureKind::kStep, "exec:make|err", "", true), "") << "to fail is nothing to do again";
@@ -403,6 +477,23 @@ TEST(ContrastTest, ProposesWhatTwoTasksShow) {
   EXPECT_EQ(patches[1].rule, "Before running a command, make sure that it cannot fail.");
   base.sessions.resize(2);
   EXPECT_THAT(ProposeContrastPairs(base), IsEmpty()) << "one task is an anecdote";
+}
+
+TEST(ContrastTest, ManyUnlikeStepsAreNoLoop) {
+  auto rules = [](const std::string& second) {
+    EvidenceBase base;
+    for (const char* task : {"a", "b"}) {
+      base.sessions.push_back(
+          Calling(Session(task, std::string("f") + task, false, "read list read read read edit!"),
+                  {"", "", R"({"path":"a"})", second, R"({"path":"a"})"}));
+      base.sessions.push_back(Session(task, std::string("p") + task, true, "read list edit"));
+    }
+    std::vector<std::string> rules;
+    for (const Patch& patch : ProposeContrastPairs(base)) rules.push_back(patch.rule);
+    return rules;
+  };
+  EXPECT_THAT(rules(R"({"path":"a"})"), Contains(HasSubstr("Do not keep reading")));
+  EXPECT_THAT(rules(R"({"path":"b"})"), Not(Contains(HasSubstr("Do not keep reading"))));
 }
 
 TEST(ContrastTest, WhatGoesBothWaysIsNoLesson) {

@@ -110,6 +110,30 @@ std::string After(std::string_view signature, const Phrase& phrase) {
   return fmt::format("After {}", phrase.ing);
 }
 
+// There is nothing that these are done to, which could be another the next time.
+bool HasNoTarget(std::string_view signature) {
+  std::string_view deed = DeedOf(signature);
+  return deed == "reply" || deed == "think" || deed == "plan";
+}
+
+// How many steps of one kind follow one another is the task's choice, not the agent's, unless they are the
+// same again. While nothing was done in between a file is what it was; what a tool asks may not be.
+std::string Again(const Feature& feature, const Phrase& phrase) {
+  if (!feature.same_again) return "";
+  bool reads = DeedOf(feature.first) == "read";
+  return fmt::format("{} again, {} times in a row or more, {}.", phrase.plain, feature.count,
+                     reads ? "while nothing has changed it" : "with the same arguments");
+}
+
+std::string NotAgain(const Feature& feature, const Phrase& phrase) {
+  bool in_vain = FailedStatus(feature.first) || StatusOf(feature.first) == "empty";
+  if (!feature.same_again && !HasNoTarget(feature.first) && !in_vain) return "";
+  if (feature.kind == FeatureKind::kRepeat)
+    return fmt::format("Do not {} {} times in a row or more.", phrase.plain, feature.count);
+  return fmt::format("Do not keep {}: when a second try brings nothing new, change the approach.",
+                     phrase.ing);
+}
+
 std::string ForPassing(const Feature& feature, const Phrase& first, const Phrase& second) {
   bool first_fails = FailedStatus(feature.first), second_fails = FailedStatus(feature.second);
   bool reacts = first_fails || StatusOf(feature.first) == "empty";
@@ -125,7 +149,7 @@ std::string ForPassing(const Feature& feature, const Phrase& first, const Phrase
       return reacts ? fmt::format("{}, {}.", After(feature.first, first), second.plain)
                     : fmt::format("Before {}, {}.", second.ing, first.plain);
     case FeatureKind::kRepeat:
-      return reacts ? "" : fmt::format("Where the task needs it, {} several times in a row.", first.plain);
+      return reacts ? "" : Again(feature, first);
     case FeatureKind::kMissing:  // what was not done cannot be done again
     case FeatureKind::kLast:
     case FeatureKind::kLoop:
@@ -148,10 +172,8 @@ std::string ForFailing(const Feature& feature, const Phrase& first, const Phrase
       return fmt::format("Do not {} {} after {}.", second.plain,
                          feature.kind == FeatureKind::kNext ? "right" : "soon", first.ing);
     case FeatureKind::kRepeat:
-      return fmt::format("Do not {} {} times in a row or more.", first.plain, feature.count);
     case FeatureKind::kLoop:
-      return fmt::format("Do not keep {}: when a second try brings nothing new, change the approach.",
-                         first.ing);
+      return NotAgain(feature, first);
     case FeatureKind::kMissing:
       return second_fails
                  ? ""

@@ -257,6 +257,69 @@ TEST(RepairTest, RulesFollowFromTheDifference) {
   }
 }
 
+// One mistake recurs however it was mended.
+TEST(RepairTest, WaysToRepairOneMistakeCountTogether) {
+  std::string write = "{\"content\":\"x\",\"path\":\"out/a\"}", echo = Shell("echo > out/a");
+  auto propose = [](const std::vector<FailedStep>& of_tasks) {
+    std::vector<TraceCard> cards;
+    for (const FailedStep& failed : of_tasks) {
+      cards.push_back(Card("s" + std::to_string(cards.size()), "task-" + std::to_string(cards.size())));
+      cards.back().failed_or_repaired_steps = {failed};
+    }
+    return Propose(cards);
+  };
+  std::vector<Patch> patches = propose(
+      {Failed("missing_directory", echo, echo, {"mkdir out"}), Failed("missing_directory", echo, write),
+       Failed("missing_directory", echo, Shell("mkdir out && echo > out/a"))});
+  ASSERT_THAT(patches, SizeIs(1));
+  EXPECT_EQ(patches[0].signature, "episode:missing_directory>mkdir");
+  EXPECT_EQ(patches[0].evidence_grade, "E2");
+  EXPECT_EQ(
+      patches[0].rule,
+      "Create the output folder before writing into it: `mkdir -p <dir>`, or use the file-writing tool, "
+      "which creates it.");
+  EXPECT_THAT(patches[0].counterfactual,
+              HasSubstr("in one of the ways the rule names (2 tasks: `mkdir -p <dir>`; 1 task: use the "
+                        "file-writing tool"));
+  EXPECT_THAT(patches[0].target_steps, SizeIs(6));
+  EXPECT_EQ(patches[0].expected_savings_usd, Usd::Parse("0.02"));
+  patches = propose({Failed("missing_directory", echo, echo, {"mkdir out"})});
+  ASSERT_THAT(patches, SizeIs(1));
+  EXPECT_EQ(patches[0].rule, "Create the output folder before writing into it: `mkdir -p <dir>`.")
+      << "no more than was seen";
+  patches = propose({Failed("permission_denied", Shell("./run"), Shell("./run"), {"chmod +x run"}),
+                     Failed("permission_denied", Shell("./run"), Shell("bash run")),
+                     Failed("permission_denied", Shell("./run.py"), Shell("python3 run.py"))});
+  ASSERT_THAT(patches, SizeIs(1));
+  EXPECT_EQ(patches[0].evidence_grade, "E2");
+  EXPECT_EQ(patches[0].rule,
+            "Make a script executable before running it, or run it through its interpreter: `bash <file>`, "
+            "`chmod +x <file>`, or `python3 <file>`.");
+  std::string rg = Shell("rg x");
+  patches = propose({Failed("missing_command:rg", rg, rg, {"apt-get install -y ripgrep"}),
+                     Failed("missing_command:rg", rg, rg, {"cargo install ripgrep"}),
+                     Failed("missing_command:rg", rg, Shell("grep -r x"))});
+  ASSERT_THAT(patches, SizeIs(2)) << "to use something else is another thing to do";
+  EXPECT_EQ(patches[0].support, 2);
+  EXPECT_EQ(patches[0].rule,
+            "Install `rg` before its first use: `apt-get install <package>`, or `cargo install <package>`.");
+}
+
+// The words of an error depend on who wrote the program, and on the language.
+TEST(RepairTest, WhereOnlyAFolderWasMadeTheFolderWasMissing) {
+  std::string run = Shell("python3 gen.py"), made = Shell("mkdir -p out && python3 gen.py");
+  for (const char* error : {"missing_file", "nonzero_exit", "error"}) {
+    EXPECT_THAT(RuleFor(Failed(error, run, run, {"mkdir -p out"})), HasSubstr("Create the output folder"));
+    EXPECT_THAT(RuleFor(Failed(error, run, made)), HasSubstr("Create the output folder"));
+    for (const FailedStep& other :
+         {Failed(error, run, run, {"mkdir -p out", "python3 fix.py"}),
+          Failed(error, run, run, {"mkdir -p out", "{\"content\":\"x\",\"path\":\"a\"}"}),
+          Failed(error, run, Shell("mkdir -p out; ./fix && python3 gen.py")),
+          Failed(error, run, Shell("mkdir -p out && python3 other.py"))})
+      EXPECT_THAT(RuleFor(other), Not(HasSubstr("Create the output folder"))) << error;
+  }
+}
+
 TEST(RepairTest, SuppressesWhatTeachesNothing) {
   std::string same = Shell("make test");
   FailedStep unrepaired = Failed("missing_directory", same, same, {"mkdir x"});

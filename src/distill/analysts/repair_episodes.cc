@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -16,8 +18,12 @@
 namespace clawtrace::distill {
 namespace {
 
+// Of one mistake. Where it can be repaired in several ways, and being told of any of them would have
+// prevented it, all of them speak for one lesson: how often a mistake recurs must not depend on how it was
+// mended.
 struct Lesson {
   std::string key, rule;
+  std::string way;  // "" = the rule says it all; else the rule ends with the ways that were seen
 };
 
 // Arguments of one call as far as cards keep them: long ones are cut and then no longer JSON.
@@ -124,14 +130,39 @@ std::optional<Lesson> MissingCommand(const Episode& episode) {
                                   "apt-get install <package>", "cargo install <package>",
                                   "gem install <package>", "brew install <package>"}) {
     if (!episode.Added(action)) continue;
-    return Lesson{fmt::format("missing_command:{}>{}", missing, action),
-                  fmt::format("Install `{}` before its first use: `{}`.", missing, action)};
+    return Lesson{fmt::format("missing_command:{}>install", missing),
+                  fmt::format("Install `{}` before its first use", missing), fmt::format("`{}`", action)};
   }
   return std::nullopt;
 }
 
+constexpr std::string_view kMake = "mkdir -p <dir>";
+
+Lesson MakeTheFolder(std::string way) {
+  return {"missing_directory>mkdir", "Create the output folder before writing into it", std::move(way)};
+}
+
+// Nothing but folders was made before the same worked: they were what was missing, whatever the error said,
+// in whatever language.
+bool OnlyMadeFolders(const Episode& episode) {
+  std::vector<Command> between;
+  for (const Call& helper : episode.helpers) {
+    if (helper.commands.empty()) return false;
+    between.insert(between.end(), helper.commands.begin(), helper.commands.end());
+  }
+  if (!episode.SameCall()) {
+    std::string_view before = episode.repair.command;
+    if (episode.failed.command.empty() || !before.ends_with(episode.failed.command)) return false;
+    before.remove_suffix(episode.failed.command.size());
+    for (Command& command : SplitCommand(before)) between.push_back(std::move(command));
+  }
+  auto makes = [](const Command& command) { return ActionOf(command) == kMake; };
+  return std::ranges::any_of(between, makes) && std::ranges::all_of(between, [&](const Command& command) {
+           return makes(command) || command.program() == "cd";
+         });
+}
+
 std::optional<Lesson> MissingDirectory(const Episode& episode) {
-  constexpr std::string_view kMake = "mkdir -p <dir>";
   // Parents that are missing need -p.
   auto with_parents = [](const Call& call) {
     return std::any_of(call.commands.begin(), call.commands.end(), [](const Command& c) {
@@ -143,14 +174,9 @@ std::optional<Lesson> MissingDirectory(const Episode& episode) {
     made = made || (episode.repair.raw.find(call) != std::string::npos &&
                     episode.failed.raw.find(call) == std::string::npos);
   }
-  if (made)
-    return Lesson{"missing_directory>mkdir",
-                  fmt::format("Create the output folder before writing into it: `{}`.", kMake)};
-  if (episode.repair.writes_file && !episode.failed.writes_file) {
-    return Lesson{"missing_directory>write_tool",
-                  "Write a file in a new folder with the file-writing tool, which creates the folder; a "
-                  "shell redirection into a missing folder fails."};
-  }
+  if (made) return MakeTheFolder(fmt::format("`{}`", kMake));
+  if (episode.repair.writes_file && !episode.failed.writes_file)
+    return MakeTheFolder("use the file-writing tool, which creates it");
   return std::nullopt;
 }
 
@@ -183,17 +209,18 @@ std::optional<Lesson> EditNoMatch(const Episode& episode) {
 
 std::optional<Lesson> PermissionDenied(const Episode& episode) {
   constexpr std::string_view kAllow = "chmod +x <file>";
-  if (episode.Added(kAllow))
+  auto lesson = [](std::string way) {
     return Lesson{"permission_denied>chmod",
-                  fmt::format("Make a script executable before running it: `{}`.", kAllow)};
+                  "Make a script executable before running it, or run it through its interpreter",
+                  std::move(way)};
+  };
+  if (episode.Added(kAllow)) return lesson(fmt::format("`{}`", kAllow));
   bool ran_path =
       std::any_of(episode.failed.commands.begin(), episode.failed.commands.end(),
                   [](const Command& c) { return c.program().find('/') != std::string_view::npos; });
   for (const Command& command : episode.repair.commands) {
     if (!ran_path || !IsInterpreter(command.program()) || episode.failed.Runs(command.program())) continue;
-    return Lesson{fmt::format("permission_denied>{}", command.program()),
-                  fmt::format("Run a script that is not executable through its interpreter: `{} <file>`.",
-                              command.program())};
+    return lesson(fmt::format("`{} <file>`", command.program()));
   }
   return std::nullopt;
 }
@@ -234,6 +261,8 @@ std::optional<Lesson> LessonOf(const Episode& episode) {
   std::string_view error = episode.step.error_class;
   if (error.starts_with("missing_command:")) return MissingCommand(episode);
   if (error == "missing_directory") return MissingDirectory(episode);
+  bool unclear = error == "missing_file" || error == "nonzero_exit" || error == "error";
+  if (unclear && OnlyMadeFolders(episode)) return MakeTheFolder(fmt::format("`{}`", kMake));
   if (error == "missing_file") return MissingFile(episode);
   if (error == "edit_no_match") return EditNoMatch(episode);
   if (error == "permission_denied") return PermissionDenied(episode);
@@ -255,7 +284,39 @@ bool IsEnvironment(const FailedStep& step) {
 // Calls too long to be kept whole cannot be told apart, so they count as the same when what is kept is.
 bool IsFlaky(const Episode& episode) { return episode.SameCall() && episode.helpers.empty(); }
 
-using Found = std::map<std::string, std::pair<std::string, Evidence>>;  // key -> rule, evidence
+struct Learnt {
+  std::string rule;
+  std::map<std::string, std::set<std::string_view>> ways;  // tasks in which each was seen
+  Evidence evidence;
+
+  void Add(const Lesson& lesson, const EvidenceSession& session) {
+    rule = lesson.rule;
+    if (!lesson.way.empty()) ways[lesson.way].insert(session.task);
+  }
+
+  // "Install `rg` before its first use: `apt-get install <package>`, or `cargo install <package>`."
+  std::string Rule() const {
+    std::string text = rule;
+    size_t number = 0;
+    for (const auto& [way, tasks] : ways) {
+      ++number;
+      text += number == 1 ? ": " : number == ways.size() ? ", or " : ", ";
+      text += way;
+    }
+    return ways.empty() ? text : text + ".";
+  }
+
+  // " (2 tasks: `mkdir -p <dir>`; 1 task: ...)", "" of a single way.
+  std::string Ways() const {
+    if (ways.size() < 2) return "";
+    std::string text;
+    for (const auto& [way, tasks] : ways)
+      text += fmt::format("{}{} task{}: {}", text.empty() ? " (" : "; ", tasks.size(),
+                          tasks.size() == 1 ? "" : "s", way);
+    return text + ")";
+  }
+};
+using Found = std::map<std::string, Learnt>;  // by key
 
 std::vector<PatchStep> StepsOf(const EvidenceSession& session, const FailedStep& failed) {
   std::vector<PatchStep> steps = {
@@ -286,12 +347,13 @@ void AddRetries(const EvidenceSession& session, const FailedStep& failed, Found*
     for (const std::string& retry : group.steps) {
       if (const EvidenceStep* step = FindStep(session, retry)) steps.push_back(StepOf(session, *step));
     }
-    auto& [rule, evidence] = (*found)["retry_unchanged"];
-    rule =
+    Learnt& learnt = (*found)["retry_unchanged"];
+    learnt.rule =
         "Do not repeat a failed call unchanged: read its error, change the call or its cause, then try "
         "again.";
     auto saving = std::ranges::find(session.failures, failed.step, &FailureSaving::step);
-    evidence.Add(session, steps, saving == session.failures.end() ? std::nullopt : saving->retries_usd);
+    learnt.evidence.Add(session, steps,
+                        saving == session.failures.end() ? std::nullopt : saving->retries_usd);
   }
 }
 
@@ -329,18 +391,18 @@ std::optional<int64_t> GivenUpAfterMs(const EvidenceSession& session, const Fail
 
 // Every task in which a failure of the kind was met could have shown how it is repaired.
 void Expose(const EvidenceBase& base, Found* found) {
-  for (auto& [key, entry] : *found) {
+  for (auto& [key, learnt] : *found) {
     std::string_view kind = std::string_view(key).substr(0, key.find('>'));
     for (const EvidenceSession& session : base.sessions) {
       bool met = std::ranges::any_of(session.card.failed_or_repaired_steps, [&](const FailedStep& failed) {
         return !IsEnvironment(failed) && (failed.error_class == kind || kind == "retry_unchanged");
       });
-      if (met) entry.second.Expose(session);
+      if (met) learnt.evidence.Expose(session);
     }
   }
 }
 
-std::vector<Patch> Propose(const EvidenceBase& base) {
+Found Learn(const EvidenceBase& base) {
   Found found;
   for (const EvidenceSession& session : base.sessions) {
     for (const FailedStep& failed : session.card.failed_or_repaired_steps) {
@@ -353,32 +415,39 @@ std::vector<Patch> Propose(const EvidenceBase& base) {
       if (IsFlaky(episode)) continue;
       auto lesson = LessonOf(episode);
       if (!lesson) continue;
-      auto& [rule, evidence] = found[lesson->key];
-      rule = lesson->rule;
-      evidence.Add(session, StepsOf(session, failed), SavedBy(session, failed));
+      Learnt& learnt = found[lesson->key];
+      learnt.Add(*lesson, session);
+      learnt.evidence.Add(session, StepsOf(session, failed), SavedBy(session, failed));
     }
   }
   Expose(base, &found);
+  return found;
+}
+
+Patch PatchOf(const std::string& key, const Learnt& learnt) {
+  std::string what =
+      "the same call was made again after it had failed, nothing had changed, and it failed again. Without "
+      "the repeats nothing would have been lost.";
+  if (key != "retry_unchanged")
+    what = fmt::format(
+        "the failure was repaired in the same session in {} the rule names{}. Had it been done so at once, "
+        "the failed calls would probably not have been made.",
+        learnt.ways.size() > 1 ? "one of the ways" : "the way", learnt.Ways());
+  const Evidence& evidence = learnt.evidence;
+  return evidence.ToPatch(
+      {.kind = PatchKind::kRepair,
+       .key = key,
+       .rule = learnt.Rule(),
+       .section = std::string(kKnownFailures),
+       .counterfactual = fmt::format("Seen {}: {} Structural evidence only; not replayed.{}",
+                                     evidence.Count(), what, evidence.CostNote()),
+       .producer = "repair-episodes/2",
+       .signature = fmt::format("episode:{}", key)});
+}
+
+std::vector<Patch> Propose(const EvidenceBase& base) {
   std::vector<Patch> patches;
-  for (const auto& [key, entry] : found) {
-    const auto& [rule, evidence] = entry;
-    std::string_view what =
-        key == "retry_unchanged"
-            ? "the same call was made again after it had failed, nothing had changed, and it failed again. "
-              "Without the repeats nothing would have been lost."
-            : "the failure was repaired in the same session in the way the rule names. Had it been done so "
-              "at "
-              "once, the failed calls would probably not have been made.";
-    std::string counterfactual = fmt::format("Seen {}: {} Structural evidence only; not replayed.{}",
-                                             evidence.Count(), what, evidence.CostNote());
-    patches.push_back(evidence.ToPatch({.kind = PatchKind::kRepair,
-                                        .key = key,
-                                        .rule = rule,
-                                        .section = std::string(kKnownFailures),
-                                        .counterfactual = counterfactual,
-                                        .producer = "repair-episodes/2",
-                                        .signature = fmt::format("episode:{}", key)}));
-  }
+  for (const auto& [key, learnt] : Learn(base)) patches.push_back(PatchOf(key, learnt));
   return patches;
 }
 

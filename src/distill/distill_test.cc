@@ -305,6 +305,31 @@ TEST(RepairTest, WaysToRepairOneMistakeCountTogether) {
             "Install `rg` before its first use: `apt-get install <package>`, or `cargo install <package>`.");
 }
 
+// Nothing says what to use instead, but that it is not there was seen.
+TEST(RepairTest, AMissingCommandThatNobodyReplacedIsNamed) {
+  std::string call = Shell("python -c 1");
+  FailedStep without = Failed("missing_command:python", call, call);
+  without.repaired_by.clear();
+  std::vector<Patch> patches = Propose(In(3, without));
+  ASSERT_THAT(patches, SizeIs(1));
+  EXPECT_EQ(patches[0].signature, "episode:missing_command:python>none");
+  EXPECT_EQ(patches[0].rule, "Do not call `python`: it is not installed in these workspaces.");
+  EXPECT_EQ(patches[0].evidence_grade, "E2");
+  EXPECT_THAT(patches[0].counterfactual, HasSubstr("went on without it"));
+  std::vector<TraceCard> cards = In(3, without);
+  for (size_t i : {0, 1}) {
+    FailedStep repaired = Failed("missing_command:python", call, Shell("python3 -c 1"));
+    repaired.step = "8", repaired.call_id = "call_8";
+    cards[i].failed_or_repaired_steps.push_back(repaired);
+  }
+  patches = Propose(cards);
+  ASSERT_THAT(patches, SizeIs(1)) << "what others used instead says more";
+  EXPECT_THAT(patches[0].rule, HasSubstr("Use `python3`"));
+  FailedStep odd = without;
+  odd.error_class = "missing_command:x; rm -rf /";
+  EXPECT_THAT(Propose(In(3, odd)), IsEmpty());
+}
+
 // The words of an error depend on who wrote the program, and on the language.
 TEST(RepairTest, WhereOnlyAFolderWasMadeTheFolderWasMissing) {
   std::string run = Shell("python3 gen.py"), made = Shell("mkdir -p out && python3 gen.py");

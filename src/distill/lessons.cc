@@ -208,7 +208,11 @@ class Shapes {
     }
     std::vector<compile::OutputUse> uses = compile::UsesOfOutputs(scene_.session, looks);
     for (size_t c = 0; c < looks.size(); ++c) {
-      if (uses[c].known && uses[c].used == 0 && uses[c].words_used == 0) unused_.insert(looks[c]);
+      // Who changes a file has used what it read of it, whatever the change says.
+      bool changed =
+          scene_.writes.Named(scene_.meanings[looks[c]].reads, looks[c], scene_.meanings.size()).has_value();
+      bool taken_up = changed || uses[c].used > 0 || uses[c].words_used > 0;
+      if (uses[c].known && !taken_up) unused_.insert(looks[c]);
     }
   }
 

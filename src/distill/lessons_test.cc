@@ -62,6 +62,13 @@ TEST(LessonsTest, AnOutputOfWhichNothingIsSaidAgainIsUnused) {
   EXPECT_THAT(LessonsOf(maker), ElementsAre("unused_output", "", "stray_output"));
 }
 
+TEST(LessonsTest, AFileThatIsChangedLaterWasReadForThat) {
+  SessionMaker maker("Go.");
+  maker.Say("").Read("LICENSE", "Permission is hereby granted to 1024 persons").Say("");
+  maker.Tool("edit", R"({"path":"LICENSE","oldText":"x","newText":"y"})", "Done").Say("Done.");
+  EXPECT_EQ(LessonsOf(maker).front(), "");
+}
+
 TEST(LessonsTest, WhatWasNotKeptWholeIsNotCalledUnused) {
   SessionMaker maker("Go.");
   maker.Say("").Read("LICENSE", "Permission is hereby granted to 1024 persons");

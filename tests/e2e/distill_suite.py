@@ -36,7 +36,7 @@ PRUNE = {"exploratory_listing": {"waste:listing/named", "waste:listing/any"}, "r
          "verification_repeat": {"waste:repeated_look"}, "plan_only": {"waste:unread_plan"},
          "overwritten_write": {"waste:overwritten_write"},
          "unread_output": {"waste:unused_output"}}
-REPAIR = {"missing_interpreter": {"episode:missing_command:python>python3"},
+REPAIR = {"missing_interpreter": {"episode:missing_command:python>python3", "episode:missing_command:python>none"},
           "missing_directory": {"episode:missing_directory>mkdir"}, "retry_unchanged": {"episode:retry_unchanged"}}
 CAUSE = {"skipped_rule_in_docs": {"failure:skipped_named_file"}, "ignored_failed_command": {"failure:ignored_failure"}}
 LEAST = [(PRUNE, 2), (REPAIR, 3), (CAUSE, 2)]

@@ -402,24 +402,54 @@ void Expose(const EvidenceBase& base, Found* found) {
   }
 }
 
+constexpr std::string_view kWithout = ">none";
+
+// A command that is not there and that the session went on without: nothing says what to use instead.
+std::optional<Lesson> WentWithout(const FailedStep& failed) {
+  constexpr std::string_view kPrefix = "missing_command:";
+  std::string_view error = failed.error_class;
+  if (!error.starts_with(kPrefix)) return std::nullopt;
+  std::string missing(error.substr(kPrefix.size()));
+  if (!IsPlainName(missing)) return std::nullopt;
+  return Lesson{fmt::format("missing_command:{}{}", missing, kWithout),
+                fmt::format("Do not call `{}`: it is not installed in these workspaces.", missing),
+                {}};
+}
+
+std::optional<Lesson> RepairOf(const EvidenceSession& session, const FailedStep& failed) {
+  Episode episode{failed, {}, ReadCall(failed.args), ReadCall(failed.repair_args), {}};
+  if (failed.error_class == "timeout") episode.failed_after_ms = GivenUpAfterMs(session, failed);
+  for (const std::string& helper : failed.helpers) episode.helpers.push_back(ReadCall(helper));
+  return IsFlaky(episode) ? std::nullopt : LessonOf(episode);
+}
+
+// What others used instead says more.
+void KeepBestAdvice(Found* found) {
+  std::erase_if(*found, [&](const auto& entry) {
+    std::string_view key = entry.first;
+    if (!key.ends_with(kWithout)) return false;
+    std::string_view mistake = key.substr(0, key.rfind('>') + 1);
+    return std::ranges::any_of(*found, [&](const auto& other) {
+      return other.first != key && other.first.starts_with(mistake) &&
+             other.second.evidence.tasks() >= std::min<size_t>(2, entry.second.evidence.tasks());
+    });
+  });
+}
+
 Found Learn(const EvidenceBase& base) {
   Found found;
   for (const EvidenceSession& session : base.sessions) {
     for (const FailedStep& failed : session.card.failed_or_repaired_steps) {
       if (IsEnvironment(failed)) continue;
       AddRetries(session, failed, &found);
-      if (failed.repaired_by.empty()) continue;
-      Episode episode{failed, {}, ReadCall(failed.args), ReadCall(failed.repair_args), {}};
-      if (failed.error_class == "timeout") episode.failed_after_ms = GivenUpAfterMs(session, failed);
-      for (const std::string& helper : failed.helpers) episode.helpers.push_back(ReadCall(helper));
-      if (IsFlaky(episode)) continue;
-      auto lesson = LessonOf(episode);
+      auto lesson = failed.repaired_by.empty() ? WentWithout(failed) : RepairOf(session, failed);
       if (!lesson) continue;
       Learnt& learnt = found[lesson->key];
       learnt.Add(*lesson, session);
       learnt.evidence.Add(session, StepsOf(session, failed), SavedBy(session, failed));
     }
   }
+  KeepBestAdvice(&found);
   Expose(base, &found);
   return found;
 }
@@ -428,7 +458,11 @@ Patch PatchOf(const std::string& key, const Learnt& learnt) {
   std::string what =
       "the same call was made again after it had failed, nothing had changed, and it failed again. Without "
       "the repeats nothing would have been lost.";
-  if (key != "retry_unchanged")
+  if (key.ends_with(kWithout))
+    what =
+        "the command failed, and the session went on without it. Had it not been called, nothing would have "
+        "been lost.";
+  else if (key != "retry_unchanged")
     what = fmt::format(
         "the failure was repaired in the same session in {} the rule names{}. Had it been done so at once, "
         "the failed calls would probably not have been made.",

@@ -325,6 +325,15 @@ TEST(RepairTest, AMissingCommandThatNobodyReplacedIsNamed) {
   patches = Propose(cards);
   ASSERT_THAT(patches, SizeIs(1)) << "what others used instead says more";
   EXPECT_THAT(patches[0].rule, HasSubstr("Use `python3`"));
+  EvidenceBase base = Base(In(3, without));
+  EvidenceStep worked;
+  worked.kind = StepKind::kToolUse, worked.status = ToolStatus::kOk, worked.args = Shell("cd a && python b");
+  base.sessions[1].steps = {worked};
+  EXPECT_THAT(ProposePatches(base), IsEmpty()) << "one session had it";
+  base.sessions[1].steps[0].status = ToolStatus::kError;
+  base.sessions[1].steps[0].error_class = without.error_class;
+  base.sessions[1].steps.push_back(worked);
+  EXPECT_THAT(ProposePatches(base), SizeIs(1)) << "it was put there";
   FailedStep odd = without;
   odd.error_class = "missing_command:x; rm -rf /";
   EXPECT_THAT(Propose(In(3, odd)), IsEmpty());

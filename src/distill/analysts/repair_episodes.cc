@@ -423,16 +423,28 @@ std::optional<Lesson> RepairOf(const EvidenceSession& session, const FailedStep&
   return IsFlaky(episode) ? std::nullopt : LessonOf(episode);
 }
 
+// A session that had it from the start: then it is missing in some workspaces only.
+bool IsThereFor(const EvidenceSession& session, std::string_view mistake) {
+  std::string_view command = mistake.substr(mistake.find(':') + 1);
+  for (const EvidenceStep& step : session.steps) {
+    if (step.error_class == mistake) return false;
+    if (step.status == ToolStatus::kOk && ReadCall(step.args).Runs(command)) return true;
+  }
+  return false;
+}
+
 // What others used instead says more.
-void KeepBestAdvice(Found* found) {
+void KeepBestAdvice(const EvidenceBase& base, Found* found) {
   std::erase_if(*found, [&](const auto& entry) {
     std::string_view key = entry.first;
     if (!key.ends_with(kWithout)) return false;
-    std::string_view mistake = key.substr(0, key.rfind('>') + 1);
-    return std::ranges::any_of(*found, [&](const auto& other) {
-      return other.first != key && other.first.starts_with(mistake) &&
+    std::string_view mistake = key.substr(0, key.rfind('>'));
+    auto has_it = [&](const EvidenceSession& session) { return IsThereFor(session, mistake); };
+    auto says_more = [&](const auto& other) {
+      return other.first != key && other.first.starts_with(key.substr(0, mistake.size() + 1)) &&
              other.second.evidence.tasks() >= std::min<size_t>(2, entry.second.evidence.tasks());
-    });
+    };
+    return std::ranges::any_of(base.sessions, has_it) || std::ranges::any_of(*found, says_more);
   });
 }
 
@@ -449,7 +461,7 @@ Found Learn(const EvidenceBase& base) {
       learnt.evidence.Add(session, StepsOf(session, failed), SavedBy(session, failed));
     }
   }
-  KeepBestAdvice(&found);
+  KeepBestAdvice(base, &found);
   Expose(base, &found);
   return found;
 }

@@ -44,6 +44,38 @@ Status Sync(const fs::path& path) {
   return {};
 }
 
+// Folders that a user took the right to write from keep what is in them, even from their owner.
+void MakeWritable(const fs::path& root) {
+  std::error_code error;
+  auto open = [](const fs::path& path) {
+    struct stat info{};
+    if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+      (void)::fchmodat(AT_FDCWD, path.c_str(), (info.st_mode & 07777) | S_IRWXU, AT_SYMLINK_NOFOLLOW);
+  };
+  open(root);
+  // Each folder is entered after it was seen, and is open by then.
+  fs::recursive_directory_iterator walk(root, error), end;
+  for (; !error && walk != end; walk.increment(error)) open(walk->path());
+}
+
+// What an earlier save prepared, or the version that this one replaced. Links are removed, never followed.
+Status RemoveTree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (!error) return {};
+  MakeWritable(path);
+  fs::remove_all(path, error);
+  if (!error) return {};
+  return Fail(ErrorCode::kIo, fmt::format("cannot remove {}: {}", path.string(), error.message()),
+              "an earlier write left it there; nothing is written until it is gone");
+}
+
+// May this process take out what is in the folder? Its owner may, whatever its mode is: see MakeWritable.
+bool MayEmpty(const fs::path& folder, const struct stat& info) {
+  return ::geteuid() == 0 || info.st_uid == ::geteuid() ||
+         ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 // Mode and, as far as allowed, owner of what a new file replaces.
 void TakeOver(const struct stat& from, const fs::path& to) {
   if (::lchown(to.c_str(), from.st_uid, from.st_gid) != 0 && errno != EPERM) return;
@@ -71,8 +103,8 @@ class Preparation {
       : skill_(skill), gone_(gone), old_(std::move(old)), fresh_(std::move(fresh)) {}
 
   Status Run() {
+    CT_RETURN_IF_ERROR(RemoveTree(fresh_));  // left by a crash: the lock says that nobody is writing it
     std::error_code error;
-    fs::remove_all(fresh_, error);  // left by a crash: the lock says that nobody is writing it
     fs::create_directory(fresh_, error);
     if (error) return IoError("create", fresh_, error.value());
     CT_RETURN_IF_ERROR(KeepOthers());
@@ -89,7 +121,7 @@ class Preparation {
     std::error_code error;
     struct stat info{};
     if (::stat(old_.c_str(), &info) != 0) return {};
-    folders_.emplace_back(fresh_, info);
+    CT_RETURN_IF_ERROR(Remember(old_, fresh_, info));
     fs::recursive_directory_iterator walk(old_, error), end;
     for (; !error && walk != end; walk.increment(error)) {
       fs::path relative = walk->path().lexically_relative(old_);
@@ -101,9 +133,20 @@ class Preparation {
         continue;
       }
       if (::mkdir(to.c_str(), 0755) != 0) return IoError("create", to, errno);
-      if (::stat(walk->path().c_str(), &info) == 0) folders_.emplace_back(to, info);
+      if (::stat(walk->path().c_str(), &info) == 0) CT_RETURN_IF_ERROR(Remember(walk->path(), to, info));
     }
     if (error) return IoError("read", old_, error.value());
+    return {};
+  }
+
+  // Said before anything is replaced: else the old version could neither stay nor go.
+  Status Remember(const fs::path& from, const fs::path& to, const struct stat& info) {
+    if (!MayEmpty(from, info))
+      return Fail(ErrorCode::kIo,
+                  fmt::format("cannot replace {}: it belongs to another user and may not be written to",
+                              from.string()),
+                  "let its owner do it, or make it yours");
+    folders_.emplace_back(to, info);
     return {};
   }
 
@@ -178,8 +221,8 @@ Status SwapDirectory(const fs::path& prepared, const fs::path& path, bool may_ex
     (void)::rename(aside.c_str(), path.c_str());
     return IoError("replace", path, error);
   }
-  std::error_code ignored;
-  fs::remove_all(aside, ignored);  // a rest of it does no harm: path exists, so nothing is recovered from it
+  [[maybe_unused]] Status removed =
+      RemoveTree(aside);  // a rest of it does no harm: path exists, so nothing is recovered from it
   return {};
 }
 
@@ -228,11 +271,12 @@ Status SaveSkill(const SkillDir& skill, const std::string& given, const SaveOpti
                 "give the directory that it leads to");
   }
   if (options.instead_of) CT_RETURN_IF_ERROR(ExpectUnchanged(*options.instead_of, given));
-  fs::remove_all(skill::AsidePath(*path), error);
+  CT_RETURN_IF_ERROR(RemoveTree(skill::AsidePath(*path)));
   fs::path fresh = Sibling(*path, "new");
   Status status = Preparation(skill, options.gone, *path, fresh).Run();
   if (status) status = skill::SwapDirectory(fresh, *path, true);
-  fs::remove_all(fresh, error);  // the old version after an exchange, what was prepared after a failure
+  // The old version after an exchange, what was prepared after a failure. The next save tries it again.
+  [[maybe_unused]] Status removed = RemoveTree(fresh);
   if (!status) return status;
   return Sync(parent);
 }

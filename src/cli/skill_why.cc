@@ -76,9 +76,11 @@ void Locate(const SkillDir& skill, const skill::Decisions& decisions, ShownRule*
   }
 }
 
-// Records of rules that went with a version are gone; what is left of them was taken along.
-skill::RuleRecord RecordOf(const skill::TakenBack& entry) {
+// Records of rules that went with a version are gone; what is left of them was taken along, and the patch as
+// it was applied says the rest.
+skill::RuleRecord RecordOf(const SkillDir& skill, const skill::TakenBack& entry) {
   skill::RuleRecord record;
+  if (auto patch = skill::KeptPatch(skill, entry.id)) record = skill::RecordOf(*patch);
   record.id = entry.id, record.text_hash = entry.text_hash, record.patch_kind = entry.patch_kind;
   record.status = skill::RuleStatus::kRemovedByUser;
   record.counterfactual_grade = entry.counterfactual_grade, record.evidence_grade = entry.evidence_grade;
@@ -91,7 +93,7 @@ std::vector<ShownRule> RulesOf(const SkillDir& skill, skill::Provenance provenan
                                const skill::Decisions& decisions,
                                const std::vector<distill::Waiver>& waivers) {
   for (const skill::TakenBack& entry : decisions.taken_back) {
-    if (!provenance.Find(entry.id)) provenance.rules.push_back(RecordOf(entry));
+    if (!provenance.Find(entry.id)) provenance.rules.push_back(RecordOf(skill, entry));
   }
   std::vector<ShownRule> rules;
   for (const skill::RuleRecord& record : provenance.rules) {

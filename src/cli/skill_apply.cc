@@ -76,6 +76,26 @@ void Tell(const distill::AuditedMerge& merged, bool changes, bool writes, std::o
   }
 }
 
+// What is admitted and not written.
+void TellMissing(const distill::AuditedMerge& merged, bool held, bool rest_is_written, std::ostream& err) {
+  if (held) err << "a conflict is held for a person: nothing is written; --anyway writes the rest\n";
+  auto tell = [&](std::string_view why, size_t count) {
+    if (count > 0)
+      err << fmt::format("left out because {}: {} of {} patches{}\n", why, count, merged.merge.report.patches,
+                         rest_is_written ? "; the rest is written" : "");
+  };
+  tell("the audit blocks them", merged.refused_patches.size());
+}
+
+Status Write(const SkillDir& before, const distill::AuditedMerge& merged, const std::string& path) {
+  SkillDir after = merged.merge.skill;
+  CT_RETURN_IF_ERROR(distill::AddWaivers(distill::UsedWaivers(merged.audit), &after));
+  return skill::ReleaseSkill(
+      before, std::move(after),
+      {.origin = skill::VersionOrigin::kClawtrace, .patches = distill::WrittenRules(merged.merge.report)},
+      path);
+}
+
 }  // namespace
 
 int SkillApply(const Arguments& arguments, const World& world) {
@@ -102,31 +122,20 @@ int SkillApply(const Arguments& arguments, const World& world) {
   if (!merged) return Report(world, merged.error());
   if (Status known = CheckAgain(options.again, *before, merged->merge.report); !known)
     return Report(world, known.error());
-  std::string diff = DiffSkills(*before, merged->merge.skill);
   bool held = merged->merge.report.blocked && !arguments.Has("--anyway");
-  bool refused = !merged->refused_patches.empty();
   bool write = !merged->audit.blocked && !held && !arguments.Has("--dry-run");
+  // Nothing is called written before it is.
+  if (Status written = write ? Write(*before, *merged, path) : Status(); !written)
+    return Report(world, written.error());
+  std::string diff = DiffSkills(*before, merged->merge.skill);
   if (arguments.Has("--json"))
     PrintJson(diff, *merged, write, *world.out);
   else
     *world.out << diff;
   Tell(*merged, merged->merge.skill.files != before->files, write, *world.err);
-  if (held) *world.err << "a conflict is held for a person: nothing is written; --anyway writes the rest\n";
-  if (refused)
-    *world.err << fmt::format("left out because the audit blocks them: {} of {} patches{}\n",
-                              merged->refused_patches.size(), merged->merge.report.patches,
-                              write && !diff.empty() ? "; the rest is written" : "");
-  if (write) {
-    SkillDir after = std::move(merged->merge.skill);
-    Status kept = distill::AddWaivers(distill::UsedWaivers(merged->audit), &after);
-    if (kept)
-      kept = skill::ReleaseSkill(*before, std::move(after),
-                                 {.origin = skill::VersionOrigin::kClawtrace,
-                                  .patches = distill::WrittenRules(merged->merge.report)},
-                                 path);
-    if (!kept) return Report(world, kept.error());
-  }
-  return merged->audit.blocked || held || refused ? kNo : kDone;
+  TellMissing(*merged, held, write && !diff.empty(), *world.err);
+  bool whole = merged->refused_patches.empty();
+  return merged->audit.blocked || held || !whole ? kNo : kDone;
 }
 
 }  // namespace clawtrace::cli

@@ -76,9 +76,9 @@ int Change(const Arguments& arguments, const World& world, bool pin) {
   skill::KeepDecisions(std::move(*decisions), &*skill);
   if (had && !skill->files.contains(std::string(skill::kDecisionsFile)))
     options.gone.insert(std::string(skill::kDecisionsFile));
+  if (Status saved = SaveSkill(*skill, path, options); !saved) return Report(world, saved.error());
   *world.out << fmt::format("{}: {}\n", pin ? "pinned" : "not pinned", Printable(found[0].text));
-  Status saved = SaveSkill(*skill, path, options);
-  return saved ? kDone : Report(world, saved.error());
+  return kDone;
 }
 
 }  // namespace

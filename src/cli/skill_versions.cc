@@ -137,18 +137,19 @@ int SkillRollback(const Arguments& arguments, const World& world) {
     Report(world, back.error());
     return back.error().code == ErrorCode::kNotFound ? kNo : kCouldNot;
   }
+  bool dry = arguments.Has("--dry-run");
+  // Nothing is said to be there before it is.
+  if (Status saved = dry ? Status() : skill::ReleaseSkill(*now, *back, {}, words[0]); !saved)
+    return Report(world, saved.error());
   std::string diff = DiffSkills(*now, *back);
   std::string from = SkillHash(*now), to = SkillHash(*back);
   if (arguments.Has("--json"))
     *world.out << Encode(ShownDiff{from, to, diff}, DocWriter::Format::kJson) << "\n";
   else
     *world.out << diff;
-  bool dry = arguments.Has("--dry-run");
   *world.err << fmt::format("{} {} {}, {} {}\n", words[0], dry ? "would be" : "is now", Short(to),
                             dry ? "now" : "before", Short(from));
-  if (dry) return kDone;
-  Status saved = skill::ReleaseSkill(*now, std::move(*back), {}, words[0]);
-  return saved ? kDone : Report(world, saved.error());
+  return kDone;
 }
 
 }  // namespace clawtrace::cli

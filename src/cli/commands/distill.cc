@@ -294,10 +294,25 @@ Result<distill::AuditedMerge> MergeWithAudit(const SkillDir& before, const disti
   return merged;
 }
 
-int Finish(const Arguments& arguments, const DistillRun& run, const SkillDir& before, const SkillDir& after,
+Status WriteResult(const Arguments& arguments, const DistillRun& run, const SkillDir& before,
+                   const SkillDir& after) {
+  CT_RETURN_IF_ERROR(WritePages(arguments, run));
+  if (!run.writes || after.files.empty() || (after.files == before.files && !arguments.Has("--out")))
+    return {};
+  return skill::ReleaseSkill(before, after,
+                             {.origin = skill::VersionOrigin::kClawtrace,
+                              .patches = distill::WrittenRules(run.merge),
+                              .instead_of = &run.standing},
+                             run.skill);
+}
+
+int Finish(const Arguments& arguments, DistillRun run, const SkillDir& before, const SkillDir& after,
            const World& world) {
+  Status written = WriteResult(arguments, run, before, after);
+  // What is not written is told all the same: it may have been paid for.
+  if (!written) run.writes = false;
   PrintDistill(arguments, run, world);
-  if (Status written = WritePages(arguments, run); !written) return Report(world, written.error());
+  if (!written) return Report(world, written.error());
   TellFrontMatter(after, run.skill, *world.err);
   if (run.blocked) {
     *world.err << "clawtrace: blocked, nothing is written; the report says what has to be decided\n";
@@ -308,14 +323,7 @@ int Finish(const Arguments& arguments, const DistillRun& run, const SkillDir& be
       *world.err << "clawtrace: --description TEXT says when this skill is wanted and the other is not\n";
     return kNo;
   }
-  if (!run.writes || after.files.empty() || (after.files == before.files && !arguments.Has("--out")))
-    return kDone;
-  Status saved = skill::ReleaseSkill(before, after,
-                                     {.origin = skill::VersionOrigin::kClawtrace,
-                                      .patches = distill::WrittenRules(run.merge),
-                                      .instead_of = &run.standing},
-                                     run.skill);
-  return saved ? kDone : Report(world, saved.error());
+  return kDone;
 }
 
 // What the flags ask for; all that can be wrong with them is said before anything is read or paid.

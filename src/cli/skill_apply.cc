@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/file.h"
@@ -85,6 +86,9 @@ void TellMissing(const distill::AuditedMerge& merged, bool held, bool rest_is_wr
                          rest_is_written ? "; the rest is written" : "");
   };
   tell("the audit blocks them", merged.refused_patches.size());
+  size_t refused = std::ranges::count_if(
+      merged.merge.refused, [&](const std::string& id) { return !merged.refused_patches.contains(id); });
+  tell("they are refused", refused);
 }
 
 Status Write(const SkillDir& before, const distill::AuditedMerge& merged, const std::string& path) {
@@ -134,7 +138,7 @@ int SkillApply(const Arguments& arguments, const World& world) {
     *world.out << diff;
   Tell(*merged, merged->merge.skill.files != before->files, write, *world.err);
   TellMissing(*merged, held, write && !diff.empty(), *world.err);
-  bool whole = merged->refused_patches.empty();
+  bool whole = merged->refused_patches.empty() && merged->merge.refused.empty();
   return merged->audit.blocked || held || !whole ? kNo : kDone;
 }
 

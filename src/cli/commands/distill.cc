@@ -406,7 +406,7 @@ int Run(const Arguments& arguments, const World& world) {
   int code = Finish(arguments, run, *base, merged->merge.skill, world);
   if (run.models_failed)
     *world.err << "clawtrace: models answered about no session; what there is, is of the built-in analysts\n";
-  bool incomplete = run.models_failed || !merged->refused_patches.empty();
+  bool incomplete = run.models_failed || !merged->refused_patches.empty() || !merged->merge.refused.empty();
   return code == kDone && incomplete ? kNo : code;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -70,7 +71,7 @@ class Merge {
     TakeLedger(applied->ledger);
     KeepDecisions(&applied->skill);
     Report(*applied);
-    return MergeResult{std::move(applied->skill), std::move(report_)};
+    return MergeResult{std::move(applied->skill), std::move(report_), std::move(refused_)};
   }
 
  private:
@@ -456,8 +457,22 @@ class Merge {
       } else {
         FateOf(*unit, index, &input);
       }
+      bool wanted = unit ? WouldBeWritten(*unit) : WouldBeWritten(index);
+      if (input.fate == MergeFate::kRefused && wanted) refused_.insert(input.patch_id);
       report_.inputs.push_back(std::move(input));
     }
+  }
+
+  bool WouldBeWritten(const Unit& unit) const {
+    return (unit.candidate.empty() || (options_.candidates && !unit.is_edit())) && WhyLeftOut(unit).empty();
+  }
+  // Of an entry that was refused before anything was decided: by its own evidence.
+  bool WouldBeWritten(size_t index) const {
+    Unit alone;
+    alone.merged = entries_[index].patch, alone.members = {index};
+    alone.support = alone.merged.support.value_or(std::ssize(alone.merged.tasks));
+    alone.candidate = CandidateReason(alone, weighing_);
+    return WouldBeWritten(alone);
   }
 
   void FateOf(const Unit& unit, size_t index, MergeInput* input) const {
@@ -494,6 +509,7 @@ class Merge {
   std::vector<std::string> removals_;
   std::map<std::string, std::string> left_out_;
   std::map<std::pair<std::string, int64_t>, const EditEntry*> ledger_;
+  std::set<std::string> refused_;  // as in MergeResult
   MergeReport report_;
 };
 

@@ -72,6 +72,9 @@ inline constexpr std::string_view kAuditRefusal = "audit";  // the reason of a p
 struct MergeResult {
   SkillDir skill;
   MergeReport report;
+  // Ids of patches that are refused, in whole or of single edits, and would be written else: what is not
+  // admitted would stay away all the same.
+  std::set<std::string> refused = {};
 };
 
 // Patches reduced to what a merge needs of them: associative and commutative, so that any tree of reductions

@@ -229,5 +229,35 @@ TEST(PeopleTest, WhatAPersonPinsIsAdmittedAndKept) {
   EXPECT_EQ(Do(result.skill, {rule}).skill.files, result.skill.files);
 }
 
+TEST(RefusedTest, WhatWouldBeWrittenIsToldFromWhatIsDecided) {
+  std::string full = "\n## Rules\n";
+  for (int i = 0; i < 490; ++i) full += "\nLine.";
+  full += "\n";
+  const Patch admitted = Repair("r-a", "Quote paths with blanks."), weak = Repair("r-w", "Sort rows.", "E1");
+  const Patch same = Repair("r-s", "Quote paths with blanks.", "E1", {"t9"});
+  const Patch theirs = Editing("r-e", EditOp::kDeleteSection, "", "Rules");
+  Patch unproven = theirs;
+  unproven.id = "r-u", unproven.evidence_grade = "E0", unproven.tasks = {"t1"}, unproven.support = 1;
+  MergeOptions pins, candidates, arm;
+  pins.pins = {"r-u"}, candidates.candidates = true, arm.without = {Signal::kRepair};
+
+  // What is merged, said or not admitted is decided.
+  EXPECT_THAT(Do(Base(), {admitted, same, weak, unproven}).refused, testing::IsEmpty());
+  EXPECT_THAT(Do(Base("\n- Quote paths with blanks.\n"), {admitted}).refused, testing::IsEmpty());
+  EXPECT_THAT(Do(Base(), {theirs}).refused, ElementsAre("r-e"));
+  EXPECT_THAT(Do(Base(), {theirs}, arm).refused, testing::IsEmpty());
+  EXPECT_THAT(Do(Base(), {unproven}, pins).refused, ElementsAre("r-u"));
+  // A candidate has no place among the edits.
+  EXPECT_THAT(Do(Base(), {unproven}, candidates).refused, testing::IsEmpty());
+  EXPECT_THAT(Do(Base(full), {admitted, same, weak}).refused, ElementsAre("r-a", "r-s"));
+  EXPECT_THAT(Do(Base(full), {admitted, weak}, candidates).refused, ElementsAre("r-a", "r-w"));
+  // Half of a patch is not all of it.
+  Patch half = theirs;
+  half.id = "r-h", half.edits[0].op = EditOp::kAppendToSection, half.edits[0].new_text = "- More.";
+  half.edits.push_back({EditOp::kReplace, "SKILL.md", "", "", "Nowhere.", "- Lost."});
+  MergeResult result = Do(Base(), {half});
+  EXPECT_THAT(result.refused, ElementsAre("r-h")) << ReasonOf(result, "r-h");
+}
+
 }  // namespace
 }  // namespace clawtrace::distill

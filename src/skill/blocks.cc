@@ -463,9 +463,16 @@ std::vector<CodeRange> CodeRanges(std::string_view text) {
     CodeRange range{lines[first - 1], lines[std::max(first, last)], false, true};
     range.fenced = cmark_node_get_fenced(node, &length, &offset, &mark) != 0;
     if (range.fenced) {
-      std::string_view end = text.substr(lines[last - 1], lines[last] - lines[last - 1]);
-      range.closed = last > first && ClosesFence(end, mark, static_cast<size_t>(length));
+      // Of a block that ended with its item or quote the library counts the line behind it in.
+      const char* literal = cmark_node_get_literal(node);
+      last = std::min(first + LineStarts(literal ? literal : "", 0).size() - 1, lines.size() - 1);
+      range.closed = last + 1 < lines.size();
+      bool fence = range.closed && ClosesFence(text.substr(lines[last], lines[last + 1] - lines[last]), mark,
+                                               static_cast<size_t>(length));
+      range.end = lines[fence ? last + 1 : last];
     }
+    // A fence behind the item or quote closes nothing in it: it opens a block of its own.
+    if (!out.empty()) out.back().end = std::min(out.back().end, range.begin);
     out.push_back(range);
   }
   return out;

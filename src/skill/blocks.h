@@ -35,7 +35,7 @@ std::vector<Block> ParseBlocks(std::string_view text);
 struct CodeRange {
   size_t begin = 0, end = 0;
   bool fenced = false;
-  bool closed = true;  // false: the fence is never closed, all that follows is code
+  bool closed = true;  // by a fence, or the end of its item or quote; false: all that follows is code
 };
 // In order of place. Total.
 std::vector<CodeRange> CodeRanges(std::string_view text);

@@ -81,6 +81,27 @@ TEST(BlocksTest, KnowsWhatStaysOneItem) {
     EXPECT_FALSE(IsPlainItem(other)) << other;
 }
 
+std::vector<std::string> CodeTold(const std::string& text) {
+  std::vector<std::string> told;
+  for (const CodeRange& range : CodeRanges(text))
+    told.push_back((range.closed ? "" : "open ") + text.substr(range.begin, range.end - range.begin));
+  return told;
+}
+
+TEST(BlocksTest, AFenceEndsWithItsItemOrQuote) {
+  EXPECT_THAT(CodeTold("- a\n\n  ```\n  x\n\n## T\n\ny\n"), ElementsAre("  ```\n  x\n\n"));
+  EXPECT_THAT(CodeTold("- a\n  ```\n  x\n- b\n"), ElementsAre("  ```\n  x\n"));
+  EXPECT_THAT(CodeTold("> ~~~\r\n> x\r\ny\r\n"), ElementsAre("> ~~~\r\n> x\r\n"));
+  EXPECT_THAT(CodeTold("- ```\n[x]: y\n"), ElementsAre("- ```\n"));
+  // What stands behind the item closes nothing in it.
+  EXPECT_THAT(CodeTold("- ```\n  x\n```\ny\n"), ElementsAre("- ```\n  x\n", "open ```\ny\n"));
+  EXPECT_THAT(CodeTold("- ```\n  x\n  ```\n\n```\ny\n```\n"),
+              ElementsAre("- ```\n  x\n  ```\n", "```\ny\n```\n"));
+  EXPECT_THAT(CodeTold("- a\n\n  ```\n  x\n\n"), ElementsAre("open   ```\n  x\n\n"));
+  EXPECT_THAT(CodeTold("```\n```"), ElementsAre("```\n```"));
+  EXPECT_THAT(CodeTold("```\nx"), ElementsAre("open ```\nx"));
+}
+
 TEST(BlocksTest, NestingHasAnEnd) {
   for (const char* marker : {"- ", "* ", "1. ", "> ", ">", "- > ", "-\t"}) {
     std::string text = test::Repeated(marker, 400000) + "x\n\n# End\n";

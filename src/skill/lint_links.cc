@@ -61,7 +61,9 @@ std::vector<Target> Links(const LintFile& file) {
   }
   for (int64_t line = 1; line <= file.lines(); ++line) {
     std::string_view rest = file.Line(line);
-    size_t colon = rest.starts_with('[') ? rest.find("]: ") : std::string_view::npos;
+    // "[^1]: ..." is a footnote: what stands in it is text.
+    bool defines = rest.starts_with('[') && !rest.starts_with("[^");
+    size_t colon = defines ? rest.find("]: ") : std::string_view::npos;
     if (colon == std::string_view::npos || file.InCode(file.LineBegin(line))) continue;
     std::string_view target = Trim(rest.substr(colon + 3));
     out.push_back({std::string(target.substr(0, target.find_first_of(" \t"))), file.LineBegin(line), true});

@@ -118,10 +118,69 @@ bool IsGlued(std::string_view line, size_t at, size_t marks) {
   return !lower;
 }
 
+// The text of a file with blanks for what stands in comments: no reader takes it for structure.
+class WithoutComments {
+ public:
+  explicit WithoutComments(const LintFile& file) : file_(file), text_(file.text()) {
+    for (size_t at = text_.find("<!--"); at != std::string::npos; at = text_.find("<!--", at + 1)) {
+      auto begin = text_.begin();
+      std::replace_if(
+          begin + static_cast<std::ptrdiff_t>(at), begin + static_cast<std::ptrdiff_t>(EndOf(at)),
+          [](char c) { return c != '\n'; }, ' ');
+    }
+  }
+
+  std::string_view Line(int64_t line) const {
+    return std::string_view(text_).substr(file_.LineBegin(line), file_.Line(line).size());
+  }
+
+ private:
+  // Of the comment that begins at an offset; the offset itself when none does.
+  size_t EndOf(size_t at) {
+    if (file_.InCode(at) || (at > 0 && text_[at - 1] == '\\')) return at;
+    Enter(file_.LineOf(at));
+    size_t column = at - file_.LineBegin(line_);
+    if (spans_[column] == ' ') return at;
+    // What was found for one comment holds for those before it too: no text is searched twice. The marks may
+    // share their dashes: "<!-->".
+    if (close_ < at + 2) close_ = file_.text().find("-->", at + 2);
+    size_t end = close_ == std::string_view::npos ? close_ : close_ + 3;
+    // A heading is no line of a comment: the list item or quote that held it has ended.
+    auto heading = std::ranges::upper_bound(file_.headings(), at, {}, &Title::begin);
+    size_t limit = heading == file_.headings().end() ? text_.size() : heading->begin;
+    if (content_ == column) return std::min(end, limit);
+    if (blank_ <= at) blank_ = BlankLineBehind(line_);
+    return end <= std::min(limit, blank_) ? end : at;
+  }
+
+  void Enter(int64_t line) {
+    if (line == line_) return;
+    line_ = line, spans_ = WithoutCodeSpans(file_.Line(line));
+    content_ = ContentStart(spans_);
+    // A heading's own marks are no bullet.
+    if (Contains(std::string_view(spans_).substr(0, content_), "#")) content_ = std::string::npos;
+  }
+
+  size_t BlankLineBehind(int64_t line) const {
+    while (++line <= file_.lines()) {
+      if (Trim(file_.Line(line)).empty()) return file_.LineBegin(line);
+    }
+    return text_.size();
+  }
+
+  const LintFile& file_;
+  std::string text_;
+  size_t close_ = 0, blank_ = 0;
+  int64_t line_ = 0;  // of the last comment
+  std::string spans_;
+  size_t content_ = 0;  // where its text begins
+};
+
 void GluedHeadings(const LintFile& file, LintReport* report) {
+  const WithoutComments text(file);
   for (int64_t number = 1; number <= file.lines(); ++number) {
     if (file.InCode(file.LineBegin(number))) continue;
-    std::string line = WithoutCodeSpans(file.Line(number));
+    std::string line = WithoutCodeSpans(text.Line(number));
     size_t start = ContentStart(line);
     for (size_t at = line.find('#', std::max<size_t>(start, 1)); at != std::string::npos;
          at = line.find('#', at)) {

@@ -149,6 +149,30 @@ TEST(LintTest, HeadingsAndFences) {
   EXPECT_THAT(found("- a\n\n  ~~~\n  ## A\n  ~~~\n"), IsEmpty());
   EXPECT_THAT(found("> ```\n> x\n> ```\n"), IsEmpty());
   EXPECT_THAT(found("- a\n\n  ```\n  x\n"), ElementsAre("unclosed-fence@17"));
+  // An item or quote that ends closes its fence; what follows is looked at as ever.
+  EXPECT_THAT(found("- a\n\n  ```\n  x\n\n## Known failures\n\n- b\n"), IsEmpty());
+  EXPECT_THAT(found("- a\n  ```\n  x\n## Rules\n\n- b\n"), ElementsAre("duplicate-heading@18"));
+  EXPECT_THAT(found("> ```\n> x\n\nSums.## Totals\n"), ElementsAre("glued-heading@18"));
+  EXPECT_THAT(found("- ```sh\n  x\n```\n## A\n\ny\n"), ElementsAre("unclosed-fence@17"));
+}
+
+TEST(LintTest, WhatStandsInACommentIsNoHeading) {
+  auto glued = [&](const std::string& text) {
+    std::vector<std::string> lines = Found(Demo(kFront + kBody + "\n" + text + "\n"));
+    std::erase_if(lines, [](const std::string& each) { return !each.starts_with("glued"); });
+    return lines;
+  };
+  for (const char* fine :
+       {"<!-- ## Cost control\n\n- hidden\n-->", "<!-- ## Cost -->", "a <!-- ## Cost --> b",
+        "- <!-- ## Cost\n\n  a.## B -->", "> <!-- ## Cost -->", "a <!-- x\nb.## C\n--> d",
+        "<!-- ## Never closed", "<div>\n<!-- ## Cost -->\n</div>", "<!--> a\n\n<!-- b.## C -->",
+        "## A <!-- ## B -->\n\nx"})
+    EXPECT_THAT(glued(fine), IsEmpty()) << fine;
+  for (const char* found : {"<!-- a --> Sums.## Totals", "a <!-- never closed ## Totals",
+                            "a <!-- x ## Totals\n\n-->", "`<!--` Sums.## Totals -->",
+                            "\\<!-- Sums.## Totals -->", "a.## B <!-- c -->", "a <!-- x ## Totals\n# T\n-->"})
+    EXPECT_THAT(glued(found), ElementsAre("glued-heading@15")) << found;
+  EXPECT_THAT(glued("- <!-- a\n\n## Sums ## Totals\n\nx\n-->"), ElementsAre("glued-heading@17"));
 }
 
 TEST(LintTest, Links) {
@@ -161,6 +185,8 @@ TEST(LintTest, Links) {
               IsEmpty());
   EXPECT_THAT(found("Write references/<topic>.md, see references/*.md; x/references/none.md\n"), IsEmpty());
   EXPECT_THAT(found("```\n[a](none.md)\n```\n"), IsEmpty());
+  EXPECT_THAT(found("A[^1] and [b][c].\n\n[^1]: note\n[c]: none.md\n"), ElementsAre("dangling-link@18"));
+  EXPECT_THAT(found("A[^1].\n\n[^1]: see [b](none.md)\n"), ElementsAre("dangling-link@17"));
   EXPECT_THAT(found("[a](../../etc/passwd)\n"), ElementsAre("path@15"));
   EXPECT_THAT(found("[a](/etc/passwd)\n"), ElementsAre("path@15"));
   EXPECT_THAT(found("", {{"references/lost.md", kMore}}), ElementsAre("orphan-reference@0"));
@@ -244,7 +270,8 @@ TEST(LintTest, WhatStandsInEachOtherIsFound) {
 }
 
 TEST(LintTest, TimeGrowsWithTheText) {
-  for (std::string piece : {"a://", "a://b", "http://a..", "<!--", "](", "](a", "](<", "# a ## B", "`a``"}) {
+  for (std::string piece : {"a://", "a://b", "http://a..", "<!--", "](", "](a", "](<", "# a ## B", "`a``",
+                            "a <!--\n", "- <!-- -->", "<!--\n\n", "- ```\n", "> ~~~\n\n"}) {
     auto make = [&](size_t bytes) { return kFront + test::Repeated(piece, bytes); };
     EXPECT_TRUE(test::GrowsWithText(make, 10000, [](const std::string& text) { (void)Lint(Demo(text)); }))
         << piece;

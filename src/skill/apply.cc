@@ -562,7 +562,7 @@ class Application {
 std::vector<Patch> InOrder(const std::vector<Patch>& patches, ApplyResult* left_out) {
   std::vector<std::pair<std::string, Patch>> keyed;
   for (const Patch& patch : patches) {
-    Patch plain = skill::WithPlainIds(patch);
+    Patch plain = skill::PlainPatch(patch);
     std::string encoded = EncodePatch(plain, true);
     keyed.emplace_back(std::move(encoded), std::move(plain));
   }

@@ -116,12 +116,13 @@ std::string PlainId(std::string_view id) {
   return plain ? std::string(id) : std::string(kHashedId) + Sha256Hex(id).substr(0, kDigits);
 }
 
-Patch WithPlainIds(const Patch& patch) {
+Patch PlainPatch(const Patch& patch) {
   Patch out = patch;
   for (std::string& task : out.tasks) task = PlainId(task);
   for (PatchStep& step : out.target_steps) {
     for (std::string* id : {&step.session_id, &step.call_id, &step.step, &step.card_hash}) *id = PlainId(*id);
   }
+  out.condition = PlainCondition(out.condition);
   out.producer = PlainId(out.producer), out.base_skill_hash = PlainId(out.base_skill_hash);
   return out;
 }

@@ -70,8 +70,9 @@ std::optional<Patch> KeptPatch(const SkillDir& skill, std::string_view id);
 inline constexpr std::string_view kHashedId = "sha256:";
 std::string PlainId(std::string_view id);
 
-// The same patch with all ids plain.
-Patch WithPlainIds(const Patch& patch);
+// The same patch as every merge and every application sees it: all ids plain, its condition too
+// (PlainCondition). Twice is as once.
+Patch PlainPatch(const Patch& patch);
 
 // The patch's part of a record; text_hash, status and base_skill_hash are the caller's.
 RuleRecord RecordOf(const Patch& patch);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -49,6 +50,29 @@ std::string RuleText(const Patch& patch) {
   std::string rule = CollapseSpace(patch.rule), condition = CollapseSpace(patch.condition);
   while (rule.starts_with("- ") || rule.starts_with("* ") || rule.starts_with("+ ")) rule.erase(0, 2);
   return condition.empty() ? rule : fmt::format("When {}: {}", condition, rule);
+}
+
+std::string PlainCondition(std::string_view given) {
+  constexpr auto kCaseWords = std::to_array<std::string_view>({"when ", "whenever ", "if ", "while "});
+  // Other words may be names, which keep their capital.
+  constexpr auto kSmall = std::to_array<std::string_view>(
+      {"the ", "a ", "an ", "it ", "its ", "there ", "this ", "these ", "you ", "no ", "any ", "all "});
+  // Whether lines are one paragraph is seen only as they were written (RuleRefusal).
+  if (given.find_first_of("\r\n") != std::string_view::npos) return std::string(given);
+  std::string condition = CollapseSpace(given);
+  auto starts = [](const std::string& lower) {
+    return [&lower](std::string_view word) { return lower.starts_with(word); };
+  };
+  std::string lower = ToLower(condition);
+  for (auto word = kCaseWords.begin(); word != kCaseWords.end(); lower = ToLower(condition)) {
+    word = std::find_if(kCaseWords.begin(), kCaseWords.end(), starts(lower));
+    if (word != kCaseWords.end()) condition.erase(0, word->size());
+  }
+  while (!condition.empty() && std::string_view(".:, ").find(condition.back()) != std::string_view::npos)
+    condition.pop_back();
+  bool is_small = std::any_of(kSmall.begin(), kSmall.end(), starts(lower));
+  if (is_small && !condition.empty()) condition[0] = lower[0];
+  return condition;
 }
 
 std::string SectionName(std::string_view given) {

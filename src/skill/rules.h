@@ -18,6 +18,10 @@ int64_t TokensOf(std::string_view text);  // bytes / 4, rounded up
 // The item's text, white space collapsed: "When CONDITION: RULE", a bullet in front of the rule taken off.
 std::string RuleText(const Patch& patch);
 
+// A condition as it stands between "When " and the colon: without a "when" or "if" of its own and without a
+// full stop. One of several lines stays as it is.
+std::string PlainCondition(std::string_view given);
+
 // A heading's text as the parser will read it back, kCandidatesSection for ""; "" when it cannot be one.
 std::string SectionName(std::string_view given);
 

@@ -395,7 +395,7 @@ int Run(const Arguments& arguments, const World& world) {
     if (help.words) options.reword = [&](const Patch& rule) { return help.words->For(rule); };
   }
   // Ids out of logs may hold anything, and patches go to files.
-  for (Patch& patch : run.patches) patch = skill::WithPlainIds(patch);
+  for (Patch& patch : run.patches) patch = skill::PlainPatch(patch);
   FitToSkill(arguments, *base, world, &options);
   auto merged = MergeWithAudit(*base, options, std::move(wishes->waivers), run);
   if (!merged) return Report(world, merged.error());

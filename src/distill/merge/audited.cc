@@ -70,7 +70,7 @@ class Attribution {
       : merged_(merged) {
     for (const Patch& patch : reduced.patches) {
       if (!options.refused.contains(KeyOfPatch(patch)))
-        patches_.push_back(skill::WithPlainIds(patch)), originals_.push_back(&patch);
+        patches_.push_back(skill::PlainPatch(patch)), originals_.push_back(&patch);
     }
   }
 

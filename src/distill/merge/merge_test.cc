@@ -530,6 +530,20 @@ TEST(MergeTest, AModelMayChangeWordsOnly) {
   EXPECT_EQ(kept->prompt_hash, "h1");
 }
 
+TEST(MergeTest, ConditionsAreNamedOnce) {
+  for (const char* condition : {"the file is large", "when the file is large", "If the file is large.",
+                                "When The file is large.", "While the file  is large:"}) {
+    Patch patch = Prune("p-a", "Read its head alone.");
+    patch.condition = condition;
+    MergeResult result = Do(Base(), {patch});
+    EXPECT_THAT(Text(result), HasSubstr("- When the file is large: Read its head alone.\n")) << condition;
+    EXPECT_EQ(Do(result.skill, {patch}).skill.files, result.skill.files) << condition;
+  }
+  Patch one = Prune("p-a", "Read its head alone."), same = Prune("p-b", "Read its head alone.");
+  one.condition = "the file is large", same.condition = "If the file is large.";
+  EXPECT_EQ(FateOf(Do(Base(), {one, same}), "p-b"), "same_rule p-a");
+}
+
 TEST(MergeTest, StalePlacesAreFoundAgainOrRefused) {
   SkillDir base = Base("\n## Rules\n\n- Old rule.\n");
   Patch found = Edits("r-a", {Edit(EditOp::kInsertAfter, "Old rule.", "- More.")});

@@ -406,7 +406,7 @@ std::vector<Entry> EntriesOf(const Reduced& reduced, const SkillView& view, cons
   std::vector<Entry> entries;
   for (const Patch& patch : reduced.patches) {
     Entry entry;
-    entry.patch = skill::WithPlainIds(patch);
+    entry.patch = skill::PlainPatch(patch);
     entry.patch.pinned = options.pins.contains(patch.id);
     entry.claims_pin = patch.pinned && !entry.patch.pinned;
     const std::string& made_for = entry.patch.base_skill_hash;

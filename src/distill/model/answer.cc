@@ -10,6 +10,7 @@
 #include "distill/model/edit_check.h"
 #include "model/archive.h"
 #include "skill/blocks.h"
+#include "skill/rules.h"
 
 namespace clawtrace::distill {
 namespace {
@@ -169,6 +170,9 @@ class Checker {
     if (lesson.statement.size() < kLeastStatement || !skill::IsPlainItem(lesson.statement))
       Refuse(where + ": statement is no single line of plain text that can be a list item");
     if (lesson.condition.contains('\n')) Refuse(where + ": condition is no single line");
+    lesson.condition = skill::PlainCondition(lesson.condition);
+    if (skill::HasMarkup(lesson.statement) || skill::HasMarkup(lesson.condition))
+      Refuse(where + ": it holds HTML; what looks like a tag stands in a code span");
     std::string_view polarity = json["polarity"].text();
     if (polarity != "do" && polarity != "avoid") Refuse(where + ": polarity is neither \"do\" nor \"avoid\"");
     lesson.polarity = polarity == "avoid" ? Polarity::kAvoid : Polarity::kDo;

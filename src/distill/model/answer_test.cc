@@ -58,12 +58,28 @@ TEST_F(AnswerTest, TakesWhatHolds) {
             "");
 }
 
+TEST_F(AnswerTest, AConditionIsWhatStandsBehindWhen) {
+  auto condition = [&](const std::string& said) {
+    std::string lesson = LessonJson("s1", "Read the header of a table first.");
+    constexpr std::string_view kNone = R"("condition":"")";
+    lesson.replace(lesson.find(kNone), kNone.size(), R"("condition":")" + said + "\"");
+    CheckedAnswer checked = Check(AnswerJson(lesson));
+    return checked.answer ? checked.answer->lessons.at(0).condition : checked.reasons.at(0);
+  };
+  EXPECT_EQ(condition("when the person gives no id"), "the person gives no id");
+  EXPECT_EQ(condition("If the person gives no id."), "the person gives no id");
+  EXPECT_EQ(condition("the person gives no id"), "the person gives no id");
+  EXPECT_EQ(condition(""), "");
+  EXPECT_THAT(condition("a file has <img src=x onerror=1>"), HasSubstr("HTML"));
+}
+
 TEST_F(AnswerTest, SaysWhatDoesNotHold) {
   const std::string fine = "Read the header of a table first.";
   const std::pair<std::string, std::string_view> samples[] = {
       {"I could not find anything.", "no JSON object"},
       {"[]", "no JSON object"},
       {R"({"lessons":{}})", "is no list"},
+      {AnswerJson(LessonJson("s1", "Read a.csv <img src=x onerror=1> first.", "a.csv")), "it holds HTML"},
       {R"({"lessons":[],"notes":1})", "no member \"notes\""},
       {AnswerJson(LessonJson("s1", fine, "a.csv", "99")), "there is no step \"s1#99\""},
       {AnswerJson(LessonJson("s2", fine)), "there is no step \"s2#4\""},

@@ -75,6 +75,20 @@ std::string PlainCondition(std::string_view given) {
   return condition;
 }
 
+std::string WithoutCondition(std::string_view text, std::string_view condition) {
+  std::string rule = CollapseSpace(text), plain = ToLower(PlainCondition(condition));
+  if (plain.empty()) return rule;
+  for (std::string lower = ToLower(rule);; lower = ToLower(rule)) {
+    size_t length = std::string_view("if ").size();
+    if (!lower.starts_with("if ")) length = lower.starts_with("when ") ? std::string_view("when ").size() : 0;
+    std::string_view behind = std::string_view(lower).substr(length);
+    if (length == 0 || !behind.starts_with(plain)) return rule;
+    behind.remove_prefix(plain.size());
+    if (!behind.starts_with(": ") && !behind.starts_with(", ")) return rule;
+    rule.erase(0, length + plain.size() + 2);
+  }
+}
+
 std::string SectionName(std::string_view given) {
   std::string name = CollapseSpace(given);
   name.erase(0, std::min(name.find_first_not_of("# "), name.size()));

@@ -22,6 +22,9 @@ std::string RuleText(const Patch& patch);
 // full stop. One of several lines stays as it is.
 std::string PlainCondition(std::string_view given);
 
+// The rule alone, of a text that may have its condition in front of it, more than once.
+std::string WithoutCondition(std::string_view text, std::string_view condition);
+
 // A heading's text as the parser will read it back, kCandidatesSection for ""; "" when it cannot be one.
 std::string SectionName(std::string_view given);
 

@@ -82,13 +82,11 @@ TEST(AuditedTest, WhatStaysAsItIsIsNotAudited) {
 
 TEST(AuditedTest, ARuleWhoseOtherWordsAreBlockedKeepsItsOwn) {
   MergeOptions options;
-  options.reword = [](const Patch&) {
-    return OtherWords{"Put quotes around each of the paths that hold blanks.", "h"};
-  };
+  options.reword = [](const Patch&) { return OtherWords{"Always quote the paths that hold blanks.", "h"}; };
   EvidenceBase evidence;
   AuditContext context;
   context.evidence = &evidence;
-  context.gold = {"put quotes around each of the paths that hold blanks"};
+  context.gold = {"always quote the paths that hold blanks"};
   Patch rule = Repair("r-1", kQuote);
   rule.target_steps.clear();
   context.waivers = {*MakeWaiver("traceability", "Ann", "read it")};

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "distill/merge/conflicts.h"
+#include "distill/merge/other_words.h"
 #include "distill/merge/taken_back.h"
 #include "distill/merge/units.h"
 #include "model/archive.h"
@@ -268,9 +269,10 @@ class Merge {
       std::optional<OtherWords> words = options_.reword(unit.merged);
       if (!words) continue;
       Patch changed = unit.merged;
-      changed.rule = skill::CollapseSpace(words->rule);
+      // A model that was shown the condition says it again.
+      changed.rule = skill::WithoutCondition(words->rule, changed.condition);
       std::string text = skill::RuleText(changed);
-      unit.reworded = RewordingProblem(unit, changed, MeaningOf(text));
+      unit.reworded = RewordingProblem(unit, changed, text);
       if (!unit.reworded.empty()) continue;
       unit.reworded = kReworded;
       unit.merged.rule = changed.rule, unit.text = text;
@@ -279,19 +281,16 @@ class Merge {
     }
   }
 
-  static std::string RewordingProblem(const Unit& unit, const Patch& changed, const Meaning& meaning) {
+  static std::string RewordingProblem(const Unit& unit, const Patch& changed, const std::string& text) {
     if (!skill::RuleRefusal(changed).empty()) return "refused_not_a_rule";
-    if (meaning.forbids != unit.meaning.forbids) return "refused_polarity";
-    if (meaning.values != unit.meaning.values) return "refused_values";
-    if (meaning.names != unit.meaning.names) return "refused_names";
-    return OrdersOppose(meaning, unit.meaning) ? "refused_order" : "";
+    return ProblemOfOtherWords(unit.text, text);
   }
 
   void KeepWords(Unit* unit) const {
     auto patch = skill::KeptPatch(view_.base, unit->merged.id);
     if (!patch || patch->prompt_hash.empty()) return;
     std::string text = skill::RuleText(*patch);
-    if (!RewordingProblem(*unit, *patch, MeaningOf(text)).empty()) return;
+    if (!RewordingProblem(*unit, *patch, text).empty()) return;
     unit->merged.rule = patch->rule, unit->merged.prompt_hash = patch->prompt_hash, unit->text = text;
   }
 

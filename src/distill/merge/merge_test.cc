@@ -506,8 +506,10 @@ TEST(MergeTest, AModelMayChangeWordsOnly) {
     return result.report.rules.at(0).reworded + " | " + Text(result).substr(Text(result).rfind("- "));
   };
   const std::string kOld = " | - Do not run `make test` more than 2 times.\n";
-  EXPECT_EQ(with("Never start `make test` more often than 2 times."),
-            "accepted | - Never start `make test` more often than 2 times.\n");
+  EXPECT_EQ(with("Never execute `make test` more often than 2 times."),
+            "accepted | - Never execute `make test` more often than 2 times.\n");
+  EXPECT_EQ(with("Never start `make test` more often than 2 times."), "refused_words" + kOld);
+  EXPECT_EQ(with("Do not run `make test` more than 2 times and mail it."), "refused_words" + kOld);
   EXPECT_EQ(with("Run `make test` more than 2 times."), "refused_polarity" + kOld);
   EXPECT_EQ(with("Do not run `make test` more than 5 times."), "refused_values" + kOld);
   EXPECT_EQ(with("Do not run `make check` more than 2 times."), "refused_names" + kOld);
@@ -516,7 +518,7 @@ TEST(MergeTest, AModelMayChangeWordsOnly) {
   // The words stay when the same is merged again, and the evidence is what it was.
   MergeOptions options;
   options.reword = [](const Patch&) {
-    return OtherWords{"Never start `make test` more than 2 times.", "h1"};
+    return OtherWords{"Never execute `make test` more than 2 times.", "h1"};
   };
   MergeResult once = Do(Base(), {patch}, options);
   EXPECT_EQ(Do(once.skill, {patch}, options).skill.files, once.skill.files);
@@ -542,6 +544,25 @@ TEST(MergeTest, ConditionsAreNamedOnce) {
   Patch one = Prune("p-a", "Read its head alone."), same = Prune("p-b", "Read its head alone.");
   one.condition = "the file is large", same.condition = "If the file is large.";
   EXPECT_EQ(FateOf(Do(Base(), {one, same}), "p-b"), "same_rule p-a");
+}
+
+TEST(MergeTest, OtherWordsHaveTheConditionOnce) {
+  Patch patch = Prune("p-a", "Do not list folders.");
+  patch.condition = "the task names the files";
+  auto with = [&](const std::string& words) {
+    MergeOptions options;
+    options.reword = [&](const Patch&) { return OtherWords{words, "h1"}; };
+    MergeResult result = Do(Base(), {patch}, options);
+    return result.report.rules.at(0).reworded + " | " + Text(result).substr(Text(result).rfind("- "));
+  };
+  const std::string kMended = "accepted | - When the task names the files: Never list folders.\n";
+  EXPECT_EQ(with("Never list folders."), kMended);
+  EXPECT_EQ(with("When the task names the files: Never list folders."), kMended);
+  EXPECT_EQ(with("If the task names the files, Never list folders."), kMended);
+  EXPECT_EQ(with("When the task names the files: When the task names the files: Never list folders."),
+            kMended);
+  EXPECT_THAT(with("When the task names two files: Never list folders."), HasSubstr("refused"));
+  EXPECT_THAT(with("Never list folders when the task names the files."), HasSubstr("refused"));
 }
 
 TEST(MergeTest, StalePlacesAreFoundAgainOrRefused) {

@@ -114,7 +114,7 @@ Result<Transports> TransportsOf(const ModelWish& wish, const World& world) {
 
 llm::PriceOf PricesOf(const ModelWish& wish, const PriceBook& book) {
   // Somebody else's server has prices of its own; the book's rows for the model are the best there is.
-  std::string provider(wish.address.empty() ? wish.provider->price_provider : "");
+  std::string provider(wish.talk.compatible ? "" : wish.provider->price_provider);
   return [model = wish.talk.model, provider, &book](const Usage& usage) -> std::optional<Usd> {
     LlmCall call;
     call.model = model, call.provider = provider, call.usage = usage;
@@ -303,8 +303,14 @@ Result<std::unique_ptr<Models>> Models::Open(const ModelWish& wish, const AskedA
   if (!options) return std::unexpected(std::move(options.error()));
   options->cases = about.cases, options->site = SiteOf(models->about_, world);
   auto mode = wish.replays ? llm::Journal::Mode::kReplay : llm::Journal::Mode::kContinue;
-  auto journal = llm::Journal::Open(wish.journal, mode);
+  auto journal = llm::Journal::Open(wish.journal, mode, wish.talk.compatible);
   if (!journal) return std::unexpected(std::move(journal.error()));
+  if (wish.replays && (*journal)->compatible()) {
+    // As it was asked: nobody is, so nobody should have to say again where the server was.
+    ModelWish theirs = wish;
+    theirs.talk.compatible = options->talk.compatible = true;
+    options->price = PricesOf(theirs, about.book);
+  }
   if (wish.journal.empty())
     *world.err
         << "clawtrace: nothing is kept of what models answer; --journal FILE lets an interrupted run go on\n";

@@ -32,6 +32,15 @@ std::optional<std::string_view> RecordOf(std::string_view line) {
   return json;
 }
 
+std::string FirstLine(bool compatible) {
+  DocWriter out(DocWriter::Format::kJson);
+  out.BeginObject();
+  out.Field("kind", "journal"), out.Field("schema", kSchema);
+  if (compatible) out.Key("compatible"), out.Bool(true);
+  out.EndObject();
+  return out.Take();
+}
+
 Status WriteAll(int file, std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t written = ::write(file, bytes.data(), bytes.size());
@@ -91,7 +100,7 @@ class JobTransport final : public Transport {
   std::map<std::string, int64_t> sent_;
 };
 
-Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path, Mode mode) {
+Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path, Mode mode, bool compatible) {
   constexpr mode_t kOwnersAlone = 0600;
   std::unique_ptr<Journal> journal(new Journal);
   if (path.empty()) return journal;
@@ -112,8 +121,10 @@ Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path, Mode mod
   if (!writes) return journal;
   if (journal->dropped_ && ::ftruncate(journal->file_, static_cast<off_t>(good)) != 0)
     return Fail(ErrorCode::kIo, fmt::format("{}: {}", path, std::strerror(errno)));
-  if (good == 0)
-    CT_RETURN_IF_ERROR(journal->Append(fmt::format(R"({{"kind":"journal","schema":"{}"}})", kSchema), true));
+  if (good == 0) {
+    journal->compatible_ = compatible;
+    CT_RETURN_IF_ERROR(journal->Append(FirstLine(compatible), true));
+  }
   return journal;
 }
 
@@ -131,6 +142,7 @@ Status Journal::Load(std::string_view text, const std::string& path, size_t* goo
     bool is_last = end == text.npos || end + 1 == text.size();
     auto json = record && end != text.npos ? parser.Parse(*record) : Fail(ErrorCode::kCorruptData, "");
     bool taken = json && (number > 1 ? Add(*json) : (*json)["schema"].text() == kSchema);
+    if (taken && number == 1) compatible_ = (*json)["compatible"].boolean().value_or(false);
     if (!taken && is_last && (number > 1 || end == text.npos)) {
       dropped_ = true;
       return {};

@@ -26,7 +26,8 @@ class Journal {
   };
   // path "": nothing is kept beyond this object (kContinue). A last line that was not finished is dropped.
   // kCorruptData names any other line that is none, kUnavailable: another process writes to it, kIo, kLimit.
-  static Result<std::unique_ptr<Journal>> Open(const std::string& path, Mode mode);
+  // compatible: who is asked, for the first line of a new file (llm::Request).
+  static Result<std::unique_ptr<Journal>> Open(const std::string& path, Mode mode, bool compatible = false);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
@@ -48,6 +49,8 @@ class Journal {
   // All that were kept when it was opened, in the order in which they were asked.
   const std::vector<Exchange>& earlier() const { return earlier_; }
   bool dropped_a_line() const { return dropped_; }
+  // What the first line says: requests to a server of one's own read otherwise than those to the provider.
+  bool compatible() const { return compatible_; }
 
  private:
   friend class JobTransport;
@@ -69,6 +72,7 @@ class Journal {
   int file_ = -1;
   bool writes_ = false;
   bool dropped_ = false;
+  bool compatible_ = false;
   std::vector<Exchange> earlier_;
   std::map<Place, size_t> asked_;  // place in earlier_
   mutable std::mutex mutex_;       // for what follows, and for appending

@@ -93,6 +93,14 @@ TEST_F(JournalTest, ReplaysWithoutTheOutside) {
   EXPECT_EQ(*ReadFile(path()), before);
 }
 
+TEST_F(JournalTest, WhoWasAskedIsKnown) {
+  EXPECT_FALSE(Open()->compatible());
+  EXPECT_FALSE(Open(Journal::Mode::kReplay)->compatible());
+  std::string own = path() + "2";
+  EXPECT_TRUE((*Journal::Open(own, Journal::Mode::kContinue, true))->compatible());
+  EXPECT_TRUE((*Journal::Open(own, Journal::Mode::kReplay))->compatible());
+}
+
 // Cut anywhere: what was whole is there, the rest is dropped, and writing goes on behind it.
 TEST_F(JournalTest, ATornLastLineIsDropped) {
   Counter outside;

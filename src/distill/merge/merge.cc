@@ -122,8 +122,9 @@ class Merge {
   void Cover() {
     for (size_t i = 0; i < units_.size(); ++i) {
       Unit& unit = units_[i];
-      if (Stands(unit) || unit.text.empty() || !unit.candidate.empty()) continue;
-      if (const SkillText* text = CoveringText(unit)) {
+      bool candidate = !unit.candidate.empty();
+      if (Stands(unit) || unit.text.empty() || (candidate && !options_.candidates)) continue;
+      if (const SkillText* text = candidate ? nullptr : CoveringText(unit)) {
         std::string whom = text->record ? text->record->id : "skill:" + text->text_hash.substr(0, 12);
         unit.Decide(MergeFate::kCovered, "said_by_skill", whom);
         if (text->record && text->record->id != unit.merged.id)
@@ -134,8 +135,9 @@ class Merge {
       }
       for (size_t k = 0; k < i && !unit.decided; ++k) {
         Unit& other = units_[k];
-        bool says = !other.decided && !other.is_edit() && other.candidate.empty() && !other.text.empty() &&
-                    SaysSame(unit.meaning, other.meaning, kCoveredAt);
+        // What is not proven covers nothing that is.
+        bool may = !other.decided && !other.is_edit() && (candidate || other.candidate.empty());
+        bool says = may && !other.text.empty() && SaysSame(unit.meaning, other.meaning, kCoveredAt);
         if (!says) continue;
         covering_[i] = k;
         unit.Decide(MergeFate::kCovered, "said_by_rule", other.merged.id);

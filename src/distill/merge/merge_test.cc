@@ -532,20 +532,6 @@ TEST(MergeTest, AModelMayChangeWordsOnly) {
   EXPECT_EQ(kept->prompt_hash, "h1");
 }
 
-TEST(MergeTest, ConditionsAreNamedOnce) {
-  for (const char* condition : {"the file is large", "when the file is large", "If the file is large.",
-                                "When The file is large.", "While the file  is large:"}) {
-    Patch patch = Prune("p-a", "Read its head alone.");
-    patch.condition = condition;
-    MergeResult result = Do(Base(), {patch});
-    EXPECT_THAT(Text(result), HasSubstr("- When the file is large: Read its head alone.\n")) << condition;
-    EXPECT_EQ(Do(result.skill, {patch}).skill.files, result.skill.files) << condition;
-  }
-  Patch one = Prune("p-a", "Read its head alone."), same = Prune("p-b", "Read its head alone.");
-  one.condition = "the file is large", same.condition = "If the file is large.";
-  EXPECT_EQ(FateOf(Do(Base(), {one, same}), "p-b"), "same_rule p-a");
-}
-
 TEST(MergeTest, OtherWordsHaveTheConditionOnce) {
   Patch patch = Prune("p-a", "Do not list folders.");
   patch.condition = "the task names the files";
@@ -563,6 +549,34 @@ TEST(MergeTest, OtherWordsHaveTheConditionOnce) {
             kMended);
   EXPECT_THAT(with("When the task names two files: Never list folders."), HasSubstr("refused"));
   EXPECT_THAT(with("Never list folders when the task names the files."), HasSubstr("refused"));
+}
+
+TEST(MergeTest, ConditionsAreNamedOnce) {
+  for (const char* condition : {"the file is large", "when the file is large", "If the file is large.",
+                                "When The file is large.", "While the file  is large:"}) {
+    Patch patch = Prune("p-a", "Read its head alone.");
+    patch.condition = condition;
+    MergeResult result = Do(Base(), {patch});
+    EXPECT_THAT(Text(result), HasSubstr("- When the file is large: Read its head alone.\n")) << condition;
+    EXPECT_EQ(Do(result.skill, {patch}).skill.files, result.skill.files) << condition;
+  }
+  Patch one = Prune("p-a", "Read its head alone."), same = Prune("p-b", "Read its head alone.");
+  one.condition = "the file is large", same.condition = "If the file is large.";
+  EXPECT_EQ(FateOf(Do(Base(), {one, same}), "p-b"), "same_rule p-a");
+}
+
+TEST(MergeTest, CandidatesOfTwoKindsAreOneRule) {
+  Patch one = Repair("r-a", "Sort by key.", "E1"), other = Preserve("k-a", "Sort by key.");
+  other.evidence_grade = "E1", one.tasks = {"t1"}, other.tasks = {"t2"};
+  MergeResult result = Do(Base(), {one, other}, {.candidates = true});
+  std::string text = Text(result);
+  EXPECT_EQ(text.find("Sort by key."), text.rfind("Sort by key."));
+  std::set<std::string> fates = {FateOf(result, "r-a"), FateOf(result, "k-a")};
+  EXPECT_TRUE(fates.contains("said_by_rule r-a") || fates.contains("said_by_rule k-a"))
+      << FateOf(result, "r-a") << ", " << FateOf(result, "k-a");
+  auto records = skill::DecodeProvenance(result.skill.files.at(".clawtrace/provenance.json"), "records");
+  ASSERT_EQ(records->rules.size(), 1u);
+  EXPECT_THAT(records->rules.at(0).tasks, ElementsAre("t1", "t2"));
 }
 
 TEST(MergeTest, StalePlacesAreFoundAgainOrRefused) {

@@ -19,10 +19,6 @@ function(clawtrace_precompiled_test target)
     add_precompiled(precompiled_tests HEADERS <gmock/gmock.h> <gtest/gtest.h> LINK GTest::gtest GTest::gmock)
   endif()
   target_precompile_headers(${target} REUSE_FROM precompiled_tests)
-  # Sanitizer builds are for the checks, not for editing: there a dozen tests are one unit, which halves what they cost.
-  if(CLAWTRACE_SANITIZE)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
-  endif()
 endfunction()
 
 function(clawtrace_precompiled_module target)

@@ -195,25 +195,38 @@ bool IsAssignment(const std::string& word) {
   });
 }
 
+bool IsRedirection(const Token& token) {
+  return token.is_operator && (token.text[0] == '>' || token.text[0] == '<');
+}
+
+// The file behind the redirection at tokens[i]; "<<< text" comes as "<<" and "<".
+void AddRedirection(const std::vector<Token>& tokens, size_t i, SimpleCommand* command) {
+  const std::string& file = tokens[i + 1].text;
+  if (tokens[i].text[0] == '>') {
+    if (file != "/dev/null" && file != "/dev/stderr") command->writes.push_back(file);
+  } else if (tokens[i].text == "<" && (i == 0 || !IsRedirection(tokens[i - 1]))) {
+    command->inputs.push_back(file);
+  }
+}
+
 std::vector<SimpleCommand> Commands(const std::vector<Token>& tokens) {
   std::vector<SimpleCommand> commands;
   SimpleCommand now;
   bool started = false;
   auto finish = [&] {
-    if (started || !now.writes.empty()) commands.push_back(std::move(now));
+    if (started || !now.writes.empty())
+      commands.push_back(std::move(now));
+    else if (!commands.empty())  // of a loop: "while read x; do echo $x; done < FILE"
+      commands.back().inputs.insert(commands.back().inputs.end(), now.inputs.begin(), now.inputs.end());
     now = {}, started = false;
   };
   for (size_t i = 0; i < tokens.size(); ++i) {
     const Token& token = tokens[i];
     if (token.is_operator) {
-      bool redirect = token.text[0] == '>' || token.text[0] == '<';
-      if (!redirect)
+      if (!IsRedirection(token))
         finish();
-      else if (i + 1 < tokens.size() && !tokens[i + 1].is_operator) {
-        ++i;
-        if (token.text[0] == '>' && tokens[i].text != "/dev/null" && tokens[i].text != "/dev/stderr")
-          now.writes.push_back(tokens[i].text);
-      }
+      else if (i + 1 < tokens.size() && !tokens[i + 1].is_operator)
+        AddRedirection(tokens, i++, &now);
       continue;
     }
     if (!started) {

@@ -12,6 +12,7 @@ struct SimpleCommand {
   std::string program;  // without folder; "" for a lone redirection
   std::vector<std::string> arguments;
   std::vector<std::string> writes;  // targets of > and >>
+  std::vector<std::string> inputs;  // sources of <
 };
 
 struct ShellCommand {

@@ -36,6 +36,18 @@ TEST(ShellTest, NamesWhatIsTouched) {
   EXPECT_TRUE(ParseShell("mv a b").mutates);
 }
 
+TEST(ShellTest, NamesWhatIsReadFromStandardInput) {
+  auto inputs = [](std::string_view line) {
+    std::vector<std::string> all;
+    for (const SimpleCommand& part : ParseShell(line).parts)
+      all.insert(all.end(), part.inputs.begin(), part.inputs.end());
+    return all;
+  };
+  EXPECT_THAT(inputs("tr a b < in.txt > out"), testing::ElementsAre("in.txt"));
+  EXPECT_THAT(inputs("while read x; do echo $x; done < 'a b'"), testing::ElementsAre("a b"));
+  EXPECT_THAT(inputs("cat <<< word; cat <<EOF\nx\nEOF"), testing::IsEmpty());
+}
+
 TEST(ShellTest, VolatileAndChecks) {
   for (std::string_view line :
        {"date", "curl -s http://x", "ps aux | grep x", "git fetch && git log", "docker ps"})

@@ -4,11 +4,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "distill/distill.h"
 #include "distill/evidence.h"
+#include "distill/shown_files.h"
 #include "distill/unmended.h"
 
 namespace clawtrace::distill {
@@ -37,38 +40,68 @@ bool Failed(const EvidenceSession& session) {
 }
 
 bool IsWord(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '/';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '/';
 }
 
-// The prompt, in lower case, says the path, or its last part, as a word of its own.
-bool Names(std::string_view said, std::string_view path) {
-  std::string_view name = path.substr(path.find_last_of('/') + 1);
-  constexpr size_t kShortest = 3;
-  if (name.size() < kShortest || name.find('.') == std::string_view::npos) return false;
-  std::string wanted = ToLower(name);
-  for (size_t at = said.find(wanted); at != std::string::npos; at = said.find(wanted, at + 1)) {
+bool IsAnyOf(char c, std::string_view characters) { return characters.contains(c); }
+
+// Where `wanted` stands in `said` as a word of its own, from `at` on.
+size_t FindWord(std::string_view said, std::string_view wanted, size_t at) {
+  for (at = said.find(wanted, at); at != std::string_view::npos; at = said.find(wanted, at + 1)) {
     size_t end = at + wanted.size();
-    bool begins = at == 0 || !IsWord(said[at - 1]) || said[at - 1] == '/';
-    if (begins && (end == said.size() || !IsWord(said[end]))) return true;
+    bool begins = at == 0 || said[at - 1] == '/' || (!IsWord(said[at - 1]) && said[at - 1] != '.');
+    bool ends = end == said.size() || !IsWord(said[end]);
+    // "RULES" is not what "RULES.md" names.
+    bool longer = end + 1 < said.size() && said[end] == '.' && IsWord(said[end + 1]);
+    if (begins && ends && !longer) return at;
+  }
+  return at;
+}
+
+// A name without a point may be a word of everyday speech, so that it must be written as the file is, and
+// marked: by a folder before it, by quotes or by signs and capitals that words do not have.
+bool NamesPlainly(std::string_view said, std::string_view name) {
+  bool marked =
+      std::ranges::any_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_' || c == '-'; }) ||
+      std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
+  for (size_t at = FindWord(said, name, 0); at != std::string_view::npos; at = FindWord(said, name, at + 1)) {
+    if (marked || (at > 0 && IsAnyOf(said[at - 1], "/`'\""))) return true;
   }
   return false;
 }
 
-// The step that first showed each file, of those that went well.
-std::map<std::string, const EvidenceStep*> FirstReads(const EvidenceSession& session) {
-  std::map<std::string, const EvidenceStep*> reads;
-  for (const EvidenceStep& step : session.steps) {
-    if (step.kind == StepKind::kLlmCall || step.status != ToolStatus::kOk) continue;
-    for (const std::string& path : step.reads) reads.emplace(path, &step);
+// The prompt says the path, or its last part.
+bool Names(std::string_view said, std::string_view path) {
+  std::string_view name = path.substr(path.find_last_of('/') + 1);
+  constexpr size_t kShortest = 3;
+  if (name.size() < kShortest) return false;
+  if (name.find('.') == std::string_view::npos) return NamesPlainly(said, name);
+  return FindWord(ToLower(said), ToLower(name), 0) != std::string_view::npos;
+}
+
+using Readings = std::map<std::string, std::pair<const EvidenceSession*, const EvidenceStep*>>;
+
+// The step that first showed each file, of those that went well: of the first session that has one.
+Readings FirstReads(const std::vector<const EvidenceSession*>& sessions) {
+  Readings reads;
+  for (const EvidenceSession* session : sessions) {
+    for (const EvidenceStep& step : session->steps) {
+      if (step.kind == StepKind::kLlmCall || step.status != ToolStatus::kOk) continue;
+      for (std::string& path : ShownFiles(step)) reads.try_emplace(std::move(path), session, &step);
+    }
   }
   return reads;
 }
 
-bool Touches(const EvidenceSession& session, std::string_view path) {
-  std::string_view name = path.substr(path.find_last_of('/') + 1);
+bool Read(const EvidenceSession& session, std::string_view path) {
   return std::ranges::any_of(session.steps, [&](const EvidenceStep& step) {
-    return std::ranges::count(step.reads, path) > 0 || step.args.find(name) != std::string::npos;
+    return step.kind != StepKind::kLlmCall && step.status == ToolStatus::kOk && Shows(step, path);
   });
+}
+
+bool Touches(const EvidenceSession& session, std::string_view path) {
+  return std::ranges::any_of(session.steps, [&](const EvidenceStep& step) { return MayShow(step, path); });
 }
 
 const EvidenceStep* FirstWrite(const EvidenceSession& session) {
@@ -91,19 +124,20 @@ struct TaskRuns {
 // A file that the prompt names, that every passing session read and replay calls needed where it was asked,
 // and that the failing one never touched.
 void FindSkippedFile(const TaskRuns& runs, Evidence* evidence) {
-  std::vector<std::map<std::string, const EvidenceStep*>> reads;
-  for (const EvidenceSession* passed : runs.passed) reads.push_back(FirstReads(*passed));
+  Readings named;
+  for (auto& [path, shown] : FirstReads(runs.passed)) {
+    auto reads = [&](const EvidenceSession* passed) { return Read(*passed, path); };
+    if (shown.second->contribution == Contribution::kNotNeeded) continue;
+    if (Names(runs.passed.front()->prompt, path) && std::ranges::all_of(runs.passed, reads))
+      named.emplace(path, shown);
+  }
   for (const EvidenceSession* failed : runs.failed) {
     evidence->Expose(*failed);
     const EvidenceStep* write = FirstWrite(*failed);
     if (!write) continue;
-    std::string said = ToLower(failed->prompt);
-    for (const auto& [path, shown] : reads.front()) {
-      bool unneeded = shown->contribution == Contribution::kNotNeeded;
-      if (unneeded || !Names(said, path) || Touches(*failed, path)) continue;
-      bool all = std::ranges::all_of(reads, [&](const auto& passed) { return passed.contains(path); });
-      if (!all) continue;
-      evidence->Add(*failed, {StepOf(*failed, *write), StepOf(*runs.passed.front(), *shown)}, std::nullopt);
+    for (const auto& [path, shown] : named) {
+      if (!Names(failed->prompt, path) || Touches(*failed, path)) continue;
+      evidence->Add(*failed, {StepOf(*failed, *write), StepOf(*shown.first, *shown.second)}, std::nullopt);
       evidence->AddChecks(ChecksOf(*failed));
     }
   }

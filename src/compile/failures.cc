@@ -200,6 +200,19 @@ bool IsEnvironment(std::string_view error_class) {
          error_class == "aborted";
 }
 
+std::string KnownErrorClass(std::string_view text, const ToolMeaning& meaning) {
+  if (std::string name = MissingCommand(text); !name.empty()) return "missing_command:" + name;
+  const std::string lower = ToLower(text);
+  for (std::string_view sign : {"no such file or directory", "enoent", "not a directory",
+                                "file does not exist", "file not found", "directory nonexistent"}) {
+    if (Contains(lower, sign)) return MissingPathClass(meaning, lower);
+  }
+  for (const Sign& sign : kSigns) {
+    if (Contains(lower, sign.text)) return std::string(sign.error_class);
+  }
+  return {};
+}
+
 std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
   if (step.kind == StepKind::kLlmCall) {
     bool limited =
@@ -212,13 +225,7 @@ std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
   if (std::string name = MissingCommand(text); !name.empty()) return "missing_command:" + name;
   if (meaning.tool_class == ToolClass::kExec && meaning.shell.check && step.result.exit_code.value_or(0) == 1)
     return "test_failure";
-  for (std::string_view sign : {"no such file or directory", "enoent", "not a directory",
-                                "file does not exist", "file not found", "directory nonexistent"}) {
-    if (Contains(lower, sign)) return MissingPathClass(meaning, lower);
-  }
-  for (const Sign& sign : kSigns) {
-    if (Contains(lower, sign.text)) return std::string(sign.error_class);
-  }
+  if (std::string known = KnownErrorClass(text, meaning); !known.empty()) return known;
   if (meaning.tool_class == ToolClass::kEdit && lower.contains("not found")) return "edit_no_match";
   if (meaning.shell.check) return "test_failure";
   return step.result.exit_code.value_or(0) != 0 ? "nonzero_exit" : "error";

@@ -23,6 +23,8 @@ struct Failure {
 // "permission_denied", "syntax_error", "test_failure", "timeout", "invalid_arguments", "aborted", "network",
 // "rate_limit", "provider_error", "nonzero_exit", "error".
 std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning);
+// The part of it that a text alone tells, of a step with that meaning; "" when it tells none.
+std::string KnownErrorClass(std::string_view text, const ToolMeaning& meaning);
 bool IsEnvironment(std::string_view error_class);
 
 // One entry a failed step, retries folded into the first failure of their series; in step order.

@@ -6,59 +6,11 @@
 
 #include "base/text.h"
 #include "compile/failures.h"
+#include "distill/printed_failure.h"
 #include "tools/tool_meaning.h"
 
 namespace clawtrace::distill {
 namespace {
-
-struct Sign {
-  std::string_view text, kind;
-};
-
-// How lines end in which a program, named at their beginning, says why it could not do its work.
-constexpr auto kReasons = std::to_array<Sign>({
-    {"no such file or directory", "missing_file"},
-    {"not a directory", "missing_file"},
-    {"is a directory", "wrong_file"},
-    {"command not found", "missing_command"},
-    {": not found", "missing_command"},
-    {"permission denied", "permission_denied"},
-    {"operation not permitted", "permission_denied"},
-    {"file exists", "wrong_file"},
-    {"directory not empty", "wrong_file"},
-    {"no space left on device", "no_space"},
-});
-
-// How lines begin that programs print when they give up.
-constexpr auto kBeginnings = std::to_array<Sign>({
-    {"Traceback (most recent call last):", "traceback"},
-    {"FAILED (", "test_failure"},
-    {"make: *** ", "make"},
-    {"fatal: ", "fatal"},
-});
-
-bool IsProgramChar(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-         c == '.' || c == '/' || c == '+';
-}
-
-// "cp: ", "./run.sh: line 4: "
-bool NamesAProgram(std::string_view line) {
-  size_t end = static_cast<size_t>(std::ranges::find_if_not(line, IsProgramChar) - line.begin());
-  return end > 0 && line.substr(end).starts_with(": ");
-}
-
-std::string_view KindOfLine(std::string_view line) {
-  for (const Sign& sign : kBeginnings) {
-    if (line.starts_with(sign.text)) return sign.kind;
-  }
-  if (!NamesAProgram(line)) return {};
-  std::string lower = ToLower(line);
-  for (const Sign& sign : kReasons) {
-    if (lower.ends_with(sign.text)) return sign.kind;
-  }
-  return {};
-}
 
 // What one step is compared by.
 struct Doing {
@@ -74,11 +26,14 @@ bool IsPreparation(std::string_view program) {
   return std::ranges::find(kPrograms, program) != kPrograms.end();
 }
 
-Doing DoingOf(const EvidenceStep& step) {
+using Lines = std::set<std::string, std::less<>>;
+
+Doing DoingOf(const EvidenceStep& step, const Lines& read_before) {
   Doing doing{.step = &step, .commands = {}, .failed = step.status == ToolStatus::kError, .kind = {}};
   ToolUse tool;
   tool.name = step.tool, tool.args = step.args;
-  for (const tools::SimpleCommand& part : tools::MeaningOf(tool, "").shell.parts) {
+  tools::ToolMeaning meaning = tools::MeaningOf(tool, "");
+  for (const tools::SimpleCommand& part : meaning.shell.parts) {
     if (IsPreparation(part.program)) continue;
     std::vector<std::string> words = part.arguments;
     words.insert(words.begin(), part.program);
@@ -90,7 +45,7 @@ Doing DoingOf(const EvidenceStep& step) {
     doing.kind = found_nothing || compile::IsEnvironment(step.error_class) ? "" : step.error_class;
   } else if (!step.read_only &&
              (coarse == "exec" || coarse == "check" || coarse == "write" || coarse == "edit")) {
-    doing.kind = PrintedFailure(step.output);
+    doing.kind = PrintedFailure(meaning, step.output, read_before);
   }
   return doing;
 }
@@ -109,14 +64,6 @@ bool Mends(const Doing& later, const Doing& failure) {
 
 }  // namespace
 
-std::string_view PrintedFailure(std::string_view output) {
-  for (std::string_view line : Split(output, '\n')) {
-    std::string_view kind = KindOfLine(Trim(line));
-    if (!kind.empty()) return kind;
-  }
-  return {};
-}
-
 std::vector<UnmendedFailure> UnmendedFailures(const EvidenceSession& session) {
   std::set<std::string_view> repaired;
   for (const FailedStep& failed : session.card.failed_or_repaired_steps) {
@@ -124,16 +71,26 @@ std::vector<UnmendedFailure> UnmendedFailures(const EvidenceSession& session) {
     repaired.insert(failed.step);
     repaired.insert(failed.retries.begin(), failed.retries.end());
   }
+  std::vector<Doing> doings;
+  Lines read_before;
+  for (const EvidenceStep& step : session.steps) {
+    if (step.kind == StepKind::kLlmCall) continue;
+    doings.push_back(DoingOf(step, read_before));
+    if (!step.read_only) continue;
+    for (std::string_view line : Split(step.output, '\n')) {
+      if (!Trim(line).empty()) read_before.emplace(Trim(line));
+    }
+  }
   // Latest first: a failure is compared with what came after it.
   std::vector<Doing> after;
   std::vector<UnmendedFailure> failures;
-  for (size_t i = session.steps.size(); i-- > 0;) {
-    const EvidenceStep& step = session.steps[i];
-    if (step.kind == StepKind::kLlmCall) continue;
-    Doing doing = DoingOf(step);
-    bool stands = !doing.kind.empty() && !repaired.contains(step.id) &&
+  while (!doings.empty()) {
+    Doing doing = std::move(doings.back());
+    doings.pop_back();
+    bool stands = !doing.kind.empty() &&
+                  !repaired.contains(doing.step->id) &&
                   std::ranges::none_of(after, [&](const Doing& later) { return Mends(later, doing); });
-    if (stands) failures.push_back({&step, doing.kind});
+    if (stands) failures.push_back({doing.step, doing.kind});
     after.push_back(std::move(doing));
   }
   std::ranges::reverse(failures);

@@ -3,7 +3,6 @@
 // commands that ended well although a program that they ran said that it could not do its work. From the log
 // alone; pure.
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "distill/evidence_base.h"
@@ -12,17 +11,14 @@ namespace clawtrace::distill {
 
 struct UnmendedFailure {
   const EvidenceStep* step = nullptr;  // of the session
-  std::string
-      kind;  // error class as in the card, or of what was printed: tells failures of two sessions apart
+  // Error class as in the card, also of what was printed: tells failures of two sessions
+  // apart.
+  std::string kind;
 };
 
 // In step order. Mended is a failure when the card knows its repair, or when after it, without an error, the
 // same call or one of its simple commands ran, the same file was written, or, after a check, a check. Not
 // counted: the environment's failures and searches that found nothing.
 std::vector<UnmendedFailure> UnmendedFailures(const EvidenceSession& session);
-
-// "cp: cannot stat 'a': No such file or directory", "Traceback (most recent call last):", "FAILED
-// (failures=1)": the kind of the first such line, "" when there is none.
-std::string_view PrintedFailure(std::string_view output);
 
 }  // namespace clawtrace::distill

@@ -12,17 +12,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST(UnmendedTest, KnowsHowProgramsSayThatTheyGaveUp) {
-  EXPECT_EQ(PrintedFailure("one\ncp: cannot stat 'a b': No such file or directory\n"), "missing_file");
-  EXPECT_EQ(PrintedFailure("bin/run.sh: line 3: /etc/x: Permission denied"), "permission_denied");
-  EXPECT_EQ(PrintedFailure("bash: line 1: pyton: command not found"), "missing_command");
-  EXPECT_EQ(PrintedFailure("..F\nFAILED (failures=1)"), "test_failure");
-  EXPECT_EQ(PrintedFailure("Traceback (most recent call last):\n  File"), "traceback");
-  EXPECT_EQ(PrintedFailure("ok\n2026-01-05T10:00 ERROR db: no such file or directory, retried\n"), "");
-  EXPECT_EQ(PrintedFailure("There is no such file or directory"), "");
-  EXPECT_EQ(PrintedFailure(""), "");
-}
-
 EvidenceStep Ran(const std::string& id, const std::string& command, const std::string& output,
                  const std::string& error_class = "") {
   EvidenceStep step;
@@ -70,6 +59,13 @@ TEST(UnmendedTest, ARepairThatTheCardKnowsMends) {
   FailedStep& failed = session.card.failed_or_repaired_steps.emplace_back();
   failed.step = "2", failed.repaired_by = "4";
   EXPECT_THAT(UnmendedFailures(session), IsEmpty());
+}
+
+TEST(UnmendedTest, LinesOfALogThatWasReadAreNoFailure) {
+  EvidenceStep look = Ran("2", "cat app.log", "ERROR: disk full\nok\n");
+  look.read_only = true;
+  EXPECT_THAT(Kinds({look, Ran("4", "python3 count.py", "ERROR: disk full\n")}), IsEmpty());
+  EXPECT_THAT(Kinds({Ran("4", "python3 count.py", "ERROR: disk full\n")}), ElementsAre("4 error"));
 }
 
 const Patch* Ignored(const std::vector<Patch>& patches) {

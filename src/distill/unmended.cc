@@ -15,6 +15,7 @@ namespace {
 // What one step is compared by.
 struct Doing {
   const EvidenceStep* step = nullptr;
+  Purpose purpose = Purpose::kDo;
   std::set<std::vector<std::string>> commands;  // simple ones, program first
   bool failed = false;
   std::string kind;  // of the failure, also of one that was only printed
@@ -26,6 +27,26 @@ bool IsPreparation(std::string_view program) {
   return std::ranges::find(kPrograms, program) != kPrograms.end();
 }
 
+// "python --version", "command -v node": whether a tool is there.
+bool AsksForTools(const tools::SimpleCommand& part) {
+  constexpr auto kAskers = std::to_array<std::string_view>({"which", "type", "command", "whereis", "hash"});
+  if (std::ranges::find(kAskers, part.program) != kAskers.end()) return true;
+  constexpr auto kQuestions = std::to_array<std::string_view>(
+      {"--version", "-version", "-V", "-v", "version", "--help", "-help", "-h", "help"});
+  return part.arguments.size() == 1 &&
+         std::ranges::find(kQuestions, part.arguments.front()) != kQuestions.end();
+}
+
+Purpose PurposeOf(const EvidenceStep& step, const tools::ToolMeaning& meaning) {
+  bool some = false, asks = true;
+  for (const tools::SimpleCommand& part : meaning.shell.parts) {
+    if (IsPreparation(part.program)) continue;
+    some = true, asks = asks && AsksForTools(part);
+  }
+  if (some && asks) return Purpose::kAsk;
+  return step.read_only ? Purpose::kLook : Purpose::kDo;
+}
+
 using Lines = std::set<std::string, std::less<>>;
 
 Doing DoingOf(const EvidenceStep& step, const Lines& read_before) {
@@ -33,6 +54,7 @@ Doing DoingOf(const EvidenceStep& step, const Lines& read_before) {
   ToolUse tool;
   tool.name = step.tool, tool.args = step.args;
   tools::ToolMeaning meaning = tools::MeaningOf(tool, "");
+  doing.purpose = PurposeOf(step, meaning);
   for (const tools::SimpleCommand& part : meaning.shell.parts) {
     if (IsPreparation(part.program)) continue;
     std::vector<std::string> words = part.arguments;
@@ -87,10 +109,10 @@ std::vector<UnmendedFailure> UnmendedFailures(const EvidenceSession& session) {
   while (!doings.empty()) {
     Doing doing = std::move(doings.back());
     doings.pop_back();
-    bool stands = !doing.kind.empty() &&
+    bool stands = !doing.kind.empty() && doing.purpose != Purpose::kAsk &&
                   !repaired.contains(doing.step->id) &&
                   std::ranges::none_of(after, [&](const Doing& later) { return Mends(later, doing); });
-    if (stands) failures.push_back({doing.step, doing.kind});
+    if (stands) failures.push_back({doing.step, doing.kind, doing.purpose});
     after.push_back(std::move(doing));
   }
   std::ranges::reverse(failures);

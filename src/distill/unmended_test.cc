@@ -61,6 +61,13 @@ TEST(UnmendedTest, ARepairThatTheCardKnowsMends) {
   EXPECT_THAT(UnmendedFailures(session), IsEmpty());
 }
 
+TEST(UnmendedTest, WhoAsksForAToolIsAnswered) {
+  EXPECT_THAT(Kinds({Ran("2", "python --version", "", "missing_command:python")}), IsEmpty());
+  EXPECT_THAT(Kinds({Ran("2", "cd a; which node npm", "", "nonzero_exit")}), IsEmpty());
+  EXPECT_THAT(Kinds({Ran("2", "python tools/sq.py", "", "missing_command:python")}),
+              ElementsAre("2 missing_command:python"));
+}
+
 TEST(UnmendedTest, LinesOfALogThatWasReadAreNoFailure) {
   EvidenceStep look = Ran("2", "cat app.log", "ERROR: disk full\nok\n");
   look.read_only = true;
@@ -98,6 +105,10 @@ TEST(IgnoredFailureTest, IsWhatFailingSessionsWereLeftWithAndPassingOnesWereNot)
 
   patches = Contrast({Ran("2", "./other", "", "test_failure")});
   EXPECT_EQ(Ignored(patches), nullptr) << "sessions pass that were left with such a failure";
+
+  EvidenceStep look = Ran("2", "cat other", "", "test_failure");
+  look.read_only = true;
+  EXPECT_NE(Ignored(Contrast({look})), nullptr) << "a look that failed does not excuse work that failed";
 }
 
 }  // namespace

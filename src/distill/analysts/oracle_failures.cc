@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -143,17 +142,23 @@ void FindSkippedFile(const TaskRuns& runs, Evidence* evidence) {
   }
 }
 
-// Failures of a kind that no passing session of the task was left with either.
+// Failures of a kind that no passing session of the task was left with either. One that was left with a
+// failed look excuses looks alone: it did its work without.
 void FindIgnoredFailure(const TaskRuns& runs, Evidence* evidence) {
-  std::set<std::string> harmless;
+  std::map<std::string, Purpose> harmless;
   for (const EvidenceSession* passed : runs.passed) {
-    for (const UnmendedFailure& failure : UnmendedFailures(*passed)) harmless.insert(failure.kind);
+    for (const UnmendedFailure& failure : UnmendedFailures(*passed)) {
+      Purpose& most = harmless.try_emplace(failure.kind, failure.purpose).first->second;
+      most = std::max(most, failure.purpose);
+    }
   }
   for (const EvidenceSession* failed : runs.failed) {
     evidence->Expose(*failed);
     std::vector<PatchStep> steps;
     for (const UnmendedFailure& failure : UnmendedFailures(*failed)) {
-      if (!harmless.contains(failure.kind)) steps.push_back(StepOf(*failed, *failure.step));
+      auto excuse = harmless.find(failure.kind);
+      if (excuse == harmless.end() || excuse->second < failure.purpose)
+        steps.push_back(StepOf(*failed, *failure.step));
     }
     if (steps.empty()) continue;
     evidence->Add(*failed, steps, std::nullopt);

@@ -426,15 +426,29 @@ size_t FirstDifference(std::span<const std::string> a, std::span<const std::stri
   return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-std::vector<std::string> SortedWords(std::span<const std::string> lines) {
-  std::vector<std::string> words;
+// What stays the same however programs cut into each other's lines, within words too: the numbers and the
+// letters.
+struct Pieces {
+  std::vector<std::string> numbers;
+  std::string letters;
+  bool operator==(const Pieces&) const = default;
+};
+Pieces PiecesOf(std::span<const std::string> lines) {
+  Pieces pieces;
+  bool in_number = false;
   for (const std::string& line : lines) {
-    for (std::string_view word : Split(line, ' ')) {
-      if (!word.empty()) words.emplace_back(word);
+    for (char c : line + " ") {
+      bool digit = c >= '0' && c <= '9';
+      if (digit && !in_number) pieces.numbers.emplace_back();
+      if (digit)
+        pieces.numbers.back() += c;
+      else if (c != ' ')
+        pieces.letters += c;
+      in_number = digit;
     }
   }
-  std::ranges::sort(words);
-  return words;
+  std::ranges::sort(pieces.numbers), std::ranges::sort(pieces.letters);
+  return pieces;
 }
 
 bool SameInAnotherOrder(std::vector<std::string> a, std::vector<std::string> b) {
@@ -442,13 +456,13 @@ bool SameInAnotherOrder(std::vector<std::string> a, std::vector<std::string> b) 
   std::erase(a, ""), std::erase(b, "");
   std::ranges::sort(a), std::ranges::sort(b);
   if (a == b) return true;
-  // Two programs that write to one pipe may cut into each other's lines: a few lines of the same words.
+  // Two programs that write to one pipe may cut into each other's lines: a few lines of the same pieces.
   constexpr size_t kMostCut = 4;
   std::vector<std::string> only_a, only_b;
   std::ranges::set_difference(a, b, std::back_inserter(only_a));
   std::ranges::set_difference(b, a, std::back_inserter(only_b));
   bool few = only_a.size() <= kMostCut && only_b.size() <= kMostCut && only_a.size() + only_b.size() > 2;
-  return few && SortedWords(only_a) == SortedWords(only_b);
+  return few && PiecesOf(only_a) == PiecesOf(only_b);
 }
 
 }  // namespace

@@ -79,6 +79,11 @@ TEST(CompareOutputsTest, OrderOfLinesIsTheSecondTry) {
   EXPECT_FALSE(Compared("a b", "b a").same) << "one line's words have an order";
   EXPECT_TRUE(Compared("ls: x.sh: 11: no folder\ncannot open", "ls: cannot open\nx.sh: 11: no folder").same)
       << "two programs cut into each other's lines";
+  const std::string two = "sh: cannot create a\nls: cannot access b\n";
+  EXPECT_TRUE(Compared(two, "sh: cannot crls: cannot access b\neate a\n").same) << "within a word";
+  EXPECT_TRUE(Compared("ls: x.sh: no a\nno b\n", "x.sh: no als: no b\n\n").same);
+  EXPECT_FALSE(Compared(two, "sh: cannot create a\nls: cannot access c\n").same);
+  EXPECT_FALSE(Compared("took 12 of a\nand 21 of b\n", "took 1 of a\nand 221 of b\n").same) << "nor numbers";
   OutputMatch differs = Compared("a\nb\nc", "a\nx\nc");
   EXPECT_EQ(differs.difference, "line 2: \"b\" recorded, \"x\" executed");
   EXPECT_EQ(Compared("a\nb", "a").difference, "line 2: \"b\" recorded, nothing executed");

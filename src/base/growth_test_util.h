@@ -15,6 +15,10 @@ inline constexpr bool kSecondsCount = true;
 inline constexpr bool kSecondsCount = false;
 #endif
 
+// How many generated cases are tried: a sixth where each takes ten times as long. What the release build
+// tries is what the test promises; a sanitizer looks for faults that any case shows.
+constexpr unsigned Cases(unsigned count) { return kSecondsCount ? count : std::max(2U, count / 6); }
+
 // Seconds of the processor, the least of a few attempts: what else the machine does at the time counts
 // little.
 template <class F>

@@ -176,7 +176,7 @@ TEST(AuditedTest, WhatIsNobodysFaultBlocksTheWhole) {
 }
 
 TEST(AuditedTest, AnyOrderAndFanInGivesTheSameBytes) {
-  for (unsigned seed = 0; seed < 12; ++seed) {
+  for (unsigned seed = 0; seed < test::Cases(12); ++seed) {
     std::mt19937 random(seed);
     std::vector<Patch> patches = GeneratedPatches(seed, 60);
     for (Patch& patch : patches) {

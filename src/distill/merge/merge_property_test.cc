@@ -69,7 +69,7 @@ Reduced InTree(std::vector<Patch> patches, size_t fan_in, std::mt19937* random) 
 }
 
 TEST(MergePropertyTest, AnyOrderAndFanInGivesTheSameBytes) {
-  for (unsigned seed = 0; seed < 30; ++seed) {
+  for (unsigned seed = 0; seed < test::Cases(30); ++seed) {
     std::mt19937 random(seed);
     std::vector<Patch> patches = GeneratedPatches(seed, 5 + random() % 60);
     for (const MergeOptions& options : {MergeOptions(), Wide()}) {
@@ -88,7 +88,7 @@ TEST(MergePropertyTest, AnyOrderAndFanInGivesTheSameBytes) {
 }
 
 TEST(MergePropertyTest, MergingAgainChangesNothing) {
-  for (unsigned seed = 0; seed < 60; ++seed) {
+  for (unsigned seed = 0; seed < test::Cases(60); ++seed) {
     std::mt19937 random(seed);
     std::vector<Patch> patches = GeneratedPatches(seed, 5 + random() % 60);
     for (MergeOptions options : {MergeOptions(), Wide()}) {
@@ -103,7 +103,7 @@ TEST(MergePropertyTest, MergingAgainChangesNothing) {
 
 // Also of what comes later: the grades that it meets there are of other patches.
 TEST(MergePropertyTest, MergingLaterPatchesAgainChangesNothing) {
-  for (unsigned seed = 0; seed < 40; ++seed) {
+  for (unsigned seed = 0; seed < test::Cases(40); ++seed) {
     std::mt19937 random(seed);
     std::vector<Patch> first = GeneratedPatches(seed, 30), later = first;
     for (Patch& patch : later) {
@@ -122,7 +122,7 @@ TEST(MergePropertyTest, MergingLaterPatchesAgainChangesNothing) {
 
 // An entry for every edit given, and the support of a rule is the set of tasks of those who say it.
 TEST(MergePropertyTest, EveryEditIsReportedAndSupportIsTheUnionOfTasks) {
-  for (unsigned seed = 0; seed < 40; ++seed) {
+  for (unsigned seed = 0; seed < test::Cases(40); ++seed) {
     Reduced reduced = Reduce(GeneratedPatches(seed, 80));
     auto result = MergePatches(GeneratedSkill(), reduced, Wide());
     ASSERT_TRUE(result);
@@ -145,7 +145,7 @@ TEST(MergePropertyTest, EveryEditIsReportedAndSupportIsTheUnionOfTasks) {
 
 // The blocks of the result are those of before, without what edits took and with what was added.
 TEST(MergePropertyTest, BlocksAreTheOldOnesAndTheAddedOnes) {
-  for (unsigned seed = 0; seed < 60; ++seed) {
+  for (unsigned seed = 0; seed < test::Cases(60); ++seed) {
     std::vector<Patch> patches = GeneratedPatches(seed, 50);
     std::erase_if(patches, [](const Patch& patch) { return !patch.edits.empty(); });
     auto result = MergePatches(GeneratedSkill(), patches, Wide());

@@ -222,10 +222,11 @@ std::string ErrorClassOf(const Step& step, const ToolMeaning& meaning) {
   }
   if (step.result.status == ToolStatus::kAborted) return "aborted";
   const std::string text = step.result.error + "\n" + step.result.output, lower = ToLower(text);
-  if (std::string name = MissingCommand(text); !name.empty()) return "missing_command:" + name;
+  std::string known = KnownErrorClass(text, meaning);
+  if (known.starts_with("missing_command:")) return known;
   if (meaning.tool_class == ToolClass::kExec && meaning.shell.check && step.result.exit_code.value_or(0) == 1)
     return "test_failure";
-  if (std::string known = KnownErrorClass(text, meaning); !known.empty()) return known;
+  if (!known.empty()) return known;
   if (meaning.tool_class == ToolClass::kEdit && lower.contains("not found")) return "edit_no_match";
   if (meaning.shell.check) return "test_failure";
   return step.result.exit_code.value_or(0) != 0 ? "nonzero_exit" : "error";

@@ -277,6 +277,22 @@ bool ToolMayShow(const EvidenceStep& step, const tools::ToolMeaning& meaning, co
   return step.args.contains(NameIn(path)) || AnyWordFits(step.args, path);
 }
 
+std::vector<std::string> FilesShownBy(const EvidenceStep& step, const tools::ToolMeaning& meaning) {
+  if (meaning.tool_class != ToolClass::kExec) return step.reads;
+  std::vector<std::string> files;
+  for (const SimpleCommand& part : meaning.shell.parts) {
+    for (const std::string& word : ShownOperands(part)) {
+      std::string path = tools::NormalisePath(word, "");
+      // The step's own reads know the session's folder.
+      for (const std::string& read : step.reads) {
+        if (path.ends_with("/" + read)) path = read;
+      }
+      if (!IsPattern(path) && path != ".") files.push_back(std::move(path));
+    }
+  }
+  return files;
+}
+
 }  // namespace
 
 std::vector<std::string> ShownOperands(const SimpleCommand& command) {
@@ -305,26 +321,11 @@ std::vector<std::string> ShownOperands(const SimpleCommand& command) {
   return operands;
 }
 
-std::vector<std::string> ShownFiles(const EvidenceStep& step) {
-  tools::ToolMeaning meaning = MeaningOf(step);
-  if (meaning.tool_class != ToolClass::kExec) return step.reads;
-  std::vector<std::string> files;
-  for (const SimpleCommand& part : meaning.shell.parts) {
-    for (const std::string& word : ShownOperands(part)) {
-      std::string path = tools::NormalisePath(word, "");
-      // The step's own reads know the session's folder.
-      for (const std::string& read : step.reads) {
-        if (path.ends_with("/" + read)) path = read;
-      }
-      if (!IsPattern(path) && path != ".") files.push_back(std::move(path));
-    }
-  }
-  return files;
-}
+std::vector<std::string> ShownFiles(const EvidenceStep& step) { return FilesShownBy(step, MeaningOf(step)); }
 
 bool Shows(const EvidenceStep& step, std::string_view path) {
-  if (std::ranges::count(ShownFiles(step), path) > 0) return true;
   tools::ToolMeaning meaning = MeaningOf(step);
+  if (std::ranges::count(FilesShownBy(step, meaning), path) > 0) return true;
   return meaning.tool_class == ToolClass::kExec && Looking(step, meaning, path).Shows();
 }
 

@@ -60,17 +60,16 @@ std::string PlainCondition(std::string_view given) {
   // Whether lines are one paragraph is seen only as they were written (RuleRefusal).
   if (given.find_first_of("\r\n") != std::string_view::npos) return std::string(given);
   std::string condition = CollapseSpace(given);
-  auto starts = [](const std::string& lower) {
-    return [&lower](std::string_view word) { return lower.starts_with(word); };
-  };
   std::string lower = ToLower(condition);
-  for (auto word = kCaseWords.begin(); word != kCaseWords.end(); lower = ToLower(condition)) {
-    word = std::find_if(kCaseWords.begin(), kCaseWords.end(), starts(lower));
-    if (word != kCaseWords.end()) condition.erase(0, word->size());
+  auto begins = [&](std::string_view word) { return lower.starts_with(word); };
+  for (;; lower = ToLower(condition)) {
+    const auto* word = std::find_if(kCaseWords.begin(), kCaseWords.end(), begins);
+    if (word == kCaseWords.end()) break;
+    condition.erase(0, word->size());
   }
   while (!condition.empty() && std::string_view(".:, ").find(condition.back()) != std::string_view::npos)
     condition.pop_back();
-  bool is_small = std::any_of(kSmall.begin(), kSmall.end(), starts(lower));
+  bool is_small = std::any_of(kSmall.begin(), kSmall.end(), begins);
   if (is_small && !condition.empty()) condition[0] = lower[0];
   return condition;
 }

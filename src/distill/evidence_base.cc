@@ -95,11 +95,11 @@ class Extraction {
 
   void FillWaste(EvidenceSession* out) {
     compile::Scene scene(session_, meanings_);
-    std::vector<const WasteLesson*> shapes = ShapesOf(scene);
+    std::vector<const WasteLesson*> shapes = ShapesOf(scene, replay_ != nullptr);
     std::map<std::string_view, Waste> found;
     for (size_t place = 0; place < out->steps.size(); ++place) {
       const WasteLesson* lesson = shapes[index_of_[place]];
-      if (!lesson || (lesson->needs_replay && !replay_)) continue;
+      if (!lesson) continue;
       const EvidenceStep& step = out->steps[place];
       Waste& waste = found[lesson->key];
       waste.lesson = lesson->key;

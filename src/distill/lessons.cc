@@ -60,7 +60,7 @@ constexpr auto kLessons = std::to_array<WasteLesson>({
     {"unused_output",
      "Read a file, search or run a command for information only when a step that follows will use what it "
      "tells.",
-     "", true, true},
+     "", true},
     {"unused_subagent", "Do not start a sub-agent for a result that nothing uses.", ""},
 });
 
@@ -111,7 +111,7 @@ constexpr auto kFlags = std::to_array<std::string_view>(
 
 class Shapes {
  public:
-  explicit Shapes(const compile::Scene& scene)
+  Shapes(const compile::Scene& scene, bool replayed)
       : scene_(scene), words_(scene.session), names_files_(NamesFiles()), flags_(scene.session.steps.size()) {
     for (const compile::Detector* detector : compile::Detectors()) {
       auto rank = std::ranges::find(kFlags, detector->name);
@@ -121,7 +121,7 @@ class Shapes {
       }
     }
     FindUses();
-    FindUnused();
+    if (replayed) FindUnused();
   }
 
   const WasteLesson* Of(size_t step) {
@@ -261,8 +261,8 @@ const WasteLesson* FindWasteLesson(std::string_view key) {
   return found == kLessons.end() ? nullptr : found;
 }
 
-std::vector<const WasteLesson*> ShapesOf(const compile::Scene& scene) {
-  Shapes shapes(scene);
+std::vector<const WasteLesson*> ShapesOf(const compile::Scene& scene, bool replayed) {
+  Shapes shapes(scene, replayed);
   std::vector<const WasteLesson*> out;
   out.reserve(scene.session.steps.size());
   for (size_t i = 0; i < scene.session.steps.size(); ++i) out.push_back(shapes.Of(i));

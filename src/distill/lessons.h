@@ -16,15 +16,15 @@ struct WasteLesson {
   // What such steps are good for need not show in any text (plans steer their author): only replays that an
   // oracle passed count as proof.
   bool needs_oracle = false;
-  // What is read steers its reader without being said again: the log alone raises no suspicion.
-  bool needs_replay = false;
 };
 
 std::span<const WasteLesson> WasteLessons();
 const WasteLesson* FindWasteLesson(std::string_view key);  // nullptr: no such lesson
 
 // Of each step of the session the lesson whose shape it has, nullptr for none: for LLM calls, failed steps,
-// and steps on branches that were left. One shape a step: the most special.
-std::vector<const WasteLesson*> ShapesOf(const compile::Scene& scene);
+// and steps on branches that were left. One shape a step: the most special. What is read steers its reader
+// without being said again, so outputs that nothing takes up have a shape only where the session was
+// replayed.
+std::vector<const WasteLesson*> ShapesOf(const compile::Scene& scene, bool replayed);
 
 }  // namespace clawtrace::distill

@@ -16,7 +16,7 @@ std::vector<std::string> LessonsOf(SessionMaker& maker) {
   Session session = maker.Take();
   std::vector<compile::ToolMeaning> meanings = compile::MeaningsOf(session);
   compile::Scene scene(session, meanings);
-  std::vector<const WasteLesson*> shapes = ShapesOf(scene);
+  std::vector<const WasteLesson*> shapes = ShapesOf(scene, true);
   std::vector<std::string> keys;
   for (size_t i = 0; i < shapes.size(); ++i) {
     if (session.steps[i].kind == StepKind::kToolUse)
